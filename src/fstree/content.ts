@@ -1,0 +1,16 @@
+import type { BodyPart } from "../bytes/file-body.ts";
+
+/** Index of a file's content in the store that took it; 0 is the empty content. */
+export type ContentId = number;
+
+/**
+ * Takes the bytes of files as they stream by, and gives back a handle that the tree keeps. The squashfs
+ * writer is one; tests have a plain one. Contents are stored in the order of the calls; one call at a time.
+ */
+export interface ContentStore {
+  /**
+   * Takes one file's content. Resolves once every part was consumed (the writer may still be encoding).
+   * @param size bytes, holes included; the parts must add up to it
+   */
+  add(size: number, parts: AsyncIterable<BodyPart> | Uint8Array): Promise<ContentId>;
+}

@@ -1,0 +1,35 @@
+import type { Readable } from "node:stream";
+import type { ImageConfig } from "./config.ts";
+import type { Descriptor } from "./descriptor.ts";
+import type { Digest } from "./digest.ts";
+import type { Platform } from "./platform.ts";
+
+/** One layer of an image, as stored: whoever implements this is a source. */
+export interface Layer {
+  readonly descriptor: Descriptor;
+  /** Digest of the uncompressed tar, from the config's `rootfs.diff_ids`; undefined where the config has none. */
+  readonly diffId: Digest | undefined;
+  /** Opens the stored bytes from the start; may be called again, in any order, also while another is open. */
+  open(options: { readonly signal: AbortSignal }): Promise<Readable>;
+}
+
+/** An image that a source has resolved: everything but the layers' bytes. */
+export interface Image {
+  /** The reference as the user gave it, transport and all: `docker://alpine`, `oci:dir:tag`. */
+  readonly reference: string;
+  /** Digest of the image manifest (not of the index it came from). */
+  readonly manifestDigest: Digest;
+  readonly configDescriptor: Descriptor;
+  readonly config: ImageConfig;
+  readonly platform: Platform;
+  /** Lowest layer first, as in the manifest. */
+  readonly layers: readonly Layer[];
+}
+
+/** A place that an image comes from. */
+export interface ImageSource {
+  /** Finds the image: manifest, platform choice, config. No layer is opened. */
+  resolve(options: { readonly signal: AbortSignal }): Promise<Image>;
+  /** Gives back connections and spools; safe to call twice. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,18 @@
+/**
+ * Where a SIF, or a part of one, is written. Bytes are appended; headers are patched last. Offsets count
+ * from the start of this sink. Exactly one of `finish` and `abort` ends it.
+ */
+export interface Sink {
+  /** Where the next write goes; bytes in front of it have been taken. */
+  readonly position: number;
+  /** Appends; the bytes are copied or written before the promise resolves, so the caller may reuse them then. */
+  write(bytes: Uint8Array): Promise<void>;
+  /** Overwrites bytes in front of `position`. */
+  patch(offset: number, bytes: Uint8Array): Promise<void>;
+  /** Moves `position` back; what stood behind it is given up. */
+  rewind(offset: number): Promise<void>;
+  /** Makes the output whole and visible (flush, fsync, rename). */
+  finish(): Promise<void>;
+  /** Leaves nothing behind. Never throws; safe after a failed `finish`. */
+  abort(reason: unknown): Promise<void>;
+}
