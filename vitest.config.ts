@@ -1,8 +1,27 @@
 import { defineConfig } from "vitest/config";
 
+/** unit needs nothing but Node; oracle compares with Debian's tools; e2e runs the built program against real services. */
 export default defineConfig({
   test: {
-    include: ["test/**/*.test.ts"],
-    testTimeout: 30_000,
+    projects: [
+      {
+        test: {
+          name: "unit",
+          include: ["test/**/*.test.ts"],
+          exclude: ["test/oracle/**", "test/e2e/**"],
+          testTimeout: 30_000,
+        },
+      },
+      { test: { name: "oracle", include: ["test/oracle/**/*.test.ts"], testTimeout: 120_000, hookTimeout: 120_000 } },
+      {
+        test: {
+          name: "e2e",
+          include: ["test/e2e/**/*.test.ts"],
+          testTimeout: 300_000,
+          hookTimeout: 600_000,
+          fileParallelism: false,
+        },
+      },
+    ],
   },
 });
