@@ -1,0 +1,25 @@
+import { expect, it } from "vitest";
+import { InodeKind } from "../../src/fstree/inodes.ts";
+import { FsTree } from "../../src/fstree/tree.ts";
+
+it("FsTree takes at most 100 bytes per file beyond its name", () => {
+  const before = process.memoryUsage();
+  const tree = new FsTree();
+  const count = 300_000;
+  let nameBytes = 0;
+  let dir = FsTree.root;
+  for (let i = 0; i < count; i++) {
+    const name = `name-${i}.py`;
+    nameBytes += name.length;
+    const kind = i % 100 === 0 ? InodeKind.directory : InodeKind.file;
+    const inode = tree.inodes.add({ kind, mode: 0o644, uid: 0, gid: 0, mtimeSec: i, content: i, size: i });
+    const node = tree.add(kind === InodeKind.directory ? FsTree.root : dir, name, inode);
+    if (kind === InodeKind.directory) dir = node;
+  }
+  const after = process.memoryUsage();
+  // Columns live outside the V8 heap, in array buffers, which no collection moves; the heap itself holds none of it.
+  const perFile = (after.arrayBuffers - before.arrayBuffers - nameBytes) / count;
+  expect(perFile).toBeGreaterThan(50);
+  expect(perFile).toBeLessThanOrEqual(100);
+  expect(tree.nodeCount).toBe(count + 1);
+});
