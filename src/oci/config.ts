@@ -1,4 +1,6 @@
-import type { Digest } from "./digest.ts";
+import { type Digest, parseDigest } from "./digest.ts";
+import { parseJson } from "./json-node.ts";
+import { LAYER_COUNT_LIMIT } from "./manifest.ts";
 
 /** The image config, as far as it is used (OCI image spec, config.md; Docker's older names are the same). */
 export interface ImageConfig {
@@ -10,4 +12,27 @@ export interface ImageConfig {
   /** The `config` member as parsed JSON, unchecked keys included; {} when absent or null. */
   readonly config: Readonly<Record<string, unknown>>;
   readonly diffIds: readonly Digest[];
+}
+
+/** Histories and labels make configs large, some hundred KB at most; a limit before they are held in memory. */
+export const CONFIG_SIZE_LIMIT: number = 8 * 1024 * 1024;
+
+/**
+ * Reads an image config. Throws `OciError` DOCUMENT_TOO_LARGE, DOCUMENT_NOT_JSON, DOCUMENT_SHAPE,
+ * DIGEST_INVALID; `what` names it: `the config of "docker://alpine"`.
+ */
+export function parseImageConfig(bytes: Uint8Array, what: string): ImageConfig {
+  const document = parseJson(bytes, what, CONFIG_SIZE_LIMIT);
+  const text = (name: string) => document.member(name).optionalString() || undefined;
+  const config = document.member("config");
+  const rootfs = document.member("rootfs");
+  const diffIds = rootfs.present ? rootfs.member("diff_ids").items(LAYER_COUNT_LIMIT) : [];
+  return {
+    created: text("created"),
+    architecture: text("architecture"),
+    os: text("os"),
+    variant: text("variant"),
+    config: config.present ? config.object() : {},
+    diffIds: diffIds.map((id) => parseDigest(id.string(), what)),
+  };
 }

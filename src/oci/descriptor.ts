@@ -1,4 +1,5 @@
-import type { Digest } from "./digest.ts";
+import { type Digest, parseDigest } from "./digest.ts";
+import type { JsonNode } from "./json-node.ts";
 
 /** What a manifest says of a blob (OCI image spec 1.1, descriptor.md). */
 export interface Descriptor {
@@ -9,4 +10,20 @@ export interface Descriptor {
   /** Other places of a foreign layer's bytes. */
   readonly urls?: readonly string[];
   readonly annotations?: Readonly<Record<string, string>>;
+}
+
+/** More places than any registry lists; a bound against absurd input. */
+const URL_COUNT_LIMIT = 64;
+
+/** Reads a descriptor out of the document that `what` names. */
+export function parseDescriptor(node: JsonNode, what: string): Descriptor {
+  const urls = node.member("urls").items(URL_COUNT_LIMIT);
+  const annotations = node.member("annotations").optionalStringMap();
+  return {
+    mediaType: node.member("mediaType").string(),
+    digest: parseDigest(node.member("digest").string(), what),
+    size: node.member("size").size(),
+    ...(urls.length > 0 ? { urls: urls.map((url) => url.string()) } : {}),
+    ...(annotations === undefined ? {} : { annotations }),
+  };
 }
