@@ -1,0 +1,215 @@
+import { type FileHandle, open } from "node:fs/promises";
+import { SifArch } from "./architecture.ts";
+import { DataType, dataTypeName, PartitionType, partitionTypeName } from "./data-type.ts";
+import { SifError } from "./errors.ts";
+import { findPrimaryPartition, type SifHeader, type SifImage, type SifObject } from "./image.ts";
+import { DESCRIPTOR, DESCRIPTOR_COUNT, DESCRIPTORS_OFFSET, HEADER, PARTITION_ALIGNMENT } from "./layout.ts";
+import { accessHandle } from "./random-access.ts";
+import { getObject, readSif } from "./reader.ts";
+import { headerToRecord, objectToRecord } from "./records.ts";
+import { alignUp, type NewObject } from "./writer.ts";
+
+/** Go's zero time: with a zero UUID the mark of a file that keeps its times through edits. */
+const GO_ZERO_TIME_SEC = -62_135_596_800;
+
+/** What an edit needs from outside. */
+export interface EditOptions {
+  /** New modified time, Unix seconds. Files of the deterministic mode keep theirs. */
+  readonly timeSec: number;
+}
+
+/**
+ * Creates a file without objects: no launch script, 48 free slots, no architecture.
+ * @throws the file system's EEXIST when `path` is taken
+ */
+export async function createSif(path: string, options: EditOptions & { readonly uuid: Uint8Array }): Promise<void> {
+  const tableSize = DESCRIPTOR_COUNT * DESCRIPTOR.size;
+  const bytes = new Uint8Array(DESCRIPTORS_OFFSET + tableSize);
+  const header: SifHeader = {
+    launchScript: "",
+    version: "01",
+    arch: SifArch.unknown,
+    uuid: options.uuid,
+    createdSec: options.timeSec,
+    modifiedSec: options.timeSec,
+    descriptorsFree: DESCRIPTOR_COUNT,
+    descriptorsTotal: DESCRIPTOR_COUNT,
+    descriptorsOffset: DESCRIPTORS_OFFSET,
+    descriptorsSize: tableSize,
+    dataOffset: bytes.length,
+    dataSize: 0,
+  };
+  HEADER.write(bytes, 0, headerToRecord(header));
+  const handle = await open(path, "wx", 0o755);
+  try {
+    await handle.writeFile(bytes);
+  } finally {
+    await handle.close();
+  }
+}
+
+/**
+ * Adds an object behind the last one, in the first free slot, and returns its ID. Header and descriptor are
+ * written after the content, so a failure on the way leaves the file as it was (longer, at most).
+ * Unlike builders it is in no group unless one is given.
+ * @throws SifError DESCRIPTORS_FULL, PRIMARY_EXISTS, EXTRA_INVALID and what `readSif` throws
+ */
+export async function addObject(
+  path: string,
+  object: NewObject,
+  content: Uint8Array | AsyncIterable<Uint8Array>,
+  options: EditOptions,
+): Promise<number> {
+  return edit(path, async (handle, image) => {
+    const { header, objects } = image;
+    const used = new Set(objects.map(({ slot }) => slot));
+    let slot = 0;
+    while (used.has(slot)) slot++;
+    if (slot >= header.descriptorsTotal)
+      throw new SifError("DESCRIPTORS_FULL", { path, limit: header.descriptorsTotal });
+    const extra = object.extra ?? { kind: "none" };
+    const present = findPrimaryPartition(image);
+    const isPrimary = extra.kind === "partition" && extra.partitionType === PartitionType.primarySystem;
+    if (isPrimary && present !== undefined) throw new SifError("PRIMARY_EXISTS", { path, id: present.id });
+
+    const end = endOfData(image);
+    const offset = alignUp(end, object.alignment || (object.dataType === DataType.partition ? PARTITION_ALIGNMENT : 1));
+    const timeSec = timeFor(header, options);
+    const added: SifObject = {
+      slot,
+      dataType: object.dataType,
+      id: slot + 1,
+      group: object.group ?? 0,
+      link: object.link ?? { kind: "none" },
+      offset,
+      size: 0,
+      sizeWithPadding: 0,
+      createdSec: timeSec,
+      modifiedSec: timeSec,
+      name: object.name ?? "",
+      extra,
+    };
+    objectToRecord(added); // refuses a wrong name or extra before anything is written
+    const size = await writeContent(handle, end, offset, content);
+    const complete = { ...added, size, sizeWithPadding: offset - end + size };
+    await writeDescriptor(handle, header, complete);
+    await writeHeader(handle, header, [...objects, complete], timeSec);
+    return complete.id;
+  });
+}
+
+/**
+ * Frees an object's descriptor. Its bytes stay in the file.
+ * @throws SifError OBJECT_NOT_FOUND and what `readSif` throws
+ */
+export async function deleteObject(path: string, id: number, options: EditOptions): Promise<void> {
+  await edit(path, async (handle, image) => {
+    const gone = getObject(image, id, path);
+    const { header, objects } = image;
+    await writeAt(handle, new Uint8Array(DESCRIPTOR.size), descriptorOffset(header, gone.slot));
+    const left = objects.filter((object) => object !== gone);
+    await writeHeader(handle, header, left, timeFor(header, options));
+  });
+}
+
+/**
+ * Makes a System partition the primary one; the former primary becomes a System partition.
+ * @throws SifError OBJECT_NOT_FOUND, OBJECT_NOT_PARTITION, PARTITION_NOT_SYSTEM and what `readSif` throws
+ */
+export async function setPrimaryPartition(path: string, id: number, options: EditOptions): Promise<void> {
+  await edit(path, async (handle, image) => {
+    const { header } = image;
+    const chosen = getObject(image, id, path);
+    const { extra } = chosen;
+    if (extra.kind !== "partition") {
+      throw new SifError("OBJECT_NOT_PARTITION", { path, id, seen: dataTypeName(chosen.dataType) });
+    }
+    if (extra.partitionType === PartitionType.primarySystem) return;
+    if (extra.partitionType !== PartitionType.system) {
+      throw new SifError("PARTITION_NOT_SYSTEM", { path, id, seen: partitionTypeName(extra.partitionType) });
+    }
+    const modifiedSec = timeFor(header, options);
+    const changed = image.objects.map((object): SifObject => {
+      if (object === chosen) {
+        return { ...object, modifiedSec, extra: { ...extra, partitionType: PartitionType.primarySystem } };
+      }
+      if (object.extra.kind === "partition" && object.extra.partitionType === PartitionType.primarySystem) {
+        return { ...object, modifiedSec, extra: { ...object.extra, partitionType: PartitionType.system } };
+      }
+      return object;
+    });
+    for (const object of changed) {
+      if (!image.objects.includes(object)) await writeDescriptor(handle, header, object);
+    }
+    await writeHeader(handle, header, changed, modifiedSec);
+  });
+}
+
+async function edit<T>(path: string, change: (handle: FileHandle, image: SifImage) => Promise<T>): Promise<T> {
+  const handle = await open(path, "r+");
+  try {
+    const result = await change(handle, await readSif(await accessHandle(handle, path)));
+    await handle.sync();
+    return result;
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Where new content goes: behind the furthest object, whatever was deleted in between. */
+function endOfData({ header, objects }: Pick<SifImage, "header" | "objects">): number {
+  return Math.max(header.dataOffset, ...objects.map(({ offset, size }) => offset + size));
+}
+
+function timeFor({ uuid, createdSec, modifiedSec }: SifHeader, { timeSec }: EditOptions): number {
+  const deterministic =
+    uuid.every((byte) => byte === 0) && createdSec === GO_ZERO_TIME_SEC && modifiedSec === GO_ZERO_TIME_SEC;
+  return deterministic ? GO_ZERO_TIME_SEC : timeSec;
+}
+
+function descriptorOffset(header: SifHeader, slot: number): number {
+  return header.descriptorsOffset + slot * DESCRIPTOR.size;
+}
+
+async function writeDescriptor(handle: FileHandle, header: SifHeader, object: SifObject): Promise<void> {
+  await writeAt(handle, DESCRIPTOR.encode(objectToRecord(object)), descriptorOffset(header, object.slot));
+}
+
+async function writeHeader(
+  handle: FileHandle,
+  header: SifHeader,
+  objects: readonly SifObject[],
+  modifiedSec: number,
+): Promise<void> {
+  const primary = findPrimaryPartition({ header, objects })?.extra;
+  const next: SifHeader = {
+    ...header,
+    arch: primary?.kind === "partition" ? primary.arch : SifArch.unknown,
+    modifiedSec,
+    descriptorsFree: header.descriptorsTotal - objects.length,
+    dataSize: endOfData({ header, objects }) - header.dataOffset,
+  };
+  await writeAt(handle, HEADER.encode(headerToRecord(next)), 0);
+}
+
+async function writeContent(
+  handle: FileHandle,
+  end: number,
+  offset: number,
+  content: Uint8Array | AsyncIterable<Uint8Array>,
+): Promise<number> {
+  if (offset > end) await writeAt(handle, new Uint8Array(offset - end), end);
+  let size = 0;
+  for await (const piece of content instanceof Uint8Array ? [content] : content) {
+    await writeAt(handle, piece, offset + size);
+    size += piece.length;
+  }
+  return size;
+}
+
+async function writeAt(handle: FileHandle, bytes: Uint8Array, offset: number): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, offset + done);
+    done += bytesWritten;
+  }
+}

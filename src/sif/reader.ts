@@ -1,0 +1,117 @@
+import { SifError } from "./errors.ts";
+import type { SifImage, SifObject } from "./image.ts";
+import { DESCRIPTOR, HEADER, MAGIC, VERSION } from "./layout.ts";
+import type { RandomAccess } from "./random-access.ts";
+import { headerFromRecord, objectFromRecord } from "./records.ts";
+
+/** Largest descriptor table that is read: 16,384 slots, 9.6 MB. Writers make 48. */
+export const MAX_DESCRIPTORS = 16_384;
+/** Largest object that {@link readObject} returns whole. Definition and metadata have kilobytes. */
+export const MAX_WHOLE_OBJECT: number = 64 * 1024 * 1024;
+/** What one piece of {@link streamObject} has at most. */
+const PIECE = 1024 * 1024;
+
+/**
+ * Reads header and descriptors. A wrong count of free slots and any launch script are accepted, as other
+ * readers do; where the objects lie is checked only when one is read.
+ * @throws SifError HEADER_TRUNCATED, MAGIC_INVALID, VERSION_UNSUPPORTED, DESCRIPTORS_TOO_MANY, DESCRIPTORS_TRUNCATED
+ */
+export async function readSif(access: RandomAccess): Promise<SifImage> {
+  const { path } = access;
+  const stored = await access.read(0, HEADER.size);
+  if (stored.length < HEADER.size) {
+    throw new SifError("HEADER_TRUNCATED", { path, seen: stored.length, limit: HEADER.size });
+  }
+  const record = HEADER.read(stored);
+  if (Buffer.compare(record.magic, MAGIC) !== 0) throw new SifError("MAGIC_INVALID", { path });
+  if (Buffer.compare(record.version, VERSION) !== 0) {
+    throw new SifError("VERSION_UNSUPPORTED", { path, seen: Buffer.from(record.version).toString("latin1") });
+  }
+  const { descriptorsTotal: total, descriptorsOffset: offset, descriptorsSize: size } = record;
+  if (total < 0n || total > BigInt(MAX_DESCRIPTORS)) {
+    throw new SifError("DESCRIPTORS_TOO_MANY", { path, seen: total, limit: MAX_DESCRIPTORS });
+  }
+  const needed = total * BigInt(DESCRIPTOR.size);
+  const available = offset < 0n ? 0n : maxOf(0n, minOf(size, BigInt(access.size) - offset));
+  if (available < needed) throw new SifError("DESCRIPTORS_TRUNCATED", { path, offset, needed, seen: available });
+  const table = await access.read(Number(offset), Number(needed));
+  if (table.length < needed) {
+    throw new SifError("DESCRIPTORS_TRUNCATED", { path, offset, needed, seen: table.length });
+  }
+  const objects: SifObject[] = [];
+  for (let slot = 0; slot < Number(total); slot++) {
+    const descriptor = DESCRIPTOR.read(table, slot * DESCRIPTOR.size);
+    if (descriptor.used === 0) continue;
+    if (
+      descriptor.offset < 0n ||
+      descriptor.size < 0n ||
+      descriptor.offset + descriptor.size > BigInt(Number.MAX_SAFE_INTEGER)
+    ) {
+      const { id, offset: start } = descriptor;
+      throw new SifError("OBJECT_OUTSIDE_FILE", {
+        path,
+        id,
+        offset: start,
+        end: start + descriptor.size,
+        limit: access.size,
+      });
+    }
+    objects.push(objectFromRecord(descriptor, slot));
+  }
+  return { header: headerFromRecord(record), objects };
+}
+
+/**
+ * The object of that ID.
+ * @throws SifError OBJECT_NOT_FOUND
+ */
+export function getObject(image: SifImage, id: number, path?: string): SifObject {
+  const found = image.objects.find((object) => object.id === id);
+  if (found === undefined) throw new SifError("OBJECT_NOT_FOUND", { id, path });
+  return found;
+}
+
+/**
+ * All bytes of a small object.
+ * @throws SifError OBJECT_TOO_LARGE, OBJECT_OUTSIDE_FILE
+ */
+export async function readObject(access: RandomAccess, object: SifObject): Promise<Uint8Array> {
+  checkInside(access, object);
+  if (object.size > MAX_WHOLE_OBJECT) {
+    throw new SifError("OBJECT_TOO_LARGE", {
+      path: access.path,
+      id: object.id,
+      seen: object.size,
+      limit: MAX_WHOLE_OBJECT,
+    });
+  }
+  return access.read(object.offset, object.size);
+}
+
+/**
+ * The bytes of an object in pieces of at most 1 MiB.
+ * @throws SifError OBJECT_OUTSIDE_FILE
+ */
+export async function* streamObject(
+  access: RandomAccess,
+  object: SifObject,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  checkInside(access, object);
+  for (let done = 0; done < object.size; ) {
+    const piece = await access.read(object.offset + done, Math.min(PIECE, object.size - done));
+    if (piece.length === 0) throw outside(access, object);
+    done += piece.length;
+    yield piece;
+  }
+}
+
+function checkInside(access: RandomAccess, object: SifObject): void {
+  if (object.offset + object.size > access.size) throw outside(access, object);
+}
+
+function outside(access: RandomAccess, { id, offset, size }: SifObject): SifError {
+  return new SifError("OBJECT_OUTSIDE_FILE", { path: access.path, id, offset, end: offset + size, limit: access.size });
+}
+
+const minOf = (a: bigint, b: bigint): bigint => (a < b ? a : b);
+const maxOf = (a: bigint, b: bigint): bigint => (a > b ? a : b);
