@@ -2,6 +2,7 @@ import { type ErrorDetails, type MessageTable, SifonError } from "../errors.ts";
 
 export type SifErrorCode =
   | "HEADER_TRUNCATED"
+  | "HEADER_DAMAGED"
   | "MAGIC_INVALID"
   | "VERSION_UNSUPPORTED"
   | "DESCRIPTORS_TRUNCATED"
@@ -22,6 +23,7 @@ const file = (d: ErrorDetails): string => (d.path === undefined ? "the SIF file"
 const MESSAGES: MessageTable<SifErrorCode> = {
   HEADER_TRUNCATED: (d) =>
     `Cannot read the header of ${file(d)}: it ends after ${d.seen} bytes, a SIF header has ${d.limit}. It is not a SIF file, or it is cut short; fetch it again.`,
+  HEADER_DAMAGED: (d) => `Cannot read the header of ${file(d)}: ${d.reason}. The file is damaged; fetch it again.`,
   MAGIC_INVALID: (d) => `Cannot read ${file(d)}: byte 32 does not begin the SIF magic. It is not a SIF file.`,
   VERSION_UNSUPPORTED: (d) =>
     `Cannot read ${file(d)}: its SIF version is ${JSON.stringify(d.seen)}, only "01" is known. A newer Sifon may read it.`,

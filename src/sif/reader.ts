@@ -1,6 +1,6 @@
 import { SifError } from "./errors.ts";
-import type { SifImage, SifObject } from "./image.ts";
-import { DESCRIPTOR, HEADER, MAGIC, VERSION } from "./layout.ts";
+import type { SifHeader, SifImage, SifObject } from "./image.ts";
+import { DESCRIPTOR, HEADER, type HeaderRecord, MAGIC, VERSION } from "./layout.ts";
 import type { RandomAccess } from "./random-access.ts";
 import { headerFromRecord, objectFromRecord } from "./records.ts";
 
@@ -14,7 +14,8 @@ const PIECE = 1024 * 1024;
 /**
  * Reads header and descriptors. A wrong count of free slots and any launch script are accepted, as other
  * readers do; where the objects lie is checked only when one is read.
- * @throws SifError HEADER_TRUNCATED, MAGIC_INVALID, VERSION_UNSUPPORTED, DESCRIPTORS_TOO_MANY, DESCRIPTORS_TRUNCATED
+ * @throws SifError HEADER_TRUNCATED, HEADER_DAMAGED, MAGIC_INVALID, VERSION_UNSUPPORTED, DESCRIPTORS_TOO_MANY,
+ *   DESCRIPTORS_TRUNCATED, OBJECT_OUTSIDE_FILE (for offsets that no file has)
  */
 export async function readSif(access: RandomAccess): Promise<SifImage> {
   const { path } = access;
@@ -58,7 +59,15 @@ export async function readSif(access: RandomAccess): Promise<SifImage> {
     }
     objects.push(objectFromRecord(descriptor, slot));
   }
-  return { header: headerFromRecord(record), objects };
+  return { header: decodeHeader(record, path), objects };
+}
+
+function decodeHeader(record: HeaderRecord, path: string | undefined): SifHeader {
+  try {
+    return headerFromRecord(record);
+  } catch (cause) {
+    throw new SifError("HEADER_DAMAGED", { path, reason: (cause as RangeError).message, cause });
+  }
 }
 
 /**

@@ -137,16 +137,12 @@ function formatTime(sec: number): string {
     .replace(/\.\d+Z$/, "")} +0000 UTC`;
 }
 
-/** Whole binary units, cut off: `27 KiB` of 28080 bytes. */
+/** Whole binary units, rounded half up: `27 KiB` of 28080 bytes, `5 KiB` of 4688. */
 function binarySize(size: number): string {
   const units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
   let unit = 0;
-  let value = size;
-  while (value >= 1024 && unit < units.length - 1) {
-    value = Math.floor(value / 1024);
-    unit++;
-  }
-  return `${value} ${units[unit]}`;
+  while (size >= 1024 ** (unit + 1) && unit < units.length - 1) unit++;
+  return `${Math.round(size / 1024 ** unit)} ${units[unit]}`;
 }
 
 function alignRows(rows: readonly Row[], indent: string): string {

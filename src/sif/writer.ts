@@ -1,5 +1,6 @@
 import { InternalError } from "../errors.ts";
 import type { Sink } from "../sink/sink.ts";
+import { WindowSink } from "../sink/window-sink.ts";
 import { SifArch } from "./architecture.ts";
 import { DataType, FsType, PartitionType } from "./data-type.ts";
 import { SifError } from "./errors.ts";
@@ -14,7 +15,6 @@ import {
   MAX_LAUNCH_SCRIPT,
   PARTITION_ALIGNMENT,
 } from "./layout.ts";
-import { PartitionWindow } from "./partition-window.ts";
 import { headerToRecord, objectToRecord } from "./records.ts";
 
 /** What a new file carries for all of its objects. */
@@ -57,7 +57,7 @@ export class SifWriter {
   readonly #options: Required<SifWriterOptions>;
   readonly #objects: SifObject[] = [];
   readonly #dataOffset: number;
-  #partition: PartitionWindow | undefined;
+  #partition: WindowSink | undefined;
 
   private constructor(sink: Sink, options: Required<SifWriterOptions>) {
     this.#sink = sink;
@@ -92,7 +92,7 @@ export class SifWriter {
   /** Pads to a page and lends the sink behind it for a squashfs; no other object until `endPartition`. */
   async beginPartition(): Promise<Sink> {
     await this.#start({ dataType: DataType.partition, extra: primary(SifArch.unknown) });
-    this.#partition = new PartitionWindow(this.#sink);
+    this.#partition = new WindowSink(this.#sink);
     return this.#partition;
   }
 

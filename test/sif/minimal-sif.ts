@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { DataType } from "../../src/sif/data-type.ts";
 import { SifWriter } from "../../src/sif/writer.ts";
-import { MemorySink } from "./memory-sink.ts";
+import { MemorySink } from "../../src/sink/memory-sink.ts";
 
 /** The squashfs of an empty root, 4096 bytes. */
 export function emptyRootSquashfs(): Uint8Array {
@@ -24,5 +24,5 @@ export async function minimalSif(): Promise<Uint8Array> {
   await partition.write(emptyRootSquashfs());
   await writer.endPartition(2);
   await writer.finish();
-  return sink.bytes();
+  return sink.bytes;
 }

@@ -4,7 +4,7 @@ import { DataType, FsType, PartitionType } from "../../src/sif/data-type.ts";
 import { accessBytes } from "../../src/sif/random-access.ts";
 import { readSif } from "../../src/sif/reader.ts";
 import { SifWriter } from "../../src/sif/writer.ts";
-import { MemorySink } from "./memory-sink.ts";
+import { MemorySink } from "../../src/sink/memory-sink.ts";
 import { emptyRootSquashfs, minimalSif } from "./minimal-sif.ts";
 
 const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
@@ -46,14 +46,14 @@ describe("SifWriter", () => {
     expect(await writer.endPartition(4)).toBe(1);
     await writer.add({ dataType: DataType.generic, name: "late" }, Buffer.from("tail"));
     await writer.finish();
-    const { header, objects } = await readSif(accessBytes(sink.bytes()));
+    const { header, objects } = await readSif(accessBytes(sink.bytes));
     expect(objects.map(({ offset, size }) => [offset, size])).toEqual([
       [32_768, 4096],
       [36_864, 4],
     ]);
     expect(objects[0]?.sizeWithPadding).toBe(32_768 - 32_176 + 4096);
     expect(header.arch).toBe(4);
-    expect(Buffer.from(sink.bytes().subarray(32_768, 32_780)).toString("latin1")).toBe("HSQS-01234!\0");
+    expect(Buffer.from(sink.bytes.subarray(32_768, 32_780)).toString("latin1")).toBe("HSQS-01234!\0");
   });
 
   it("takes content as a stream", async () => {
@@ -65,7 +65,7 @@ describe("SifWriter", () => {
     }
     await writer.add({ dataType: DataType.generic }, pieces());
     await writer.finish();
-    expect(Buffer.from(sink.bytes().subarray(32_176)).toString()).toBe("abc");
+    expect(Buffer.from(sink.bytes.subarray(32_176)).toString()).toBe("abc");
   });
 
   it("refuses a second primary partition", async () => {
@@ -102,14 +102,12 @@ describe("SifWriter", () => {
     else await expect(begun).rejects.toThrow(RangeError);
   });
 
-  it("refuses other objects while a partition is open, and writes after it ended", async () => {
+  it("refuses other objects while a partition is open", async () => {
     const writer = await SifWriter.begin(new MemorySink(), OPTIONS);
-    const window = await writer.beginPartition();
+    await writer.beginPartition();
     await expect(writer.add({ dataType: DataType.generic }, Buffer.alloc(0))).rejects.toMatchObject({
       code: "INTERNAL",
     });
     await expect(writer.finish()).rejects.toMatchObject({ code: "INTERNAL" });
-    await writer.endPartition(2);
-    await expect(window.write(Buffer.from("x"))).rejects.toMatchObject({ code: "INTERNAL" });
   });
 });

@@ -1,0 +1,142 @@
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { DataType, FsType, HashType, PartitionType, SbomFormat } from "../../src/sif/data-type.ts";
+import { addObject, createSif, deleteObject, setPrimaryPartition } from "../../src/sif/edit.ts";
+import { DESCRIPTOR, DESCRIPTORS_OFFSET, HEADER } from "../../src/sif/layout.ts";
+import { withFile } from "../../src/sif/random-access.ts";
+import { readSif } from "../../src/sif/reader.ts";
+import { formatHeader, formatInfo, formatList } from "../../src/sif/text.ts";
+import { minimalSif } from "../sif/minimal-sif.ts";
+import { findApptainer, runApptainer } from "../support/apptainer.ts";
+
+const apptainer = findApptainer();
+const folder = mkdtempSync(join(tmpdir(), "sif-oracle-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function sif(...args: readonly string[]): string {
+  const { status, stdout, stderr } = runApptainer(apptainer!, ["sif", ...args], { cwd: folder });
+  if (status !== 0) throw new Error(`apptainer sif ${args.join(" ")}: ${stderr}`);
+  return stdout;
+}
+
+/** Whether Apptainer's listings of a file are the ones that we print. */
+async function expectSameTexts(name: string): Promise<void> {
+  const image = await withFile(join(folder, name), readSif);
+  expect(formatList(image)).toBe(sif("list", name));
+  expect(formatHeader(image)).toBe(sif("header", name));
+  for (const object of image.objects) expect(formatInfo(object)).toBe(sif("info", String(object.id), name));
+}
+
+/** The file with UUID and times blanked, which differ between two makers. */
+function comparable(name: string): Buffer {
+  const bytes = readFileSync(join(folder, name));
+  bytes.fill(0, HEADER.offsets.uuid, HEADER.offsets.descriptorsFree);
+  for (let slot = 0; slot < 48; slot++) {
+    const start = DESCRIPTORS_OFFSET + slot * DESCRIPTOR.size;
+    bytes.fill(0, start + DESCRIPTOR.offsets.createdSec, start + DESCRIPTOR.offsets.uid);
+  }
+  return bytes;
+}
+
+const OPTIONS = { timeSec: 1_700_000_000 };
+const content = Buffer.from("content of an object\n");
+
+describe.skipIf(apptainer === undefined)("SIF files beside Apptainer", () => {
+  it("prints our minimal SIF as we do", async () => {
+    writeFileSync(join(folder, "minimal.sif"), await minimalSif());
+    await expectSameTexts("minimal.sif");
+  });
+
+  it("edits give the bytes that Apptainer's edits give, step by step", async () => {
+    const theirs = "theirs.sif";
+    const ours = "ours.sif";
+    const path = join(folder, ours);
+    const entity = "433FE984155206BD962725E20E8713472A879943";
+    writeFileSync(join(folder, "object"), content);
+    const partition = (partitionType: number, arch: number) => ({
+      dataType: DataType.partition,
+      extra: { kind: "partition", fsType: FsType.squashfs, partitionType, arch } as const,
+    });
+    const add = ["--datatype"];
+    const steps: readonly [args: readonly string[], ours: () => Promise<unknown>][] = [
+      [["new", theirs], () => createSif(path, { ...OPTIONS, uuid: new Uint8Array(16).fill(1) })],
+      [
+        ["add", theirs, "object", ...add, "1", "--groupid", "1"],
+        () => addObject(path, { dataType: DataType.definition, group: 1 }, content, OPTIONS),
+      ],
+      [
+        ["add", theirs, "object", ...add, "4", "--partfs", "1", "--parttype", "2", "--partarch", "2", "--groupid", "1"],
+        () => addObject(path, { ...partition(PartitionType.primarySystem, 2), group: 1 }, content, OPTIONS),
+      ],
+      [
+        [
+          "add",
+          theirs,
+          "object",
+          ...add,
+          "4",
+          "--partfs",
+          "1",
+          "--parttype",
+          "1",
+          "--partarch",
+          "4",
+          "--alignment",
+          "512",
+        ],
+        () => addObject(path, { ...partition(PartitionType.system, 4), alignment: 512 }, content, OPTIONS),
+      ],
+      [
+        ["add", theirs, "object", ...add, "5", "--signhash", "2", "--signentity", entity, "--link", "1"],
+        () =>
+          addObject(
+            path,
+            {
+              dataType: DataType.signature,
+              link: { kind: "object", id: 1 },
+              extra: { kind: "signature", hashType: HashType.sha384, entity: Buffer.from(entity, "hex") },
+            },
+            content,
+            OPTIONS,
+          ),
+      ],
+      [
+        ["add", theirs, "object", ...add, "9", "--sbomformat", "spdx-json"],
+        () =>
+          addObject(
+            path,
+            { dataType: DataType.sbom, extra: { kind: "sbom", format: SbomFormat.spdxJson } },
+            content,
+            OPTIONS,
+          ),
+      ],
+      [["setprim", "3", theirs], () => setPrimaryPartition(path, 3, OPTIONS)],
+      [["del", "1", theirs], () => deleteObject(path, 1, OPTIONS)],
+      [
+        ["add", theirs, "object", ...add, "7", "--filename", "a-name"],
+        () => addObject(path, { dataType: DataType.generic, name: "a-name" }, content, OPTIONS),
+      ],
+      [["del", "3", theirs], () => deleteObject(path, 3, OPTIONS)],
+    ];
+    for (const [args, edit] of steps) {
+      sif(...args);
+      await edit();
+      await expectSameTexts(theirs);
+      await expectSameTexts(ours);
+      const difference = Buffer.compare(comparable(theirs), comparable(ours));
+      expect(difference, `bytes after ${args.join(" ")}`).toBe(0);
+    }
+  });
+
+  it("our minimal SIF is edited, and its object dumped, by Apptainer", async () => {
+    writeFileSync(join(folder, "given.sif"), await minimalSif());
+    copyFileSync(join(folder, "given.sif"), join(folder, "edited.sif"));
+    expect(sif("dump", "1", "edited.sif")).toBe("bootstrap: docker\nfrom: alpine\n\n");
+    sif("del", "2", "edited.sif");
+    await expectSameTexts("edited.sif");
+    const { objects } = await withFile(join(folder, "edited.sif"), readSif);
+    expect(objects.map(({ id }) => id)).toEqual([1, 3]);
+  });
+});
