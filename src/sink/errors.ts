@@ -1,0 +1,53 @@
+import { type ErrorDetails, type MessageTable, SifonError } from "../errors.ts";
+
+export type SinkErrorCode =
+  | "OUTPUT_EXISTS"
+  | "OUTPUT_IS_DIRECTORY"
+  | "OUTPUT_IS_TERMINAL"
+  | "OPEN_FAILED"
+  | "DISK_FULL"
+  | "FILE_TOO_LARGE"
+  | "WRITE_FAILED"
+  | "CLOSED_OUTPUT";
+
+const systemReason = (d: ErrorDetails) => (d.cause instanceof Error ? d.cause.message : String(d.cause ?? "unknown"));
+
+const MESSAGES: MessageTable<SinkErrorCode> = {
+  OUTPUT_EXISTS: (d) => `Cannot write "${d.path}": the file already exists. Use --force to overwrite it.`,
+  OUTPUT_IS_DIRECTORY: (d) => `Cannot write "${d.path}": it is a directory. Name a file.`,
+  OUTPUT_IS_TERMINAL: () =>
+    "Cannot write the image to a terminal. Redirect the standard output to a file or a pipe, or name a file.",
+  OPEN_FAILED: (d) => `Cannot open "${d.path}" for writing: ${systemReason(d)}.`,
+  DISK_FULL: (d) =>
+    `Cannot write "${d.path}" at byte ${d.offset}: no space is left there (${systemReason(d)}). Free some space, or ${d.advice ?? "write to another file system"}.`,
+  FILE_TOO_LARGE: (d) =>
+    `Cannot write "${d.path}" at byte ${d.offset}: the file system or a limit (ulimit -f) allows no larger file.`,
+  WRITE_FAILED: (d) => `Cannot write "${d.path}" at byte ${d.offset}: ${systemReason(d)}.`,
+  CLOSED_OUTPUT: (d) =>
+    `Cannot write ${d.path} at byte ${d.offset}: whoever reads it closed it early. Look for an error of that command.`,
+};
+
+/** Output that cannot be written. `details`: `path`, `offset` (bytes from the sink's start), `cause`. */
+export class SinkError extends SifonError {
+  constructor(code: SinkErrorCode, details: ErrorDetails = {}) {
+    super(code, MESSAGES[code](details), details);
+  }
+}
+
+/** The error of the operating system as ours. */
+export function toSinkError(cause: unknown, details: ErrorDetails): SinkError {
+  const systemCode = (cause as NodeJS.ErrnoException | undefined)?.code;
+  const all = { ...details, cause };
+  switch (systemCode) {
+    case "ENOSPC":
+    case "EDQUOT":
+      return new SinkError("DISK_FULL", all);
+    case "EFBIG":
+      return new SinkError("FILE_TOO_LARGE", all);
+    case "EPIPE":
+    case "ECONNRESET":
+      return new SinkError("CLOSED_OUTPUT", all);
+    default:
+      return new SinkError("WRITE_FAILED", all);
+  }
+}

@@ -1,0 +1,138 @@
+import { randomBytes } from "node:crypto";
+import { constants } from "node:fs";
+import { type FileHandle, link, lstat, open, realpath, rename, stat, unlink } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { BufferedFile } from "./buffered-file.ts";
+import { SinkError, toSinkError } from "./errors.ts";
+import type { Sink } from "./sink.ts";
+
+export interface FileSinkOptions {
+  /** Replace a file of that name; without it that is OUTPUT_EXISTS, at the beginning or the end. */
+  readonly overwrite?: boolean;
+}
+
+/**
+ * A file that appears under its name only once it is whole: written under a hidden name in the same
+ * directory, synchronised, then renamed. It gets 0777 less the umask, as Apptainer's SIFs have.
+ */
+export class FileSink implements Sink {
+  readonly #target: string;
+  readonly #temporary: string;
+  readonly #overwrite: boolean;
+  readonly #handle: FileHandle;
+  readonly #file: BufferedFile;
+  #state: "open" | "finished" | "aborted" = "open";
+
+  private constructor(target: string, temporary: string, overwrite: boolean, handle: FileHandle) {
+    this.#target = target;
+    this.#temporary = temporary;
+    this.#overwrite = overwrite;
+    this.#handle = handle;
+    this.#file = new BufferedFile(handle, { path: target });
+  }
+
+  /**
+   * Begins a file. A symlink is followed: the file that it leads to is replaced, not the link.
+   * @throws SinkError OUTPUT_EXISTS, OUTPUT_IS_DIRECTORY, OPEN_FAILED, DISK_FULL
+   */
+  static async open(path: string, options: FileSinkOptions = {}): Promise<FileSink> {
+    const overwrite = options.overwrite ?? false;
+    const target = await checkTarget(path, overwrite);
+    const temporary = join(dirname(target), temporaryName(basename(target)));
+    // The kernel takes the umask (or the directory's default ACL) off the mode; no race over process.umask().
+    const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+    const handle = await open(temporary, flags, 0o777).catch((cause: unknown) => {
+      throw openError(cause, path);
+    });
+    return new FileSink(target, temporary, overwrite, handle);
+  }
+
+  get position(): number {
+    return this.#file.position;
+  }
+
+  write(bytes: Uint8Array): Promise<void> {
+    return this.#file.append(bytes);
+  }
+
+  patch(offset: number, bytes: Uint8Array): Promise<void> {
+    return this.#file.patch(offset, bytes);
+  }
+
+  rewind(offset: number): Promise<void> {
+    return this.#file.rewind(offset);
+  }
+
+  async finish(): Promise<void> {
+    if (this.#state !== "open") throw new TypeError(`the sink is ${this.#state}`);
+    await this.#file.flush();
+    try {
+      await this.#handle.sync();
+      await this.#handle.close();
+      await this.#publish();
+    } catch (cause) {
+      if (cause instanceof SinkError) throw cause;
+      throw toSinkError(cause, { path: this.#target, offset: this.position });
+    }
+    this.#state = "finished";
+    await syncDirectory(dirname(this.#target));
+  }
+
+  async abort(_reason: unknown): Promise<void> {
+    if (this.#state !== "open") return;
+    this.#state = "aborted";
+    await this.#file.quiesce();
+    await this.#handle.close().catch(() => {});
+    await unlink(this.#temporary).catch(() => {});
+  }
+
+  async #publish(): Promise<void> {
+    if (this.#overwrite) return rename(this.#temporary, this.#target);
+    // A link, unlike a rename, fails where someone else made the name in the meantime.
+    try {
+      await link(this.#temporary, this.#target);
+    } catch (cause) {
+      const { code } = cause as NodeJS.ErrnoException;
+      if (code === "EEXIST") throw new SinkError("OUTPUT_EXISTS", { path: this.#target, cause });
+      // FAT, some network file systems: no hard links. The window is then between the check and the rename.
+      await checkTarget(this.#target, false);
+      return rename(this.#temporary, this.#target);
+    }
+    await unlink(this.#temporary);
+  }
+}
+
+/** The path to write, symlinks followed. */
+async function checkTarget(path: string, overwrite: boolean): Promise<string> {
+  const there = await lstat(path).catch(() => undefined);
+  if (there === undefined) return path;
+  const target = there.isSymbolicLink() ? await realpath(path).catch(() => path) : path;
+  const file = await stat(target).catch(() => undefined);
+  if (file?.isDirectory()) throw new SinkError("OUTPUT_IS_DIRECTORY", { path });
+  if (!overwrite) throw new SinkError("OUTPUT_EXISTS", { path });
+  return target;
+}
+
+/** `.NAME.PID-RANDOM.tmp`, with the name cut where the whole would pass 255 bytes. */
+function temporaryName(name: string): string {
+  const suffix = `.${process.pid}-${randomBytes(6).toString("hex")}.tmp`;
+  let stem = name;
+  while (Buffer.byteLength(stem) + suffix.length + 1 > 255) stem = stem.slice(0, -1);
+  return `.${stem}${suffix}`;
+}
+
+function openError(cause: unknown, path: string): SinkError {
+  const { code } = cause as NodeJS.ErrnoException;
+  return new SinkError(code === "ENOSPC" || code === "EDQUOT" ? "DISK_FULL" : "OPEN_FAILED", {
+    path,
+    offset: 0,
+    cause,
+  });
+}
+
+/** So that the new name outlives a crash; not all file systems can. */
+async function syncDirectory(path: string): Promise<void> {
+  const handle = await open(path, constants.O_RDONLY).catch(() => undefined);
+  await handle?.sync().catch(() => {});
+  await handle?.close().catch(() => {});
+}

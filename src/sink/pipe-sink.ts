@@ -1,0 +1,143 @@
+import { randomBytes } from "node:crypto";
+import { constants } from "node:fs";
+import { type FileHandle, open, unlink } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Writable } from "node:stream";
+import type { OnProgress } from "../progress.ts";
+import { BufferedFile } from "./buffered-file.ts";
+import { SinkError, toSinkError } from "./errors.ts";
+import type { Sink } from "./sink.ts";
+
+/** Bytes per write to the pipe; Linux pipes hold 64 KiB, so more saves little. */
+const SEND_SIZE = 256 * 1024;
+
+export interface PipeSinkOptions {
+  /** Where the output goes in the end. */
+  readonly destination: Writable;
+  /** For messages: "the standard output". */
+  readonly name?: string;
+  /** Leave the destination open behind the last byte (`process.stdout`). */
+  readonly keepOpen?: boolean;
+  /** Where the spool lies; the system's temporary directory by default. It needs room for the whole output. */
+  readonly spoolDirectory?: string;
+  readonly onProgress?: OnProgress;
+}
+
+/**
+ * Output that cannot be patched or rewound: it is spooled to a temporary file, which has no name from the
+ * beginning, so that nothing is left behind however the process ends; then it is sent.
+ */
+export class PipeSink implements Sink {
+  readonly #handle: FileHandle;
+  readonly #spool: BufferedFile;
+  readonly #options: PipeSinkOptions;
+  #destinationError: Error | undefined;
+  #sent = 0;
+  #ended = false;
+
+  private constructor(handle: FileHandle, directory: string, options: PipeSinkOptions) {
+    this.#handle = handle;
+    this.#options = options;
+    this.#spool = new BufferedFile(handle, {
+      path: `${directory} (temporary file)`,
+      advice: "point TMPDIR to another file system",
+    });
+    // A reader may go away at any time; without a listener that would end the process.
+    options.destination.on("error", (error: Error) => {
+      this.#destinationError ??= error;
+    });
+  }
+
+  /**
+   * @throws SinkError OPEN_FAILED, DISK_FULL
+   */
+  static async open(options: PipeSinkOptions): Promise<PipeSink> {
+    const directory = options.spoolDirectory ?? tmpdir();
+    const path = join(directory, `.sifon-spool.${process.pid}-${randomBytes(6).toString("hex")}.tmp`);
+    try {
+      const handle = await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o600);
+      await unlink(path);
+      options.onProgress?.({ kind: "spool", what: "the image, until it is whole", path: directory });
+      return new PipeSink(handle, directory, options);
+    } catch (cause) {
+      throw new SinkError("OPEN_FAILED", { path, cause });
+    }
+  }
+
+  get position(): number {
+    return this.#spool.position;
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    // The reader has gone: no use in going on for minutes.
+    if (this.#destinationError !== undefined) throw this.#sendError(this.#destinationError);
+    await this.#spool.append(bytes);
+  }
+
+  patch(offset: number, bytes: Uint8Array): Promise<void> {
+    return this.#spool.patch(offset, bytes);
+  }
+
+  rewind(offset: number): Promise<void> {
+    return this.#spool.rewind(offset);
+  }
+
+  /** Resolves once the destination has taken the last byte. */
+  async finish(): Promise<void> {
+    if (this.#ended) throw new TypeError("the sink has ended");
+    await this.#spool.flush();
+    const { destination, keepOpen, onProgress } = this.#options;
+    const size = this.position;
+    onProgress?.({ kind: "spool", what: `the image of ${size} bytes, now being sent`, path: this.#name });
+    while (this.#sent < size) {
+      // A chunk of its own each time: a stream inside this process may keep it beyond the write's callback.
+      const buffer = Buffer.allocUnsafeSlow(Math.min(SEND_SIZE, size - this.#sent));
+      const { bytesRead } = await this.#handle.read(buffer, 0, buffer.length, this.#sent);
+      if (bytesRead === 0)
+        throw new SinkError("WRITE_FAILED", { path: "spool", offset: this.#sent, cause: "cut short" });
+      await this.#send(buffer.subarray(0, bytesRead));
+      this.#sent += bytesRead;
+    }
+    if (keepOpen !== true) await this.#end(destination);
+    this.#ended = true;
+    await this.#handle.close();
+  }
+
+  async abort(reason: unknown): Promise<void> {
+    if (this.#ended) return;
+    this.#ended = true;
+    await this.#spool.quiesce();
+    await this.#handle.close().catch(() => {});
+    const { destination, keepOpen } = this.#options;
+    if (keepOpen !== true) destination.destroy(reason instanceof Error ? reason : undefined);
+  }
+
+  #send(bytes: Uint8Array): Promise<void> {
+    return new Promise((resolve, reject) => {
+      // Awaiting the callback is the backpressure.
+      this.#options.destination.write(bytes, (cause) => {
+        if (cause == null) resolve();
+        else reject(this.#sendError(this.#destinationError ?? cause));
+      });
+    });
+  }
+
+  #end(destination: Writable): Promise<void> {
+    return new Promise((resolve, reject) => {
+      destination.once("error", (cause: Error) => reject(this.#sendError(cause)));
+      destination.end(resolve);
+    });
+  }
+
+  get #name(): string {
+    return this.#options.name ?? "the output stream";
+  }
+
+  #sendError(cause: Error): SinkError {
+    const { code } = cause as NodeJS.ErrnoException;
+    const closed = code === "ERR_STREAM_DESTROYED" || code === "ERR_STREAM_PREMATURE_CLOSE";
+    const details = { path: this.#name, offset: this.#sent };
+    return closed ? new SinkError("CLOSED_OUTPUT", { ...details, cause }) : toSinkError(cause, details);
+  }
+}
