@@ -88,7 +88,7 @@ export const SUPERBLOCK: Struct<Superblock> = struct<Superblock>({
 export const NO_TABLE = 0xffff_ffff_ffff_ffffn;
 
 export const MIN_BLOCK_SIZE = 4096;
-export const MAX_BLOCK_SIZE = 1 << 20;
+export const MAX_BLOCK_SIZE = 0x10_0000;
 /** The whole file is padded to this with zeros, for loop devices. */
 export const PADDING = 4096;
 
@@ -114,7 +114,7 @@ export const METADATA_BLOCK_SIZE = 8192;
 /** Bit of a metadata block's u16 header: the bytes are stored. The rest is their size on disk, never 0. */
 export const METADATA_STORED = 0x8000;
 /** Bit of a data or fragment block's u32 size: the bytes are stored. A size of 0 is a hole of a block. */
-export const DATA_STORED = 1 << 24;
+export const DATA_STORED = 0x100_0000;
 
 /**
  * Type codes of inodes, also in directory entries, which name the basic type even where the inode is extended.
