@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type CommandResult, mustRun, runCommand } from "./command.ts";
@@ -32,6 +32,9 @@ export async function startDocker(): Promise<Docker> {
     docker: (...args) => mustRun("docker", args, { env }),
     async stop() {
       await service.stop();
+      // It leaves its network namespace mounted.
+      const mounts = (await readFile("/proc/self/mounts", "utf8")).split("\n").map((line) => line.split(" ")[1] ?? "");
+      for (const path of mounts.filter((path) => path.startsWith(`${folder}/`))) await mustRun("umount", ["-l", path]);
       await rm(folder, { recursive: true, force: true });
     },
   };
