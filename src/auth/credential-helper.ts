@@ -1,0 +1,91 @@
+import { spawn } from "node:child_process";
+import { AuthError } from "./errors.ts";
+import { Secret } from "./secret.ts";
+
+/** What a helper gave. The name `<token>` marks the secret as an identity token. */
+export interface HelperAnswer {
+  readonly username: string;
+  readonly secret: Secret;
+}
+
+export interface HelperOptions {
+  /** The file that names the helper, for messages. */
+  readonly path: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly signal: AbortSignal;
+}
+
+const OUTPUT_LIMIT = 1024 * 1024;
+/** Helpers may ask a person (a key-ring's dialogue), so this is long; it only ends what hangs. */
+const TIMEOUT_MS = 120_000;
+
+/**
+ * Asks `docker-credential-NAME get` (protocol of docker/docker-credential-helpers: the server on stdin, JSON
+ * on stdout). Undefined when the helper knows nothing of the server.
+ *
+ * Throws `AuthError` CREDENTIAL_HELPER_FAILED; the helper's output is never quoted.
+ */
+export async function askCredentialHelper(
+  name: string,
+  server: string,
+  options: HelperOptions,
+): Promise<HelperAnswer | undefined> {
+  const helper = `docker-credential-${name}`;
+  const fail = (problem: string): never => {
+    throw new AuthError("CREDENTIAL_HELPER_FAILED", { helper, server, path: options.path, problem });
+  };
+  if (!/^[A-Za-z0-9._-]+$/.test(name))
+    fail("its name has characters other than letters, digits, dot, dash and underscore");
+  const { problem, exitCode, output } = await runHelper(helper, server, options);
+  options.signal.throwIfAborted();
+  if (problem !== undefined) return fail(problem);
+  // The helpers print this sentence on stdout and leave with 1; there is no code for it.
+  if (exitCode !== 0)
+    return /credentials not found/i.test(output) ? undefined : fail(`it left with status ${exitCode}`);
+  const answer = parseAnswer(output) ?? fail("it did not answer with JSON holding Username and Secret");
+  return answer.username === "" && answer.secret.reveal() === "" ? undefined : answer;
+}
+
+interface HelperRun {
+  readonly problem?: string;
+  readonly exitCode: number | null;
+  readonly output: string;
+}
+
+function runHelper(helper: string, server: string, { env, signal }: HelperOptions): Promise<HelperRun> {
+  return new Promise((resolve) => {
+    const child = spawn(helper, ["get"], {
+      env: env as NodeJS.ProcessEnv,
+      stdio: ["pipe", "pipe", "ignore"],
+      signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
+    });
+    const chunks: Buffer[] = [];
+    let size = 0;
+    child.stdout.on("data", (chunk: Buffer) => {
+      size += chunk.length;
+      if (size > OUTPUT_LIMIT) child.kill();
+      else chunks.push(chunk);
+    });
+    child.on("error", (error: NodeJS.ErrnoException) => {
+      const problem = error.code === "ENOENT" ? "it is not installed (not found in PATH)" : "it did not run to its end";
+      resolve({ problem, exitCode: null, output: "" });
+    });
+    child.on("close", (exitCode) => resolve({ exitCode, output: Buffer.concat(chunks).toString("utf8") }));
+    // A helper that does not read its input closes the pipe; its answer decides, not the write.
+    child.stdin.on("error", () => {});
+    child.stdin.end(server);
+  });
+}
+
+function parseAnswer(output: string): HelperAnswer | undefined {
+  let answer: unknown;
+  try {
+    answer = JSON.parse(output);
+  } catch {
+    return undefined;
+  }
+  if (typeof answer !== "object" || answer === null) return undefined;
+  const { Username: username, Secret: secret } = answer as Record<string, unknown>;
+  if (typeof username !== "string" || typeof secret !== "string") return undefined;
+  return { username, secret: new Secret(secret) };
+}

@@ -1,0 +1,26 @@
+/** Variables, as in `process.env`. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Sifon's own prefix first, then those of the tools it stands in for. */
+const PREFIXES = ["SIFON_", "APPTAINER_", "SINGULARITY_"] as const;
+
+/** A variable that is set, with the name it was found under. */
+export interface FoundVariable {
+  readonly name: string;
+  readonly value: string;
+}
+
+/** The first set variable of `SIFON_KEY`, `APPTAINER_KEY`, `SINGULARITY_KEY` and, if `plain`, `KEY`. Blank ones count as unset. */
+export function findVariable(
+  env: Environment,
+  key: string,
+  options: { readonly plain?: boolean } = {},
+): FoundVariable | undefined {
+  const names = PREFIXES.map((prefix) => prefix + key);
+  if (options.plain === true) names.push(key);
+  for (const name of names) {
+    const value = env[name];
+    if (value !== undefined && value.trim() !== "") return { name, value };
+  }
+  return undefined;
+}

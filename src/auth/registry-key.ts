@@ -1,0 +1,31 @@
+/** Docker stores what belongs to its Hub under this key, a relic of the first registry API. */
+export const DOCKER_HUB_KEY = "https://index.docker.io/v1/";
+
+const HUB_HOSTS: ReadonlySet<string> = new Set(["index.docker.io", "docker.io", "registry-1.docker.io"]);
+
+/** `index.docker.io` for each of the Hub's names. */
+export function canonicalHost(host: string): string {
+  return HUB_HOSTS.has(host) ? "index.docker.io" : host;
+}
+
+/** Where a credential helper is asked for a registry: the Hub under its old address, others by host. */
+export function helperServer(host: string): string {
+  return canonicalHost(host) === "index.docker.io" ? DOCKER_HUB_KEY : host;
+}
+
+/** A key of `auths` or `credHelpers` as `host` or `host/path`: older clients wrote whole addresses. */
+export function normaliseKey(key: string): string {
+  const bare = key
+    .replace(/^https?:\/\//, "")
+    .replace(/\/+$/, "")
+    .replace(/\/v[12]$/, "");
+  const slash = bare.indexOf("/");
+  return slash < 0 ? canonicalHost(bare) : canonicalHost(bare.slice(0, slash)) + bare.slice(slash);
+}
+
+/** The keys that hold for a repository, the most special first: `host/a/b`, `host/a`, `host`. */
+export function lookupKeys(host: string, repository: string): readonly string[] {
+  const parts = repository.split("/");
+  const paths = parts.map((_, i) => `${canonicalHost(host)}/${parts.slice(0, parts.length - i).join("/")}`);
+  return [...paths, canonicalHost(host)];
+}

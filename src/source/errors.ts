@@ -1,0 +1,140 @@
+import { type ErrorDetails, type MessageTable, SifonError } from "../errors.ts";
+
+export type SourceErrorCode =
+  | "TRANSPORT_NOT_SUPPORTED"
+  | "SOURCE_CLOSED"
+  // The way to the registry.
+  | "REGISTRY_UNREACHABLE"
+  | "REGISTRY_TIMEOUT"
+  | "CONNECTION_LOST"
+  | "TLS_NOT_SPOKEN"
+  | "TLS_REQUIRED"
+  | "TLS_CERTIFICATE"
+  | "TLS_FAILED"
+  | "REDIRECT_LOOP"
+  | "REDIRECT_INVALID"
+  // What the registry says.
+  | "UNAUTHORIZED"
+  | "TOKEN_REFUSED"
+  | "TOKEN_INVALID"
+  | "DENIED"
+  | "NAME_UNKNOWN"
+  | "MANIFEST_UNKNOWN"
+  | "BLOB_UNKNOWN"
+  | "RATE_LIMITED"
+  | "REGISTRY_FAILED"
+  | "NOT_A_REGISTRY"
+  // What it sends.
+  | "MANIFEST_DIGEST_MISMATCH"
+  | "BLOB_DIGEST_MISMATCH"
+  | "BLOB_SIZE_MISMATCH"
+  | "BLOB_TRUNCATED"
+  | "RANGE_WRONG"
+  // Layouts on disk.
+  | "LAYOUT_NOT_FOUND"
+  | "LAYOUT_INVALID"
+  | "IMAGE_NOT_IN_LAYOUT"
+  | "IMAGE_AMBIGUOUS"
+  | "BLOB_MISSING";
+
+/** What was being done, then Apptainer's key phrase where it has one (scripts match on those), then the remedy. */
+const MESSAGES: MessageTable<SourceErrorCode> = {
+  TRANSPORT_NOT_SUPPORTED: (d) =>
+    `Cannot read ${quote(d.uri)}: the transport ${d.transport}: is not supported yet. ${d.advice}`,
+  SOURCE_CLOSED: (d) => `Cannot read ${d.what}: its source is closed already.`,
+  REGISTRY_UNREACHABLE: (d) =>
+    `pinging container registry ${d.host}: cannot connect to it while ${d.what}: ${d.problem}${tries(d)}. Check the name, the port and the network (proxies are taken from http_proxy, https_proxy and no_proxy).`,
+  REGISTRY_TIMEOUT: (d) =>
+    `${d.what}: ${d.host} ${d.problem} for ${seconds(d.timeoutMs)}${tries(d)}. Check the network, or try again later.`,
+  CONNECTION_LOST: (d) =>
+    `${d.what}: the connection to ${d.host} was lost${at(d)}: ${d.problem}${tries(d)}. Check the network, or try again later.`,
+  TLS_NOT_SPOKEN: (d) =>
+    `pinging container registry ${d.host}: Get "https://${d.host}/v2/": tls: first record does not look like a TLS handshake. The registry speaks plain HTTP; if that is meant, give --no-https.`,
+  TLS_REQUIRED: (d) => `${d.what}: ${d.host} speaks HTTPS, not plain HTTP. Leave --no-https out.`,
+  TLS_CERTIFICATE: (d) =>
+    `pinging container registry ${d.host}: tls: failed to verify certificate: ${d.problem}. If the registry has a certificate of its own authority, name that in NODE_EXTRA_CA_CERTS.`,
+  TLS_FAILED: (d) =>
+    `pinging container registry ${d.host}: the TLS handshake failed: ${d.problem}. Check that this is the registry's port.`,
+  REDIRECT_LOOP: (d) =>
+    `${d.what}: ${d.host} redirects in a circle (${d.limit} redirects, the last to ${d.target}). The registry is set up wrongly; tell those who run it.`,
+  REDIRECT_INVALID: (d) =>
+    `${d.what}: ${d.host} redirects to an address that cannot be followed. The registry is set up wrongly.`,
+  UNAUTHORIZED: (d) => `${d.what}: unauthorized${says(d)}. ${credentialStory(d)}`,
+  TOKEN_REFUSED: (d) =>
+    `${d.what}: unable to retrieve auth token: ${d.anonymous === true ? "authentication required" : "invalid username/password"}: unauthorized${says(d)}. ${credentialStory(d)}`,
+  TOKEN_INVALID: (d) =>
+    `${d.what}: unable to retrieve auth token: the token service ${d.host} ${d.problem}. Try again later.`,
+  DENIED: (d) => `${d.what}: denied: requested access to the resource is denied${says(d)}. ${credentialStory(d)}`,
+  NAME_UNKNOWN: (d) =>
+    `${d.what}: name unknown${says(d)}. Check the repository's name; a private one also needs credentials.`,
+  MANIFEST_UNKNOWN: (d) => `${d.what}: manifest unknown${says(d)}. Check the tag or digest.`,
+  BLOB_UNKNOWN: (d) => `${d.what}: blob unknown to registry${says(d)}. The image is incomplete there; push it again.`,
+  RATE_LIMITED: (d) =>
+    `${d.what}: toomanyrequests: ${d.host} refuses more requests for now${limits(d)}${says(d)}${tries(d)}. ${
+      d.anonymous === true ? "Log in (--docker-username, --docker-password) for a higher limit, or try" : "Try"
+    } again ${d.retryAfterMs === undefined ? "later" : `in ${seconds(d.retryAfterMs)}`}.`,
+  REGISTRY_FAILED: (d) =>
+    `${d.what}: ${d.host} answered with status ${d.status}${says(d)}${tries(d)}. Try again later, or tell those who run it.`,
+  NOT_A_REGISTRY: (d) =>
+    `${d.what}: ${d.host} answered with an HTML page (status ${d.status}), not as a registry does. Check the host name, and that no login portal or proxy stands in between.`,
+  MANIFEST_DIGEST_MISMATCH: (d) =>
+    `${d.what}: the manifest's digest is ${d.seen}, must be ${d.expected}. It was changed on the way or in the registry; it is refused.`,
+  BLOB_DIGEST_MISMATCH: (d) =>
+    `${d.what}: its digest is ${d.seen}. It was damaged on the way or where it is stored; it is refused.`,
+  BLOB_SIZE_MISMATCH: (d) =>
+    `${d.what}: it has ${d.over === true ? "more than " : ""}${d.seen} bytes, the manifest says ${d.expected}. The image is damaged; push it again.`,
+  BLOB_TRUNCATED: (d) =>
+    `${d.what}: it ended at byte ${d.offset} of ${d.size}${tries(d)}. The stored blob is incomplete, or a proxy cuts it; try again, or push the image again.`,
+  RANGE_WRONG: (d) =>
+    `${d.what}: asked for bytes from ${d.offset} on, ${d.host} sent ${d.seen}${tries(d)}. A proxy or the registry is at fault.`,
+  LAYOUT_NOT_FOUND: (d) => `Cannot read ${quote(d.uri)}: ${d.path} ${d.problem}. Check the path.`,
+  LAYOUT_INVALID: (d) => `Cannot read ${quote(d.uri)}: ${d.problem}. It is not an OCI layout, or a damaged one.`,
+  IMAGE_NOT_IN_LAYOUT: (d) => `Cannot read ${quote(d.uri)}: it holds no image ${d.wanted}. It holds: ${d.available}.`,
+  IMAGE_AMBIGUOUS: (d) =>
+    `Cannot read ${quote(d.uri)}: must specify a digest or a tag - layout contains multiple images: ${d.available}. Add :TAG or @DIGEST.`,
+  BLOB_MISSING: (d) => `${d.what}: the file ${quote(d.path)} ${d.problem}. The layout is incomplete; make it again.`,
+};
+
+function quote(text: unknown): string {
+  return JSON.stringify(String(text));
+}
+
+function seconds(ms: unknown): string {
+  return `${Math.max(1, Math.round(Number(ms) / 100) / 10)} s`;
+}
+
+function tries({ attempts }: ErrorDetails): string {
+  return typeof attempts === "number" && attempts > 1 ? `; gave up after ${attempts} tries` : "";
+}
+
+function at({ offset, size }: ErrorDetails): string {
+  return offset === undefined ? "" : ` at byte ${offset} of ${size}`;
+}
+
+function says({ answer }: ErrorDetails): string {
+  return answer === undefined || answer === "" ? "" : ` (the registry says: ${answer})`;
+}
+
+function limits({ rateLimit }: ErrorDetails): string {
+  return rateLimit === undefined ? "" : ` (limit ${rateLimit})`;
+}
+
+function credentialStory({ anonymous, origin, host, status }: ErrorDetails): string {
+  if (anonymous === true) {
+    const note = status === 403 ? "It was asked without credentials" : `${host} asks for credentials`;
+    return `${note} (${origin}): the image does not exist or is private. Check its name, or give --docker-username and --docker-password, or an --authfile.`;
+  }
+  return `${host} was shown the credentials from ${origin}: check them, and that this account may pull the image.`;
+}
+
+/**
+ * An image cannot be had from where it should be. Details never hold secrets or whole addresses of
+ * redirects, which may be signed. `transient` marks what another try may mend.
+ */
+export class SourceError extends SifonError {
+  declare readonly code: SourceErrorCode;
+
+  constructor(code: SourceErrorCode, details: ErrorDetails = {}) {
+    super(code, MESSAGES[code](details), details);
+  }
+}

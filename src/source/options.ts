@@ -1,0 +1,51 @@
+import type { Environment } from "../auth/environment.ts";
+import type { CredentialOptions } from "../auth/find-credential.ts";
+import type { PlatformRequest } from "../oci/platform.ts";
+import type { OnProgress } from "../progress.ts";
+
+/** How a source is opened; what does not concern its transport is left unread. */
+export interface SourceOptions {
+  /** Which image of an index; Linux on the host's CPU by default. */
+  readonly platform?: PlatformRequest;
+  /** User and password or a file of them; the environment and the usual files are asked by default. */
+  readonly credentials?: CredentialOptions;
+  /** Plain HTTP to the registry (`--no-https`). */
+  readonly noHttps?: boolean;
+  /** Variables for credentials and proxies; `process.env` by default. */
+  readonly env?: Environment;
+  /** PEM certificates of further authorities for the registry. */
+  readonly ca?: string | Buffer;
+  readonly timeouts?: Partial<Timeouts>;
+  readonly retry?: Partial<RetryPolicy>;
+  /** Told of retries and warnings. */
+  readonly onProgress?: OnProgress;
+}
+
+export interface Timeouts {
+  /** Until a connection stands, TLS included. */
+  readonly connectMs: number;
+  /** From a request to the answer's headers; registries may fetch the blob from elsewhere first. */
+  readonly headersMs: number;
+  /** Between two pieces of a body, while we want more. */
+  readonly stallMs: number;
+}
+
+export const DEFAULT_TIMEOUTS: Timeouts = { connectMs: 20_000, headersMs: 60_000, stallMs: 60_000 };
+
+export interface RetryPolicy {
+  /** Tries in a row without progress, the first included. */
+  readonly attempts: number;
+  /** Wait before the second try; doubled before each further one. */
+  readonly baseDelayMs: number;
+  readonly maxDelayMs: number;
+  /** The longest Retry-After that is waited for; a longer one ends in an error that tells it. */
+  readonly maxRetryAfterMs: number;
+}
+
+/** Six tries wait 15 s in all: longer than a load balancer's switch-over, shorter than a user's patience. */
+export const DEFAULT_RETRY: RetryPolicy = {
+  attempts: 6,
+  baseDelayMs: 500,
+  maxDelayMs: 30_000,
+  maxRetryAfterMs: 120_000,
+};

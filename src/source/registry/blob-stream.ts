@@ -1,0 +1,123 @@
+import { Readable } from "node:stream";
+import type { Descriptor } from "../../oci/descriptor.ts";
+import { SourceError } from "../errors.ts";
+import { openBlob } from "./blob-request.ts";
+import { connectionFailure } from "./connection-failure.ts";
+import type { RegistryClient } from "./registry-client.ts";
+import { RetryBudget } from "./retry-budget.ts";
+
+export interface BlobStreamOptions {
+  readonly client: RegistryClient;
+  readonly descriptor: Descriptor;
+  /** How many bytes may wait for the reader; the connection pauses beyond. */
+  readonly bufferSize: number;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * A blob's stored bytes. Where a connection breaks, the next goes on at the byte where it broke, so that a
+ * reader (and its running digest) sees one uncut stream of exactly the descriptor's size. The digest is the
+ * reader's to check.
+ *
+ * Fails with a `SourceError` once the tries without progress are spent, or at once where no try can help.
+ */
+export class BlobStream extends Readable {
+  readonly #options: BlobStreamOptions;
+  readonly #what: string;
+  readonly #abort = new AbortController();
+  #started = false;
+  #resume: (() => void) | undefined;
+  #offset = 0;
+  #useRange = true;
+
+  constructor(options: BlobStreamOptions) {
+    super({ highWaterMark: options.bufferSize });
+    this.#options = options;
+    this.#what = `reading blob ${options.descriptor.digest} in ${options.client.name}`;
+  }
+
+  override _read(): void {
+    if (this.#started) {
+      this.#resume?.();
+      this.#resume = undefined;
+      return;
+    }
+    this.#started = true;
+    this.#download().then(
+      () => this.push(null),
+      (error: unknown) => this.destroy(error as Error),
+    );
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.#abort.abort(error ?? undefined);
+    this.#resume?.();
+    callback(error);
+  }
+
+  async #download(): Promise<void> {
+    const { client, descriptor } = this.#options;
+    const signal = AbortSignal.any([this.#abort.signal, this.#options.signal]);
+    const { retry: policy, onProgress } = client.options;
+    const budget = new RetryBudget({ policy, what: this.#what, onProgress, signal });
+    while (this.#offset < descriptor.size || descriptor.size === 0) {
+      try {
+        await this.#receive(budget, signal);
+        return;
+      } catch (error) {
+        if (error instanceof SourceError && error.code === "RANGE_WRONG") this.#useRange = false;
+        await budget.failed(error);
+      }
+    }
+  }
+
+  /** One connection's worth; returns when the blob is whole. */
+  async #receive(budget: RetryBudget, signal: AbortSignal): Promise<void> {
+    const { client, descriptor } = this.#options;
+    const what = this.#what;
+    const { size } = descriptor;
+    const request = { descriptor, offset: this.#offset, useRange: this.#useRange, what, signal };
+    const { body, skip } = await openBlob(client, request);
+    let toSkip = skip;
+    try {
+      for await (const piece of body as AsyncIterable<Buffer>) {
+        const chunk = toSkip === 0 ? piece : piece.subarray(Math.min(toSkip, piece.length));
+        toSkip -= piece.length - chunk.length;
+        if (chunk.length === 0) continue;
+        if (this.#offset + chunk.length > size) {
+          const seen = this.#offset + chunk.length;
+          throw new SourceError("BLOB_SIZE_MISMATCH", { what, seen, expected: size, over: true });
+        }
+        this.#offset += chunk.length;
+        budget.progressed(chunk.length);
+        if (!this.push(chunk)) await this.#demand(signal);
+      }
+    } catch (error) {
+      throw this.#named(error, signal);
+    }
+    if (this.#offset === size) return;
+    const details = {
+      what,
+      offset: this.#offset,
+      size,
+      reason: `the connection ended at byte ${this.#offset} of ${size}`,
+    };
+    throw new SourceError("BLOB_TRUNCATED", { ...details, transient: true });
+  }
+
+  /** Until the reader wants more, or is gone. */
+  async #demand(signal: AbortSignal): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#resume = resolve;
+    });
+    signal.throwIfAborted();
+  }
+
+  #named(error: unknown, signal: AbortSignal): unknown {
+    if (error instanceof SourceError || signal.aborted) return error;
+    const { client, descriptor } = this.#options;
+    const { endpoint, timeouts } = client.options;
+    const { size } = descriptor;
+    return connectionFailure(error, { what: this.#what, host: endpoint.host, timeouts, offset: this.#offset, size });
+  }
+}

@@ -1,0 +1,165 @@
+import type { Dispatcher } from "undici";
+import type { Credential } from "../../auth/credential.ts";
+import { computeDigest, type Digest, digestAlgorithm, isDigest } from "../../oci/digest.ts";
+import { MANIFEST_SIZE_LIMIT } from "../../oci/manifest.ts";
+import { ACCEPTED_MANIFEST_TYPES, bareMediaType } from "../../oci/media-types.ts";
+import type { OnProgress } from "../../progress.ts";
+import { SourceError } from "../errors.ts";
+import type { RetryPolicy, Timeouts } from "../options.ts";
+import type { ServedManifest } from "../resolve-image.ts";
+import { Authorization } from "./authorization.ts";
+import { type Answer, dropBody, headerOf, readBody } from "./body.ts";
+import { parseChallenges } from "./challenge.ts";
+import { connectionFailure } from "./connection-failure.ts";
+import type { Endpoint } from "./endpoint.ts";
+import { type Exchange, followRedirects } from "./redirects.ts";
+import { isHtml, type RefusalContext, readRefusal } from "./refusal.ts";
+import { withRetries } from "./retry-budget.ts";
+
+export interface RegistryClientOptions {
+  readonly endpoint: Endpoint;
+  readonly repository: string;
+  readonly credential: Credential;
+  readonly dispatcher: Dispatcher;
+  readonly timeouts: Timeouts;
+  readonly retry: RetryPolicy;
+  readonly onProgress: OnProgress | undefined;
+}
+
+/** What is asked of the registry, before addresses and credentials. */
+export interface RegistryRequest {
+  readonly method: "GET" | "HEAD";
+  /** Under the repository: `manifests/latest`; or a whole address, for foreign layers. */
+  readonly target: string | URL;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly what: string;
+  readonly missing: RefusalContext["missing"];
+  readonly signal: AbortSignal;
+}
+
+const USER_AGENT = "sifon";
+
+/** Speaks the pull half of the distribution spec 1.1 with one repository. */
+export class RegistryClient {
+  readonly #options: RegistryClientOptions;
+  readonly #authorization: Authorization;
+
+  constructor(options: RegistryClientOptions) {
+    const { credential, repository, endpoint } = options;
+    this.#options = options;
+    this.#authorization = new Authorization({ credential, repository, plainHttp: endpoint.base.protocol === "http:" });
+  }
+
+  get options(): RegistryClientOptions {
+    return this.#options;
+  }
+
+  /** `host/repository`, for messages. */
+  get name(): string {
+    return `${this.#options.endpoint.host}/${this.#options.repository}`;
+  }
+
+  /**
+   * The manifest or index under a tag or a digest. Its bytes must have the digest that was asked for, and
+   * the one that the registry declares.
+   */
+  async manifest(reference: string, signal: AbortSignal): Promise<ServedManifest> {
+    const what = `reading manifest ${reference} in ${this.name}`;
+    const served = await this.#withRetries(what, signal, async () => {
+      const answer = await this.#askForManifest("GET", reference, what, signal);
+      const bytes = await this.#guard(what, signal, () => readBody(answer, MANIFEST_SIZE_LIMIT));
+      return { answer, bytes };
+    });
+    const { answer, bytes } = served;
+    const { host, status } = answer;
+    if (isHtml(answer, bytes.toString("latin1", 0, 100)))
+      throw new SourceError("NOT_A_REGISTRY", { what, host, status });
+    const declared = declaredDigest(answer);
+    const asked = isDigest(reference) ? reference : undefined;
+    for (const expected of [asked, declared]) {
+      if (expected === undefined) continue;
+      const seen = computeDigest(bytes, digestAlgorithm(expected));
+      if (seen !== expected) throw new SourceError("MANIFEST_DIGEST_MISMATCH", { what, seen, expected });
+    }
+    const type = headerOf(answer, "content-type");
+    return {
+      bytes,
+      digest: asked ?? declared ?? computeDigest(bytes),
+      mediaType: type === undefined ? undefined : bareMediaType(type),
+    };
+  }
+
+  /**
+   * The digest under a tag by HEAD, which does not count against Docker Hub's limit of pulls; undefined
+   * where the registry does not tell it.
+   */
+  async manifestDigest(reference: string, signal: AbortSignal): Promise<Digest | undefined> {
+    const what = `reading manifest ${reference} in ${this.name}`;
+    return this.#withRetries(what, signal, async () => {
+      const answer = await this.#askForManifest("HEAD", reference, what, signal);
+      await dropBody(answer);
+      return declaredDigest(answer);
+    });
+  }
+
+  /** One try: sends a request, answers challenges. Throws a `SourceError` for anything but a success. */
+  async attempt(request: RegistryRequest): Promise<Answer> {
+    const { what, missing, signal, target } = request;
+    const url = target instanceof URL ? target : this.#url(target);
+    const ours = url.origin === this.#options.endpoint.base.origin;
+    return this.#guard(what, signal, async () => {
+      const { dispatcher, credential } = this.#options;
+      const common = { dispatcher, signal, what };
+      const context = {
+        what,
+        send: (token: Omit<Exchange, keyof typeof common>) =>
+          followRedirects({ ...common, ...token, headers: { ...token.headers, "user-agent": USER_AGENT } }),
+      };
+      const headers = { ...request.headers, "user-agent": USER_AGENT };
+      const exchange = { ...common, method: request.method, url, headers };
+      const shown = ours ? await this.#authorization.header(context) : undefined;
+      let answer = await followRedirects({ ...exchange, authorization: shown });
+      if (answer.status === 401 && ours && !answer.elsewhere) {
+        const challenges = parseChallenges(answer.headers["www-authenticate"]);
+        const authorization = await this.#authorization.answer(challenges, shown, context);
+        if (authorization !== undefined) {
+          await dropBody(answer);
+          answer = await followRedirects({ ...exchange, authorization });
+        }
+      }
+      if (answer.status >= 200 && answer.status <= 299) return answer;
+      throw await readRefusal(answer, { what, missing, credential, secrets: this.#authorization.secrets });
+    });
+  }
+
+  #askForManifest(method: "GET" | "HEAD", reference: string, what: string, signal: AbortSignal): Promise<Answer> {
+    const headers = { accept: ACCEPTED_MANIFEST_TYPES.join(", ") };
+    const target = `manifests/${reference}`;
+    return this.attempt({ method, target, headers, what, missing: "MANIFEST_UNKNOWN", signal });
+  }
+
+  #url(path: string): URL {
+    return new URL(`${this.#options.repository}/${path}`, this.#options.endpoint.base);
+  }
+
+  #withRetries<T>(what: string, signal: AbortSignal, attempt: () => Promise<T>): Promise<T> {
+    const { retry: policy, onProgress } = this.#options;
+    return withRetries({ policy, what, onProgress, signal }, attempt);
+  }
+
+  /** Turns what undici throws into a `SourceError`. */
+  async #guard<T>(what: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      if (error instanceof SourceError || signal.aborted) throw error;
+      const { endpoint, timeouts } = this.#options;
+      throw connectionFailure(error, { what, host: endpoint.host, timeouts });
+    }
+  }
+}
+
+function declaredDigest(answer: Answer): Digest | undefined {
+  const text = headerOf(answer, "docker-content-digest");
+  return text !== undefined && isDigest(text) ? text : undefined;
+}
