@@ -1,0 +1,102 @@
+import { type FileHandle, open } from "node:fs/promises";
+import { type ErrorDetails, type MessageTable, SifonError } from "../errors.ts";
+
+/**
+ * Bytes that can be read at any place: a file, an array, a part of either, later an HTTP resource with
+ * ranges. Readers of SIF and SquashFS stand on it.
+ */
+export interface RandomAccess {
+  /** For messages: the file's path or the like. */
+  readonly name: string;
+  /** Bytes in all; fixed while it is open. */
+  readonly size: number;
+  /**
+   * Exactly `size` bytes at `offset`. Borrowed: they may be part of a larger array, so do not write to them.
+   * Ask only for what lies inside: all else is a RangeError, for the caller should have checked what the input told it.
+   * @throws RandomAccessError `SOURCE_TRUNCATED` where the bytes went away since it was opened
+   */
+  read(offset: number, size: number): Promise<Uint8Array>;
+  /** Gives up the file or connection; safe to call twice. */
+  close(): Promise<void>;
+}
+
+export type RandomAccessErrorCode = "SOURCE_TRUNCATED";
+
+const MESSAGES: MessageTable<RandomAccessErrorCode> = {
+  SOURCE_TRUNCATED: (d) =>
+    `Cannot read "${d["source"]}" at byte ${d["offset"]}: the file ended at ${d["seen"]}, ${d["limit"]} when it was opened. Something else is writing to it.`,
+};
+
+export class RandomAccessError extends SifonError {
+  constructor(code: RandomAccessErrorCode, details: ErrorDetails = {}) {
+    super(code, MESSAGES[code](details), details);
+  }
+}
+
+/** An array as a source; it is not copied. */
+export function bytesAccess(bytes: Uint8Array, name = "memory"): RandomAccess {
+  return {
+    name,
+    size: bytes.length,
+    async read(offset, size) {
+      checkRange(offset, size, bytes.length);
+      return bytes.subarray(offset, offset + size);
+    },
+    async close() {},
+  };
+}
+
+/** Opens a file for reading. Errors of the file system come as Node gives them (`ENOENT`, …). */
+export async function openFileAccess(path: string): Promise<RandomAccess> {
+  const file = await open(path, "r");
+  try {
+    const { size } = await file.stat();
+    return fileAccess(file, path, size);
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}
+
+function fileAccess(file: FileHandle, name: string, size: number): RandomAccess {
+  let closing: Promise<void> | undefined;
+  return {
+    name,
+    size,
+    async read(offset, length) {
+      checkRange(offset, length, size);
+      const bytes = new Uint8Array(length);
+      let filled = 0;
+      while (filled < length) {
+        const { bytesRead } = await file.read(bytes, filled, length - filled, offset + filled);
+        if (bytesRead === 0)
+          throw new RandomAccessError("SOURCE_TRUNCATED", { source: name, offset, seen: offset + filled, limit: size });
+        filled += bytesRead;
+      }
+      return bytes;
+    },
+    close() {
+      closing ??= file.close();
+      return closing;
+    },
+  };
+}
+
+/** `size` bytes of another source from `offset` on, as an object of a SIF is. Closing it leaves the other open. */
+export function windowAccess(source: RandomAccess, offset: number, size: number): RandomAccess {
+  checkRange(offset, size, source.size);
+  return {
+    name: source.name,
+    size,
+    async read(relativeOffset, length) {
+      checkRange(relativeOffset, length, size);
+      return source.read(offset + relativeOffset, length);
+    },
+    async close() {},
+  };
+}
+
+function checkRange(offset: number, size: number, limit: number): void {
+  if (!Number.isSafeInteger(offset) || !Number.isSafeInteger(size) || offset < 0 || size < 0 || offset + size > limit)
+    throw new RangeError(`bytes ${offset}…${offset + size} are outside 0…${limit}`);
+}

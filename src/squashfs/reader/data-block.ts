@@ -1,0 +1,75 @@
+import { DecompressError } from "../decompressors/decompressor.ts";
+import { DATA_STORED, SUPERBLOCK } from "../format.ts";
+import { damaged, type ImageContext } from "./image-context.ts";
+
+/** Where a data block or fragment block stands in the image. */
+export interface DataBlock {
+  /** Absolute. */
+  readonly offset: number;
+  /** Bytes on disk; 0 for a hole. */
+  readonly diskSize: number;
+  /** True where the bytes on disk are the content itself. */
+  readonly stored: boolean;
+  /** Bytes of content; of a fragment block the most there can be. */
+  readonly size: number;
+}
+
+/** Reads a block's size word (bit 24: stored) and checks that the block lies between superblock and tables. */
+export function dataBlock(
+  context: ImageContext,
+  dataEnd: number,
+  offset: number,
+  word: number,
+  size: number,
+): DataBlock {
+  const diskSize = word & (DATA_STORED - 1);
+  const block = { offset, diskSize, stored: (word & DATA_STORED) !== 0, size };
+  if (word > 2 * DATA_STORED - 1)
+    throw damaged(context, "BLOCK_INVALID", "data", { offset, rule: "a block's size has unknown bits", seen: word });
+  if (diskSize === 0) return block;
+  const { blockSize } = context.header;
+  if (diskSize > blockSize)
+    throw damaged(context, "BLOCK_INVALID", "data", {
+      offset,
+      rule: "a block is too large",
+      seen: diskSize,
+      limit: blockSize,
+    });
+  if (offset < SUPERBLOCK.size || offset + diskSize > dataEnd)
+    throw damaged(context, "BLOCK_INVALID", "data", {
+      offset,
+      rule: `a block of ${diskSize} bytes must be in ${SUPERBLOCK.size}…${dataEnd}`,
+      seen: offset,
+    });
+  return block;
+}
+
+/** The content of a file's block, which has `block.size` bytes or is damaged. May alias `bytes` where stored. */
+export function decodeDataBlock(context: ImageContext, block: DataBlock, bytes: Uint8Array): Uint8Array {
+  const content = block.stored ? bytes : decompress(context, block, bytes);
+  if (content.length !== block.size)
+    throw damaged(context, "BLOCK_CORRUPT", "data", {
+      offset: block.offset,
+      rule: `a block must have ${block.size} bytes of content`,
+      seen: content.length,
+    });
+  return content;
+}
+
+/** The content of a fragment block: at most `block.size` bytes. */
+export function decodeFragmentBlock(context: ImageContext, block: DataBlock, bytes: Uint8Array): Uint8Array {
+  return block.stored ? bytes : decompress(context, block, bytes);
+}
+
+function decompress(context: ImageContext, block: DataBlock, bytes: Uint8Array): Uint8Array {
+  try {
+    return context.decompressor.decompress(bytes, block.size);
+  } catch (cause) {
+    if (!(cause instanceof DecompressError)) throw cause;
+    throw damaged(context, "BLOCK_CORRUPT", "data", {
+      offset: block.offset,
+      rule: `a block of ${block.diskSize} bytes does not decompress to at most ${block.size} (${cause.message})`,
+      cause,
+    });
+  }
+}
