@@ -1,0 +1,124 @@
+import { LITERALS_ONLY } from "../inline/records";
+import { DISTANCE_CODES, FIXED_LENGTHS, INPUT, LENGTH_CODES, LENGTH_SLOT, SYMBOL_CODES, SYMBOL_EXTRA } from "../memory";
+import { alignBits, bitBuffer, bitCount, bitOutput, putBits, setBits } from "./bit-writer";
+import { planHeader, putHeader } from "./header";
+import { assignCodes } from "./huffman";
+import { DYNAMIC, STORED, STORED_MAX } from "./plan";
+import { blockSlot, CHUNK_LENGTHS, CHUNK_RECORD, CHUNK_START, CHUNK_TYPE } from "./split";
+import { DISTANCES, distanceBase, distanceSlot, END_OF_BLOCK, FIRST_LENGTH, lengthBase, SYMBOLS } from "./symbols";
+
+/** Writes the planned blocks; the bit writer must stand at the output. */
+export function emit(blocks: u32): void {
+  for (let i: u32 = 0; i < blocks; i++) {
+    const slot = blockSlot(i);
+    const next = blockSlot(i + 1);
+    const last: u32 = i + 1 === blocks ? 1 : 0;
+    const type = load<u32>(slot, CHUNK_TYPE);
+    if (type === STORED) {
+      const start = load<u32>(slot, CHUNK_START);
+      putStored(start, load<u32>(next, CHUNK_START) - start, last);
+      continue;
+    }
+    putBits(last | (type << 1), 3);
+    let lengths = FIXED_LENGTHS;
+    if (type === DYNAMIC) {
+      lengths = slot + CHUNK_LENGTHS;
+      planHeader(lengths);
+      putHeader();
+    }
+    assignCodes(lengths, SYMBOLS, SYMBOL_CODES);
+    assignCodes(lengths + SYMBOLS, DISTANCES, DISTANCE_CODES);
+    assignLengthCodes();
+    putRecords(load<u32>(slot, CHUNK_RECORD), load<u32>(next, CHUNK_RECORD), INPUT + load<u32>(slot, CHUNK_START));
+    const end = load<u32>(SYMBOL_CODES + (END_OF_BLOCK << 2));
+    putBits(end & 0xffffff, end >>> 24);
+  }
+  alignBits();
+}
+
+function putStored(start: u32, size: u32, last: u32): void {
+  let from = INPUT + start;
+  let left = size;
+  do {
+    const piece = min(left, STORED_MAX);
+    left -= piece;
+    putBits(left === 0 ? last : 0, 3);
+    alignBits();
+    putBits(piece | (~piece << 16), 32);
+    memory.copy(bitOutput, from, piece);
+    setBits(bitOutput + piece, 0, 0);
+    from += piece;
+  } while (left > 0);
+}
+
+/** A code per match length with its extra bits in place: one load per match instead of three. */
+function assignLengthCodes(): void {
+  for (let length3: u32 = 0; length3 < 256; length3++) {
+    const slot = <u32>load<u8>(LENGTH_SLOT + length3);
+    const code = load<u32>(SYMBOL_CODES + ((FIRST_LENGTH + slot) << 2));
+    const bits = code >>> 24;
+    const extra = <u32>load<u8>(SYMBOL_EXTRA + FIRST_LENGTH + slot);
+    const value = (code & 0xffffff) | ((length3 - lengthBase(slot)) << bits);
+    store<u32>(LENGTH_CODES + (length3 << 2), value | ((bits + extra) << 24));
+  }
+}
+
+/**
+ * The hot loop. After a flush at most 7 bits wait, so three literals (45 bits) or one match
+ * (15 + 5 + 15 + 13 = 48 bits) fit in front of the next.
+ */
+function putRecords(from: usize, to: usize, input: usize): void {
+  let buffer = bitBuffer;
+  let count = <u64>bitCount;
+  let out = bitOutput;
+  let literal = input;
+  for (let at = from; at < to; at += 4) {
+    const record = load<u32>(at);
+    const only = record & LITERALS_ONLY;
+    const stop = literal + (only ? record ^ LITERALS_ONLY : record >>> 23);
+    while (literal + 3 <= stop) {
+      const a = load<u32>(SYMBOL_CODES + ((<usize>load<u8>(literal)) << 2));
+      const b = load<u32>(SYMBOL_CODES + ((<usize>load<u8>(literal, 1)) << 2));
+      const c = load<u32>(SYMBOL_CODES + ((<usize>load<u8>(literal, 2)) << 2));
+      literal += 3;
+      buffer |= (<u64>(a & 0xffffff)) << count;
+      count += a >>> 24;
+      buffer |= (<u64>(b & 0xffffff)) << count;
+      count += b >>> 24;
+      buffer |= (<u64>(c & 0xffffff)) << count;
+      count += c >>> 24;
+      store<u64>(out, buffer);
+      out += <usize>(count >>> 3);
+      buffer >>>= count & ~7;
+      count &= 7;
+    }
+    while (literal < stop) {
+      const a = load<u32>(SYMBOL_CODES + ((<usize>load<u8>(literal)) << 2));
+      literal++;
+      buffer |= (<u64>(a & 0xffffff)) << count;
+      count += a >>> 24;
+      store<u64>(out, buffer);
+      out += <usize>(count >>> 3);
+      buffer >>>= count & ~7;
+      count &= 7;
+    }
+    if (only) continue;
+    const length3 = (record >>> 15) & 255;
+    literal += length3 + 3;
+    const length = load<u32>(LENGTH_CODES + (length3 << 2));
+    const distance1 = record & 0x7fff;
+    const slot = distanceSlot(distance1);
+    const distance = load<u32>(DISTANCE_CODES + (slot << 2));
+    buffer |= (<u64>(length & 0xffffff)) << count;
+    count += length >>> 24;
+    buffer |= (<u64>(distance & 0xffffff)) << count;
+    count += distance >>> 24;
+    buffer |= (<u64>(distance1 - distanceBase(slot))) << count;
+    count += slot < 4 ? 0 : (slot >>> 1) - 1;
+    store<u64>(out, buffer);
+    out += <usize>(count >>> 3);
+    buffer >>>= count & ~7;
+    count &= 7;
+  }
+  setBits(out, buffer, <u32>count);
+}

@@ -1,0 +1,44 @@
+import { adler32 } from "../hash/adler32";
+import { HEADS3, HEADS3_BITS, INPUT, output, ROW_BITS_MAX, ROWS } from "../memory";
+import { bitOutput, startBits } from "./bit-writer";
+import { emit } from "./emit";
+import { parseLazy } from "./lazy";
+import { plan } from "./plan";
+import { split } from "./split";
+
+/** Two bytes of header, four of Adler-32 (RFC 1950 §2.2). */
+const FRAME: u32 = 6;
+
+export const FAST: u32 = 0;
+export const DEFAULT: u32 = 1;
+export const BEST: u32 = 2;
+
+/**
+ * A zlib stream of the first `size` bytes of the input, at `output`. Returns its size, or 0 where it would
+ * not be smaller than the input.
+ */
+export function zlib(size: u32, level: u32): u32 {
+  if (size <= FRAME) return 0;
+  const end = parse(size, level);
+  const blocks = split(end);
+  const bytes = FRAME + ((plan(blocks) + 7) >>> 3);
+  if (bytes >= size) return 0;
+  // RFC 1950 §2.2: deflate, 32 KiB window; the level is a hint that makes the 16 bits a multiple of 31.
+  const flags: u32 = level === FAST ? 0x5e : level === DEFAULT ? 0x9c : 0xda;
+  store<u16>(output, 0x78 | (flags << 8));
+  startBits(output + 2);
+  emit(blocks);
+  store<u32>(bitOutput, bswap(adler32(1, INPUT, size)));
+  return <u32>(bitOutput - output) + 4;
+}
+
+function parse(size: u32, level: u32): usize {
+  // What finders read past the input, and what they remember, must not depend on the block before.
+  memory.fill(INPUT + size, 0, 32);
+  const rowBits = ROW_BITS_MAX;
+  memory.fill(ROWS, 0, (<usize>64) << rowBits);
+  memory.fill(HEADS3, 0, (<usize>2) << HEADS3_BITS);
+  if (level === FAST) return parseLazy(size, 8, 4, rowBits);
+  if (level === DEFAULT) return parseLazy(size, 65, 16, rowBits);
+  return parseLazy(size, 258, 16, rowBits);
+}

@@ -1,0 +1,77 @@
+// The exports of the core. Policy (when to compress, with what) stays in TypeScript: src/wasm/core.ts.
+
+import { initSymbols } from "./deflate/symbols";
+import { zlib } from "./deflate/zlib";
+import { adler32 as checksum } from "./hash/adler32";
+import { sha256Digest, sha256Reset, sha256Update } from "./hash/sha256";
+import { digestHigh, digestLow, hash128, hash128Digest, hash128Reset, hash128Update } from "./hash/xxh128";
+import { isZero as allZero } from "./hash/zero";
+import { INPUT, layout, output, STATIC_END } from "./memory";
+
+/** Lays out memory for blocks of up to `blockSize` bytes; called once. False where memory is refused. */
+export function init(blockSize: u32): bool {
+  // The compiler's static data must not reach into the map.
+  if (__heap_base > STATIC_END || !layout(blockSize)) return false;
+  initSymbols();
+  return true;
+}
+
+/** Where every input goes. */
+export function inputAddress(): usize {
+  return INPUT;
+}
+
+/** Where compressors write. */
+export function outputAddress(): usize {
+  return output;
+}
+
+/** Compresses the first `size` bytes of the input into a zlib stream; 0 where that is not smaller. */
+export function deflate(size: u32, level: u32): u32 {
+  return zlib(size, level);
+}
+
+/** Continues an Adler-32 over the input. */
+export function adler32(start: u32, size: u32): u32 {
+  return checksum(start, INPUT, size);
+}
+
+export function isZero(size: u32): bool {
+  return allZero(INPUT, size);
+}
+
+/** XXH128 of the input; the digest is read with hashWord. */
+export function contentHash(size: u32): void {
+  hash128(INPUT, size);
+}
+
+export function contentHashReset(): void {
+  hash128Reset();
+}
+
+export function contentHashUpdate(size: u32): void {
+  hash128Update(INPUT, size);
+}
+
+export function contentHashDigest(): void {
+  hash128Digest();
+}
+
+/** 32 bits of the last digest, 0 the highest. */
+export function contentHashWord(index: u32): u32 {
+  const half = index < 2 ? digestHigh : digestLow;
+  return <u32>(half >>> ((index & 1) === 0 ? 32 : 0));
+}
+
+export function shaReset(): void {
+  sha256Reset();
+}
+
+export function shaUpdate(size: u32): void {
+  sha256Update(INPUT, size);
+}
+
+/** Address of the 32 bytes. */
+export function shaDigest(): usize {
+  return sha256Digest();
+}
