@@ -17,6 +17,8 @@ export interface EncodedBlock {
 export interface BlockEncoder {
   /** Largest input of one block. */
   readonly blockSize: number;
+  /** Buffers that can be out at once: lent by `acquire`, being encoded, or encoded and not yet released. */
+  readonly slotCount: number;
   /** Waits for a free slot and lends its buffer of `blockSize` bytes to fill. At most a fixed number are out at a time. */
   acquire(): Promise<Uint8Array>;
   /** Hands a filled buffer back for encoding its first `size` bytes; the buffer is dead to the caller. */
