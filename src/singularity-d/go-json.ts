@@ -1,0 +1,63 @@
+/**
+ * What Go's encoding/json can be given: a Map is Go's map (keys come out sorted), a plain object is a
+ * struct (members come out in their order).
+ */
+export type GoValue =
+  | string
+  | number
+  | boolean
+  | readonly GoValue[]
+  | ReadonlyMap<string, GoValue>
+  | { readonly [member: string]: GoValue };
+
+/**
+ * JSON exactly as Go's json.Marshal writes it, or json.MarshalIndent when an indent is given: HTML
+ * characters escaped, maps sorted bytewise. Lone surrogates come out as U+FFFD, as Go reads them.
+ */
+export function goJson(value: GoValue, options: { readonly indent?: string } = {}): string {
+  return encode(value, options.indent, "\n");
+}
+
+function encode(value: GoValue, indent: string | undefined, newline: string): string {
+  if (typeof value === "string") return quote(value);
+  if (typeof value === "number" || typeof value === "boolean") return String(value);
+  const inner = indent === undefined ? "" : newline + indent;
+  const outer = indent === undefined ? "" : newline;
+  const colon = indent === undefined ? ":" : ": ";
+  if (isArray(value)) {
+    if (value.length === 0) return "[]";
+    return `[${inner}${value.map((item) => encode(item, indent, inner)).join(`,${inner}`)}${outer}]`;
+  }
+  const members = isMap(value) ? [...value].sort(([a], [b]) => compareUtf8(a, b)) : Object.entries(value);
+  if (members.length === 0) return "{}";
+  const lines = members.map(([key, member]) => `${quote(key)}${colon}${encode(member, indent, inner)}`);
+  return `{${inner}${lines.join(`,${inner}`)}${outer}}`;
+}
+
+const isArray = (value: GoValue): value is readonly GoValue[] => Array.isArray(value);
+const isMap = (value: GoValue): value is ReadonlyMap<string, GoValue> => value instanceof Map;
+
+/** Order of Go strings: by bytes of UTF-8, which differs from UTF-16 order above U+FFFF. */
+export function compareUtf8(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a, "utf8"), Buffer.from(b, "utf8"));
+}
+
+// encoding/json with its default EscapeHTML: these, and control characters, are escaped; DEL is not.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are the point
+const ESCAPED = /["\\<>&\u0000-\u001f\u2028\u2029]/g;
+
+const SHORT: Readonly<Record<string, string>> = {
+  '"': '\\"',
+  "\\": "\\\\",
+  "\b": "\\b",
+  "\f": "\\f",
+  "\n": "\\n",
+  "\r": "\\r",
+  "\t": "\\t",
+};
+
+function quote(text: string): string {
+  const wellFormed = Buffer.from(text, "utf8").toString("utf8");
+  const escaped = (char: string): string => SHORT[char] ?? `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  return `"${wellFormed.replace(ESCAPED, escaped)}"`;
+}

@@ -1,0 +1,26 @@
+import { escapeDoubleQuoted } from "./shell-quote.ts";
+
+const NAME = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
+
+/**
+ * `env/10-docker2singularity.sh`: exports the image's ENV, a line per element, in their order. Elements
+ * whose name no shell can hold vanish, as they do under Apptainer; so do values with a NUL, which no
+ * environment can hold. PATH is set outright, all else only where it is unset or empty.
+ *
+ * Values are escaped once, for the shell (Apptainer 1.5's form). Deviates: 1.4 escapes twice and so
+ * corrupts quotes, `$`, backticks, backslashes and control characters; for other values the forms are
+ * the same. Shown by test/oracle/singularity-d.test.ts.
+ */
+export function imageEnvScript(env: readonly string[]): string {
+  let script = "#!/bin/sh\n";
+  for (const element of env) {
+    const equals = element.indexOf("=");
+    const name = equals < 0 ? element : element.slice(0, equals);
+    const value = equals < 0 ? undefined : element.slice(equals + 1);
+    if (!NAME.test(name) || value?.includes("\0")) continue;
+    if (value === undefined) script += `export ${name}="\${${name}:-}"\n`;
+    else if (name === "PATH") script += `export PATH="${escapeDoubleQuoted(value)}"\n`;
+    else script += `export ${name}="\${${name}:-"${escapeDoubleQuoted(value)}"}"\n`;
+  }
+  return script;
+}

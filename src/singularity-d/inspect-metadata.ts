@@ -1,0 +1,70 @@
+import { type ByteString, displayBytes } from "../bytes/byte-string.ts";
+import type { CapturedFiles } from "./captured-paths.ts";
+import type { ContainerFiles } from "./container-files.ts";
+import { type GoValue, goJson } from "./go-json.ts";
+
+/**
+ * The SIF object `inspect-metadata.json`: what `inspect --all` says, which asks this object before the
+ * files. Files of the container are shown over captured ones of the image.
+ * @param apps names below /scif/apps (`listApps`)
+ */
+export function inspectMetadata(files: ContainerFiles, captured: CapturedFiles, apps: readonly ByteString[]): string {
+  const contents = new Map(captured);
+  for (const { path, content } of files.entries) contents.set(path, content);
+  const at = (path: string): string | undefined => textOf(contents.get(path));
+
+  const attributes: Record<string, GoValue> = {};
+  const put = (name: string, value: GoValue | undefined): void => {
+    if (value !== undefined && value !== "" && !(value instanceof Map && value.size === 0)) attributes[name] = value;
+  };
+  put("apps", new Map(apps.map((app) => [displayBytes(app), appAttributes(contents, app)])));
+  put("environment", environmentOf(contents, /^\.singularity\.d\/env\/(10-docker[^/]*\.sh|9[^/]*-environment\.sh)$/));
+  put("labels", files.labels);
+  put("runscript", at(".singularity.d/runscript"));
+  put("test", at(".singularity.d/test"));
+  put("helpfile", at(".singularity.d/runscript.help"));
+  put("deffile", at(".singularity.d/Singularity"));
+  put("startscript", at(".singularity.d/startscript"));
+  return goJson({ data: { attributes }, type: "container" });
+}
+
+function appAttributes(contents: CapturedFiles, app: ByteString): GoValue {
+  const folder = `scif/apps/${app}/scif`;
+  const attributes: Record<string, GoValue> = {};
+  const put = (name: string, value: GoValue | undefined): void => {
+    if (value !== undefined && value !== "" && !(value instanceof Map && value.size === 0)) attributes[name] = value;
+  };
+  const inFolder = new Map([...contents].filter(([path]) => path.startsWith(`${folder}/env/`)));
+  put("environment", environmentOf(inFolder, /\/env\/9[^/]*-environment\.sh$/));
+  put("labels", labelsOf(contents.get(`${folder}/labels.json`)));
+  put("runscript", textOf(contents.get(`${folder}/runscript`)));
+  put("startscript", textOf(contents.get(`${folder}/startscript`)));
+  put("test", textOf(contents.get(`${folder}/test`)));
+  put("helpfile", textOf(contents.get(`${folder}/runscript.help`)));
+  return attributes;
+}
+
+function environmentOf(contents: CapturedFiles, pattern: RegExp): Map<string, string> {
+  const found = new Map<string, string>();
+  for (const [path, content] of contents) {
+    if (pattern.test(path)) found.set(`/${displayBytes(path)}`, textOf(content) ?? "");
+  }
+  return found;
+}
+
+/** Labels of an app; none where its file is not the JSON that it should be, as Apptainer has it. */
+function labelsOf(content: Uint8Array | undefined): Map<string, string> {
+  try {
+    const parsed: unknown = JSON.parse(Buffer.from(content ?? []).toString("utf8"));
+    if (typeof parsed !== "object" || parsed === null) return new Map();
+    const labels = Object.entries(parsed);
+    return new Map(labels.every((pair): pair is [string, string] => typeof pair[1] === "string") ? labels : []);
+  } catch {
+    return new Map();
+  }
+}
+
+/** As a shell's `$(cat file)`: no newlines at the end. */
+function textOf(content: Uint8Array | undefined): string | undefined {
+  return content === undefined ? undefined : displayBytes(Buffer.from(content).toString("latin1")).replace(/\n+$/, "");
+}
