@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { lstatSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
-import { mustRun } from "./command.ts";
+import { runCommand } from "./command.ts";
 
 /** What a reader of a file system can see of one entry. */
 export interface TreeEntry {
@@ -27,13 +27,13 @@ export interface ScanOptions {
 
 const S_IFMT = 0o170000;
 const TYPES: Readonly<Record<number, TreeEntry["type"]>> = {
-  16807: "file",
-  9604: "directory",
-  21609: "symlink",
-  4802: "device",
-  14406: "device",
-  2401: "fifo",
-  26411: "socket",
+  0o100000: "file",
+  0o040000: "directory",
+  0o120000: "symlink",
+  0o020000: "device",
+  0o060000: "device",
+  0o010000: "fifo",
+  0o140000: "socket",
 };
 
 /** Reads a whole tree. Extended attributes are read with `getfattr` (Debian package attr), as Node cannot. */
@@ -80,18 +80,11 @@ function contentOf(type: TreeEntry["type"], path: Buffer, device: number): strin
 }
 
 async function readXattrs(root: string): Promise<Map<string, string[]>> {
-  const { stdoutBytes } = await mustRun("getfattr", [
-    "-R",
-    "-P",
-    "-h",
-    "-d",
-    "-m",
-    "-",
-    "-e",
-    "hex",
-    "--absolute-names",
-    root,
-  ]);
+  const args = ["-R", "-P", "-h", "-d", "-m", "-", "-e", "hex", "--absolute-names", root];
+  const { stdoutBytes, stderr } = await runCommand("getfattr", args);
+  // A file system without an attribute table answers that it does not support them.
+  const trouble = stderr.split("\n").filter((line) => line !== "" && !line.endsWith(": Operation not supported"));
+  if (trouble.length > 0) throw new Error(`getfattr: ${trouble.slice(0, 5).join("\n")}`);
   const found = new Map<string, string[]>();
   for (const block of stdoutBytes.toString("latin1").split("\n\n")) {
     const [head = "", ...attributes] = block.trim().split("\n");
