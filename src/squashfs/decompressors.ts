@@ -1,6 +1,7 @@
 import type { Decompressor } from "./decompressors/decompressor.ts";
 import { gzipDecompressor } from "./decompressors/gzip.ts";
 import { lz4Decompressor } from "./decompressors/lz4.ts";
+import { xzDecompressor } from "./decompressors/xz.ts";
 import { loadZstdDecompressor } from "./decompressors/zstd.ts";
 import { Compressor } from "./format.ts";
 
@@ -19,6 +20,7 @@ export async function loadDecompressor(compressor: keyof typeof Compressor): Pro
     case "zstd":
       return loadZstdDecompressor();
     case "xz":
+      return xzDecompressor;
     case "lzma":
     case "lzo":
       return undefined;

@@ -105,7 +105,7 @@ if size == "large":
     for count in (block - 1, block, block + 1, 3 * block, 1048576, 5 * 1048576 + 12345):
         file(f"large/text-{count}", text(count, f"large {count}"))
         file(f"large/noise-{count}", noise(count, f"large {count}"))
-    sparse("large/sparse", [(block, noise(10, "a")), (7 * block + 5, noise(3 * block, "b")), (1 << 26, b"end")], (1 << 26) + 9000)
+    sparse("large/sparse", [(block, noise(10, "a")), (7 * block + 5, noise(3 * block, "b")), (1 << 24, b"end")], (1 << 24) + 9000)
     for i in range(20000):
         file(f"crowd/entry number {i}", b"%d" % (i // 2) if i % 5 == 0 else b"")
     for i in range(3000):
