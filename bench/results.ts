@@ -1,0 +1,28 @@
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { cpus, totalmem } from "node:os";
+import { fileURLToPath } from "node:url";
+
+const RESULTS = fileURLToPath(new URL("RESULTS.md", import.meta.url));
+
+/** Puts `body` under `## title` of bench/RESULTS.md, in place of what stood there. */
+export function writeSection(title: string, body: string): void {
+  const text = existsSync(RESULTS) ? readFileSync(RESULTS, "utf8") : "# Benchmark results\n";
+  const [head = "", ...sections] = text.split(/^(?=## )/m);
+  const section = `## ${title}\n\n${body.trim()}\n\n`;
+  const at = sections.findIndex((old) => old.startsWith(`## ${title}\n`));
+  if (at < 0) sections.push(section);
+  else sections[at] = section;
+  writeFileSync(RESULTS, `${[`${head.trim()}\n\n`, ...sections].join("").trim()}\n`);
+}
+
+/** One line that says what the figures were measured on. */
+export function machine(): string {
+  const [cpu] = cpus();
+  return `${cpus().length} × ${cpu?.model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}`;
+}
+
+/** A Markdown table; the first column is text, the others figures. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const rule = head.map((_, i) => (i === 0 ? "---" : "---:"));
+  return [head, rule, ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+}
