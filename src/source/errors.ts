@@ -26,8 +26,6 @@ export type SourceErrorCode =
   | "NOT_A_REGISTRY"
   // What it sends.
   | "MANIFEST_DIGEST_MISMATCH"
-  | "BLOB_DIGEST_MISMATCH"
-  | "BLOB_SIZE_MISMATCH"
   | "BLOB_TRUNCATED"
   | "RANGE_WRONG"
   // Layouts on disk.
@@ -79,10 +77,6 @@ const MESSAGES: MessageTable<SourceErrorCode> = {
     `${d.what}: ${d.host} answered with an HTML page (status ${d.status}), not as a registry does. Check the host name, and that no login portal or proxy stands in between.`,
   MANIFEST_DIGEST_MISMATCH: (d) =>
     `${d.what}: the manifest's digest is ${d.seen}, must be ${d.expected}. It was changed on the way or in the registry; it is refused.`,
-  BLOB_DIGEST_MISMATCH: (d) =>
-    `${d.what}: its digest is ${d.seen}. It was damaged on the way or where it is stored; it is refused.`,
-  BLOB_SIZE_MISMATCH: (d) =>
-    `${d.what}: it has ${d.over === true ? "more than " : ""}${d.seen} bytes, the manifest says ${d.expected}. The image is damaged; push it again.`,
   BLOB_TRUNCATED: (d) =>
     `${d.what}: it ended at byte ${d.offset} of ${d.size}${tries(d)}. The stored blob is incomplete, or a proxy cuts it; try again, or push the image again.`,
   RANGE_WRONG: (d) =>

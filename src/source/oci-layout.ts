@@ -2,6 +2,7 @@ import { createReadStream } from "node:fs";
 import { open, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { addAbortSignal, type Readable } from "node:stream";
+import { LayerError } from "../layer/errors.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
 import { type Digest, digestAlgorithm, digestHex } from "../oci/digest.ts";
 import { OciError } from "../oci/errors.ts";
@@ -97,7 +98,7 @@ export class OciLayoutSource implements ImageSource {
       const file = blobPath(descriptor);
       await checkSize(file, descriptor, what);
       const bytes = await readFile(file);
-      checkBlob(bytes, descriptor, what);
+      checkBlob(bytes, descriptor);
       return bytes;
     };
     return {
@@ -135,7 +136,7 @@ async function isDirectory(path: string): Promise<boolean> {
 }
 
 /** A blob file must be there whole before anything of it is used. */
-async function checkSize(path: string, { size }: Descriptor, what: string): Promise<void> {
+async function checkSize(path: string, { digest, size }: Descriptor, what: string): Promise<void> {
   const stats = await stat(path).catch((cause: NodeJS.ErrnoException) => {
     throw new SourceError("BLOB_MISSING", {
       what,
@@ -145,7 +146,7 @@ async function checkSize(path: string, { size }: Descriptor, what: string): Prom
     });
   });
   if (!stats.isFile()) throw new SourceError("BLOB_MISSING", { what, path, problem: "is not a file" });
-  if (stats.size !== size) throw new SourceError("BLOB_SIZE_MISMATCH", { what, seen: stats.size, expected: size });
+  if (stats.size !== size) throw new LayerError("BLOB_SIZE_MISMATCH", { digest, size, seen: stats.size });
 }
 
 async function readLimited(path: string, limit: number): Promise<Buffer> {

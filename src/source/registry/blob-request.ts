@@ -1,3 +1,4 @@
+import { LayerError } from "../../layer/errors.ts";
 import type { Descriptor } from "../../oci/descriptor.ts";
 import { isForeignLayer } from "../../oci/media-types.ts";
 import { SourceError } from "../errors.ts";
@@ -49,7 +50,7 @@ export async function openBlob(client: RegistryClient, request: BlobRequest): Pr
   const length = contentLength(answer);
   if (length !== undefined && length !== size) {
     await dropBody(answer);
-    throw new SourceError("BLOB_SIZE_MISMATCH", { what: request.what, seen: length, expected: size });
+    throw new LayerError("BLOB_SIZE_MISMATCH", { digest, size, seen: length });
   }
   return { body: answer.body, skip: offset };
 }

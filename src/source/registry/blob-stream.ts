@@ -1,4 +1,6 @@
 import { Readable } from "node:stream";
+import { SifonError } from "../../errors.ts";
+import { LayerError } from "../../layer/errors.ts";
 import type { Descriptor } from "../../oci/descriptor.ts";
 import { SourceError } from "../errors.ts";
 import { openBlob } from "./blob-request.ts";
@@ -75,7 +77,7 @@ export class BlobStream extends Readable {
   async #receive(budget: RetryBudget, signal: AbortSignal): Promise<void> {
     const { client, descriptor } = this.#options;
     const what = this.#what;
-    const { size } = descriptor;
+    const { digest, size } = descriptor;
     const request = { descriptor, offset: this.#offset, useRange: this.#useRange, what, signal };
     const { body, skip } = await openBlob(client, request);
     let toSkip = skip;
@@ -86,7 +88,7 @@ export class BlobStream extends Readable {
         if (chunk.length === 0) continue;
         if (this.#offset + chunk.length > size) {
           const seen = this.#offset + chunk.length;
-          throw new SourceError("BLOB_SIZE_MISMATCH", { what, seen, expected: size, over: true });
+          throw new LayerError("BLOB_SIZE_MISMATCH", { digest, size, seen });
         }
         this.#offset += chunk.length;
         budget.progressed(chunk.length);
@@ -114,7 +116,7 @@ export class BlobStream extends Readable {
   }
 
   #named(error: unknown, signal: AbortSignal): unknown {
-    if (error instanceof SourceError || signal.aborted) return error;
+    if (error instanceof SifonError || signal.aborted) return error;
     const { client, descriptor } = this.#options;
     const { endpoint, timeouts } = client.options;
     const { size } = descriptor;

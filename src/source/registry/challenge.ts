@@ -8,7 +8,7 @@ export interface Challenge {
 
 const TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
 const PARAM = new RegExp(`\\s*,?\\s*(${TOKEN})\\s*=\\s*(?:"((?:[^"\\\\]|\\\\.)*)"|(${TOKEN}))`, "y");
-const SCHEME = new RegExp(`[\\s,]*(${TOKEN})(?!\\s*=)`, "y");
+const SCHEME = new RegExp(`[\\s,]*(${TOKEN})(?=\\s*$|\\s*,|\\s+[^\\s=])`, "y");
 /** Longer headers are not of a registry; the patterns are linear all the same. */
 const HEADER_LENGTH_LIMIT = 16_384;
 

@@ -100,7 +100,7 @@ export class RegistrySource implements ImageSource {
         const chunks: Buffer[] = [];
         for await (const chunk of open(descriptor, signal) as AsyncIterable<Buffer>) chunks.push(chunk);
         const bytes = Buffer.concat(chunks);
-        checkBlob(bytes, descriptor, `reading blob ${descriptor.digest} in ${client.name}`);
+        checkBlob(bytes, descriptor);
         return bytes;
       },
       openLayer: async (layers, index, signal): Promise<Readable> => {
@@ -117,6 +117,6 @@ export class RegistrySource implements ImageSource {
 
 async function readChild(client: RegistryClient, descriptor: Descriptor, signal: AbortSignal): Promise<ServedManifest> {
   const served = await client.manifest(descriptor.digest, signal);
-  checkBlob(served.bytes, descriptor, `reading manifest ${descriptor.digest} in ${client.name}`);
+  checkBlob(served.bytes, descriptor);
   return { ...served, mediaType: served.mediaType ?? descriptor.mediaType };
 }

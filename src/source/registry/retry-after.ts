@@ -5,6 +5,7 @@ export function retryAfterMs(answer: Pick<Answer, "headers">, nowMs: number = Da
   const text = headerOf(answer, "retry-after")?.trim();
   if (text === undefined || text === "") return undefined;
   if (/^\d{1,9}$/.test(text)) return Number(text) * 1000;
-  const date = Date.parse(text);
+  // HTTP dates begin with the day's name; Date.parse alone would take "-1" for a year.
+  const date = /^[A-Z][a-z]{2}/.test(text) ? Date.parse(text) : Number.NaN;
   return Number.isNaN(date) ? undefined : Math.max(0, date - nowMs);
 }

@@ -1,0 +1,105 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createSource } from "../../src/source/open-source.ts";
+import type { SourceOptions } from "../../src/source/options.ts";
+import { pullAll, QUICK } from "../source/pull.ts";
+import { mustRun } from "../support/command.ts";
+import { type Registry, startRegistry } from "../support/registry.ts";
+import { makeImage, makeIndex, makeLayer, type TestImage, tagged, writeLayout } from "../support/registry-image.ts";
+import { requireTool } from "../support/tools.ts";
+
+const NEEDED = [["docker-registry"], ["skopeo"], ["openssl"], ["htpasswd", "apache2-utils"]] as const;
+const ready = NEEDED.map(([name, debianPackage]) => requireTool(name, debianPackage)).every(
+  (path) => path !== undefined,
+);
+
+describe.skipIf(!ready)("docker-registry", () => {
+  let folder: string;
+  let plain: Registry;
+  let secure: Registry;
+  let image: TestImage;
+  let layers: Buffer[];
+  let withCa: SourceOptions;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "sifon-oracle-"));
+    layers = await Promise.all(["a", "b", "c"].map((name) => makeLayer({ [name]: name.repeat(1000) })));
+    image = await makeImage({ layers });
+    const index = await makeIndex([
+      { os: "linux", architecture: "amd64" },
+      { os: "linux", architecture: "arm64" },
+    ]);
+    const entries = [tagged(image.descriptor, "one"), tagged(index.descriptor, "many")];
+    await writeLayout(folder, new Map([...image.blobs, ...index.blobs]), entries);
+    [plain, secure] = await Promise.all([startRegistry(), startRegistry({ secure: true })]);
+    for (const tag of ["one", "many"]) {
+      for (const registry of [plain, secure]) {
+        const login = registry.user === undefined ? [] : ["--dest-creds", `${registry.user}:${registry.password}`];
+        const copy = ["copy", "--all", "--insecure-policy", "--dest-tls-verify=false", ...login];
+        await mustRun("skopeo", [...copy, `oci:${folder}:${tag}`, `docker://${registry.host}/team/app:${tag}`]);
+      }
+    }
+    withCa = { ...QUICK, noHttps: false, ca: await readFile(secure.caFile as string) };
+  });
+
+  afterAll(async () => {
+    await Promise.all([plain?.stop(), secure?.stop()]);
+    await rm(folder, { recursive: true });
+  });
+
+  const pull = (registry: Registry, tag: string, options: SourceOptions) =>
+    pullAll(createSource(`docker://${registry.host}/team/app:${tag}`, options));
+
+  it("gives what skopeo pushed, in plain HTTP", async () => {
+    expect(await pull(plain, "one", QUICK)).toEqual(layers);
+  });
+
+  it("chooses out of the index that skopeo pushed", async () => {
+    const source = createSource(`docker://${plain.host}/team/app:many`, {
+      ...QUICK,
+      platform: { os: "linux", architecture: "arm64", explicit: true },
+    });
+    const { platform } = await source.resolve({ signal: new AbortController().signal });
+    expect(platform.architecture).toBe("arm64");
+    await source.close();
+  });
+
+  it("gives it over TLS to the right password, from options, variables and files", async () => {
+    const { user = "", password = "" } = secure;
+    const env = { SINGULARITY_DOCKER_USERNAME: user, SINGULARITY_DOCKER_PASSWORD: password };
+    expect(await pull(secure, "one", { ...withCa, credentials: { username: user, password } })).toEqual(layers);
+    expect(await pull(secure, "one", { ...withCa, env })).toEqual(layers);
+    const authFile = join(folder, "auth.json");
+    await mustRun(
+      "skopeo",
+      ["login", "--tls-verify=false", "--authfile", authFile, "-u", user, "--password-stdin", secure.host],
+      { stdin: password },
+    );
+    expect(await pull(secure, "one", { ...withCa, credentials: { authFile } })).toEqual(layers);
+  });
+
+  it.each([
+    ["no password", {}, "UNAUTHORIZED"],
+    ["a wrong password", { credentials: { username: "sifon", password: "x" } }, "UNAUTHORIZED"],
+    ["plain HTTP", { noHttps: true }, "TLS_REQUIRED"],
+    ["an unknown authority", { ca: undefined }, "TLS_CERTIFICATE"],
+  ])("refuses %s over TLS", async (_, options, code) => {
+    const { ca, ...rest } = { ...withCa, ...options };
+    await expect(pull(secure, "one", ca === undefined ? rest : { ...rest, ca })).rejects.toMatchObject({ code });
+  });
+
+  it.each([
+    ["team/app", "none", "MANIFEST_UNKNOWN"],
+    ["nobody/nothing", "latest", "MANIFEST_UNKNOWN"],
+  ])("has no %s:%s", async (repository, tag, code) => {
+    await expect(pullAll(createSource(`docker://${plain.host}/${repository}:${tag}`, QUICK))).rejects.toMatchObject({
+      code,
+    });
+  });
+
+  it("speaks plain HTTP where TLS is expected", async () => {
+    await expect(pull(plain, "one", { ...QUICK, noHttps: false })).rejects.toMatchObject({ code: "TLS_NOT_SPOKEN" });
+  });
+});
