@@ -1,0 +1,23 @@
+/**
+ * What a layer's tar may ask for, by name. Each keeps a lying header from costing memory or endless loops;
+ * the first three are those of Go's archive/tar, so an image over them could not have been pushed or
+ * unpacked by Docker, containerd or Apptainer.
+ */
+export const TAR_LIMITS = {
+  /** Bytes of one PAX header's records. */
+  paxSize: 1 << 20,
+  /** Bytes of one GNU long name or long link name. */
+  longNameSize: 1 << 20,
+  /** Data regions of one sparse file; a map takes 16 bytes for each. */
+  sparseRegionCount: 1 << 20,
+  /** Extended headers in a row before one entry; two (name and link name) are usual. */
+  extendedHeaderCount: 64,
+  /** Bytes of a file, holes included: ext4's own limit, 16 TiB. A hole costs no bytes of the tar, but block list entries later. */
+  fileSize: 2 ** 44,
+  /** Numeric owners are 32 bits wide in squashfs and in Linux. */
+  id: 2 ** 32 - 1,
+  /** Linux's device numbers have 12 and 20 bits. */
+  deviceMajor: 2 ** 12 - 1,
+  deviceMinor: 2 ** 20 - 1,
+} as const;
+export type TarLimit = keyof typeof TAR_LIMITS;
