@@ -4,22 +4,18 @@ import { type ErrorDetails, type MessageTable, SifonError } from "../errors.ts";
 /** Codes of what cannot be written. */
 export type SquashfsErrorCode =
   | "TOO_MANY_IDS"
-  | "TOO_MANY_INODES"
-  | "TOO_MANY_LINKS"
   | "TABLE_TOO_LARGE"
   | "NAME_TOO_LONG"
   | "TARGET_TOO_LONG"
   | "DEVICE_OUT_OF_RANGE"
   | "FILE_TOO_LARGE"
-  | "XATTRS_TOO_LARGE";
+  | "XATTR_TOO_LARGE";
 
 const at = (d: ErrorDetails) => `"${displayBytes(String(d["path"] ?? ""))}"`;
 
 const MESSAGES: MessageTable<SquashfsErrorCode> = {
   TOO_MANY_IDS: (d) =>
     `Cannot store the owner of ${at(d)}: the image has more than ${d["limit"]} different user and group ids, the most that SquashFS holds. Build with --all-root, or give the files fewer owners.`,
-  TOO_MANY_INODES: (d) => `Cannot store ${d["seen"]} files: SquashFS holds at most ${d["limit"]}.`,
-  TOO_MANY_LINKS: (d) => `Cannot store ${at(d)}: it has ${d["seen"]} hard links, SquashFS counts at most ${d["limit"]}.`,
   TABLE_TOO_LARGE: (d) =>
     `Cannot write the ${d["table"]} table: it is larger than ${d["limit"]} bytes, the most that SquashFS can address. The image has too many files.`,
   NAME_TOO_LONG: (d) =>
@@ -29,8 +25,8 @@ const MESSAGES: MessageTable<SquashfsErrorCode> = {
   DEVICE_OUT_OF_RANGE: (d) =>
     `Cannot store the device ${at(d)}: number ${d["major"]}:${d["minor"]} is outside 0…4095:0…1048575.`,
   FILE_TOO_LARGE: (d) => `Cannot store a file of ${d["seen"]} bytes: the limit is ${d["limit"]}.`,
-  XATTRS_TOO_LARGE: (d) =>
-    `Cannot store the extended attributes of ${at(d)}: ${d["what"]} takes ${d["seen"]} bytes, limit ${d["limit"]}.`,
+  XATTR_TOO_LARGE: (d) =>
+    `Cannot store the extended attribute "${displayBytes(String(d["name"]))}" of ${at(d)}: its ${d["what"]} is ${d["seen"]} bytes, Linux allows ${d["limit"]}.`,
 };
 
 /** What a SquashFS image cannot hold. `details.path` is a byte string. */

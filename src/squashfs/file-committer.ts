@@ -1,0 +1,147 @@
+import type { ContentId } from "../fstree/content.ts";
+import type { EncodedBlock } from "../wasm/block-encoder.ts";
+import type { Core } from "../wasm/core.ts";
+import type { Contents, RunId } from "./contents.ts";
+import type { DataArea } from "./data-area.ts";
+import type { FragmentWriter } from "./fragment-writer.ts";
+import { type Hash128, HashIndex } from "./hash-index.ts";
+import { sizeWord } from "./size-word.ts";
+
+/** What ends a file: bytes that fill no block, with their hash. */
+export interface Tail {
+  readonly bytes: Uint8Array;
+  readonly hash: Hash128;
+}
+
+/** Stands for the hash of a hole's block; the fourth word is the number of them. */
+const HOLE_MARK = 0x686f6c65;
+
+/**
+ * Puts files into the image one after the other: their blocks in order, equal runs of blocks and equal
+ * tails only once. All that decides about places happens here, in the order of the files.
+ */
+export class FileCommitter {
+  readonly #core: Core;
+  readonly #area: DataArea;
+  readonly #contents: Contents;
+  readonly #fragments: FragmentWriter;
+  #runs = new HashIndex();
+  #tails = new HashIndex();
+  readonly #hashWords = new Uint32Array(4);
+  readonly #hashBytes = new Uint8Array(this.#hashWords.buffer);
+  /** Blocks of the file that wait for its end, as they may turn out to be there already. */
+  readonly #held: EncodedBlock[] = [];
+  #holding = false;
+  #start = 0;
+  #list = 0;
+  #holes = 0;
+  /** Bytes not written because they were there already. */
+  #duplicateSize = 0;
+
+  constructor(core: Core, area: DataArea, contents: Contents, fragments: FragmentWriter) {
+    this.#core = core;
+    this.#area = area;
+    this.#contents = contents;
+    this.#fragments = fragments;
+  }
+
+  get duplicateSize(): number {
+    return this.#duplicateSize;
+  }
+
+  /** Bytes that need not be stored again, noticed before they got here. */
+  countDuplicate(size: number): void {
+    this.#duplicateSize += size;
+  }
+
+  /** @param hold keep the blocks until `end`, which then writes nothing in vain */
+  begin(hold: boolean): void {
+    this.#holding = hold;
+    this.#start = this.#area.position;
+    this.#list = this.#contents.lists.length;
+    this.#holes = 0;
+    this.#core.contentHasher.reset();
+  }
+
+  /** Takes the block over; it is released here or in `end`. */
+  async block(block: EncodedBlock): Promise<void> {
+    this.#contents.lists.push(sizeWord(block));
+    this.#hash(block.hash);
+    if (this.#holding) {
+      this.#held.push(block);
+      return;
+    }
+    await this.#area.write(block.bytes);
+    block.release();
+  }
+
+  /** @param size bytes; less than `count` blocks hold where the last is short */
+  holes(count: number, size: number): void {
+    this.#contents.lists.pushHoles(count);
+    this.#holes += size;
+    this.#hash([HOLE_MARK, size >>> 0, Math.floor(size / 2 ** 32), count]);
+  }
+
+  /** Ends the file: its run of blocks, then its tail. */
+  async end(content: ContentId, size: number, tail: Tail | undefined): Promise<void> {
+    const runSize = size - (tail?.bytes.length ?? 0);
+    this.#contents.setRun(content, size, runSize === 0 ? 0 : await this.#endRun(runSize));
+    if (tail !== undefined) await this.tail(content, tail);
+  }
+
+  /** A tail that is in a fragment already, by the first content that brought it; or undefined. */
+  findTail(hash: Hash128, size: number): ContentId | undefined {
+    return this.#tails.find(hash, (other) => this.#contents.tailSize(other) === size);
+  }
+
+  async tail(content: ContentId, { bytes, hash }: Tail): Promise<void> {
+    const known = this.findTail(hash, bytes.length);
+    if (known !== undefined) {
+      this.#duplicateSize += bytes.length;
+      this.#contents.setFragment(content, this.#contents.fragmentIndex(known), this.#contents.fragmentOffset(known));
+      return;
+    }
+    if (!this.#fragments.hasRoom(bytes.length)) await this.#fragments.makeRoom(bytes.length);
+    this.#contents.setFragment(content, this.#fragments.index, this.#fragments.offset);
+    this.#fragments.add(bytes);
+    this.#tails.insert(hash, content);
+  }
+
+  /** Gives up the hashes, which take as much memory as all the rest. No file may follow. */
+  forget(): void {
+    this.#runs = new HashIndex();
+    this.#tails = new HashIndex();
+  }
+
+  async #endRun(size: number): Promise<RunId> {
+    const { lists } = this.#contents;
+    const count = lists.length - this.#list;
+    const hash = this.#core.contentHasher.digest();
+    // Equal contents compress to equal sizes: a second look beside the hash, for nothing.
+    const known = this.#runs.find(
+      hash,
+      (run) =>
+        this.#contents.runBlockCount(run) === count && lists.equal(this.#contents.runList(run), this.#list, count),
+    );
+    const held = this.#held.splice(0);
+    if (known !== undefined) {
+      this.#duplicateSize += size;
+      for (const block of held) block.release();
+      lists.truncate(this.#list);
+      if (this.#area.position > this.#start) await this.#area.rewind(this.#start);
+      return known;
+    }
+    for (const block of held) {
+      await this.#area.write(block.bytes);
+      block.release();
+    }
+    const run = this.#contents.addRun(this.#holes === size ? 0 : this.#start, this.#list, count, this.#holes);
+    this.#runs.insert(hash, run);
+    return run;
+  }
+
+  #hash(words: Hash128): void {
+    this.#hashWords.set(words);
+    this.#core.contentHasher.update(this.#hashBytes);
+  }
+}

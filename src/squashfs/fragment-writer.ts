@@ -1,0 +1,97 @@
+import { F64Column, U32Column } from "../fstree/columns.ts";
+import type { BlockEncoder, EncodedBlock } from "../wasm/block-encoder.ts";
+import type { DataArea } from "./data-area.ts";
+import { FRAGMENT_ENTRY } from "./format.ts";
+import { sizeWord } from "./size-word.ts";
+
+/**
+ * Full fragment blocks that may wait to be written. A block is written when this many more have filled up
+ * (or at the end), so its place does not depend on how long its compression took. More keep more workers
+ * busy on trees of small files; each holds a slot of the encoder. Changing it changes the images.
+ */
+export const FRAGMENTS_IN_FLIGHT = 4;
+
+/** Gathers small files and tails into shared blocks. */
+export class FragmentWriter {
+  readonly #encoder: BlockEncoder;
+  readonly #area: DataArea;
+  readonly #starts = new F64Column();
+  readonly #sizes = new U32Column();
+  readonly #inFlight: Promise<EncodedBlock>[] = [];
+  #buffer: Uint8Array | undefined;
+  #used = 0;
+  /** Blocks begun. */
+  #count = 0;
+  #written = 0;
+
+  constructor(encoder: BlockEncoder, area: DataArea) {
+    this.#encoder = encoder;
+    this.#area = area;
+  }
+
+  /** Fragment blocks; the last may still be open. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Where `add` will put the next tail, once `makeRoom` was called for it. */
+  get index(): number {
+    return this.#count - 1;
+  }
+
+  get offset(): number {
+    return this.#used;
+  }
+
+  /** True where a tail of that size goes into the open block, without waiting. */
+  hasRoom(size: number): boolean {
+    return this.#buffer !== undefined && this.#used + size <= this.#encoder.blockSize;
+  }
+
+  /** Opens the next block, where need be. */
+  async makeRoom(size: number): Promise<void> {
+    if (this.hasRoom(size)) return;
+    await this.#close(FRAGMENTS_IN_FLIGHT);
+    this.#buffer = await this.#encoder.acquire();
+    this.#count++;
+  }
+
+  add(tail: Uint8Array): void {
+    (this.#buffer as Uint8Array).set(tail, this.#used);
+    this.#used += tail.length;
+  }
+
+  /** Writes all that is left. */
+  async finish(): Promise<void> {
+    await this.#close(0);
+  }
+
+  *entries(): Iterable<Uint8Array> {
+    for (let i = 0; i < this.#written; i++)
+      yield FRAGMENT_ENTRY.encode({
+        blockStart: BigInt(this.#starts.get(i)),
+        blockSize: this.#sizes.get(i),
+        unused: 0,
+      });
+  }
+
+  async #close(mayWait: number): Promise<void> {
+    if (this.#buffer !== undefined) {
+      const encoded = this.#encoder.encode(this.#buffer, this.#used);
+      // Awaited later; a failure in between must not count as unhandled.
+      encoded.catch(() => {});
+      this.#inFlight.push(encoded);
+      this.#buffer = undefined;
+      this.#used = 0;
+    }
+    while (this.#inFlight.length > mayWait) {
+      const block = await (this.#inFlight.shift() as Promise<EncodedBlock>);
+      await this.#area.begin();
+      this.#starts.set(this.#written, this.#area.position);
+      this.#sizes.set(this.#written, sizeWord(block));
+      this.#written++;
+      await this.#area.write(block.bytes);
+      block.release();
+    }
+  }
+}

@@ -1,0 +1,188 @@
+import type { InodeId } from "../fstree/inodes.ts";
+import { FsTree, type NodeId } from "../fstree/tree.ts";
+import type { Sink } from "../sink/sink.ts";
+import type { BlockCodec } from "../wasm/block-codec.ts";
+import { DirectoryWriter, type ListedEntry, type Listing } from "./directory-writer.ts";
+import { SquashfsError } from "./errors.ts";
+import { EXPORTS_PER_BLOCK, inodeRef, MAX_NAME_SIZE } from "./format.ts";
+import type { InodeWriter } from "./inode-writer.ts";
+
+/** Compressed inodes that gather before they are written. */
+const DRAIN_SIZE = 256 * 1024;
+
+/** A directory under way. */
+interface Level {
+  readonly dir: NodeId;
+  /** In bytewise order. */
+  readonly children: Int32Array;
+  /** Of the children that are directories, in their order. */
+  readonly listings: Listing[];
+  next: number;
+}
+
+/**
+ * Writes the inodes and listings of a whole tree. The inodes of a directory's children stand together,
+ * after everything below them, in the order of their names; so a listing takes few headers and `ls -l`
+ * few blocks. Inode numbers are given on the way down, as an inode names its parent's.
+ */
+export class TreeWriter {
+  readonly #tree: FsTree;
+  readonly #inodes: InodeWriter;
+  readonly #directories: DirectoryWriter;
+  /** Names per inode. */
+  readonly #linkCounts: Uint32Array;
+  /** Per inode, from 1; 0 is none yet. */
+  readonly #numbers: Uint32Array;
+  readonly #inodeCount: number;
+  /** Per inode number. The offset is never 0xffff, which stands for "not written". */
+  readonly #blocks: Uint32Array;
+  readonly #offsets: Uint16Array;
+  #lastNumber = 0;
+
+  constructor(tree: FsTree, inodes: InodeWriter, codec: BlockCodec) {
+    this.#tree = tree;
+    this.#inodes = inodes;
+    this.#directories = new DirectoryWriter(codec);
+    this.#linkCounts = new Uint32Array(tree.inodes.count);
+    this.#numbers = new Uint32Array(tree.inodes.count);
+    this.#inodeCount = this.#countLinks();
+    this.#blocks = new Uint32Array(this.#inodeCount + 1);
+    this.#offsets = new Uint16Array(this.#inodeCount + 1).fill(NOT_WRITTEN);
+  }
+
+  get inodeCount(): number {
+    return this.#inodeCount;
+  }
+
+  /** Writes the inode table and the directory table behind it; gives the root's inode ref. */
+  async write(sink: Sink): Promise<{ readonly rootInode: bigint; readonly directoryTableStart: number }> {
+    const { root } = FsTree;
+    this.#number(this.#tree.inode(root));
+    const listing = await this.#directory(root, sink);
+    this.#writeDirectory(root, listing, this.#inodeCount + 1);
+    const number = this.#numbers[this.#tree.inode(root)] as number;
+    const { table } = this.#inodes;
+    table.flush();
+    await table.drain(sink);
+    const directoryTableStart = sink.position;
+    this.#directories.table.flush();
+    await this.#directories.table.drain(sink);
+    return { rootInode: this.#ref(number), directoryTableStart };
+  }
+
+  /** The export table: inode refs by number, a metadata block at a time. */
+  *exports(): Iterable<Uint8Array> {
+    for (let first = 1; first <= this.#inodeCount; first += EXPORTS_PER_BLOCK) {
+      const count = Math.min(EXPORTS_PER_BLOCK, this.#inodeCount - first + 1);
+      const refs = new Uint8Array(8 * count);
+      const view = new DataView(refs.buffer);
+      for (let i = 0; i < count; i++) view.setBigUint64(8 * i, this.#ref(first + i), true);
+      yield refs;
+    }
+  }
+
+  /** Counts the names of every inode, and the inodes that have one. */
+  #countLinks(): number {
+    const tree = this.#tree;
+    let count = 0;
+    const stack: NodeId[] = [FsTree.root];
+    for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
+      const id = tree.inode(node);
+      if (this.#linkCounts[id] === 0) count++;
+      this.#linkCounts[id] = (this.#linkCounts[id] as number) + 1;
+      if (tree.isDirectory(node)) for (const child of tree.children(node)) stack.push(child);
+    }
+    return count;
+  }
+
+  /** Everything below a directory, then its listing. The stack is our own: a tree may be deeper than the call stack. */
+  async #directory(start: NodeId, sink: Sink): Promise<Listing> {
+    const stack = [this.#enter(start)];
+    for (;;) {
+      const level = stack.at(-1) as Level;
+      const child = level.children[level.next++];
+      if (child !== undefined) {
+        if (this.#tree.isDirectory(child)) stack.push(this.#enter(child));
+        continue;
+      }
+      const listing = this.#leave(level);
+      if (this.#inodes.table.pendingSize > DRAIN_SIZE) await this.#inodes.table.drain(sink);
+      stack.pop();
+      const above = stack.at(-1);
+      if (above === undefined) return listing;
+      above.listings.push(listing);
+    }
+  }
+
+  #enter(dir: NodeId): Level {
+    const children = this.#tree.sortedChildren(dir);
+    for (const child of children) this.#number(this.#tree.inode(child));
+    return { dir, children, listings: [], next: 0 };
+  }
+
+  #leave({ dir, children, listings }: Level): Listing {
+    const tree = this.#tree;
+    const parent = this.#numbers[tree.inode(dir)] as number;
+    let directory = 0;
+    for (const child of children) {
+      if (tree.isDirectory(child)) this.#writeDirectory(child, listings[directory++] as Listing, parent);
+      else this.#writeFile(child);
+    }
+    return this.#directories.write(this.#entries(children));
+  }
+
+  #number(id: InodeId): void {
+    if (this.#numbers[id] === 0) this.#numbers[id] = ++this.#lastNumber;
+  }
+
+  #writeFile(node: NodeId): void {
+    const id = this.#tree.inode(node);
+    const number = this.#numbers[id] as number;
+    // Another name of a hard link was here before.
+    if (this.#offsets[number] !== NOT_WRITTEN) return;
+    this.#place(number);
+    const linkCount = this.#linkCounts[id] as number;
+    this.#inodes.write(id, { number, linkCount, path: () => this.#tree.path(node) });
+  }
+
+  #writeDirectory(node: NodeId, listing: Listing, parentInode: number): void {
+    const id = this.#tree.inode(node);
+    const number = this.#numbers[id] as number;
+    this.#place(number);
+    const linkCount = 2 + this.#subdirectoryCount(node);
+    this.#inodes.directory(id, { number, linkCount, path: () => this.#tree.path(node) }, listing, parentInode);
+  }
+
+  #subdirectoryCount(node: NodeId): number {
+    let count = 0;
+    for (const child of this.#tree.children(node)) if (this.#tree.isDirectory(child)) count++;
+    return count;
+  }
+
+  /** Notes that the next inode written is that number's. */
+  #place(number: number): void {
+    this.#blocks[number] = this.#inodes.table.blockStart;
+    this.#offsets[number] = this.#inodes.table.blockOffset;
+  }
+
+  *#entries(children: Int32Array): Iterable<ListedEntry> {
+    const tree = this.#tree;
+    for (const node of children) {
+      const id = tree.inode(node);
+      const number = this.#numbers[id] as number;
+      const name = tree.name(node);
+      if (name.length === 0 || name.length > MAX_NAME_SIZE)
+        throw new SquashfsError("NAME_TOO_LONG", { path: tree.path(node), seen: name.length, limit: MAX_NAME_SIZE });
+      const inodeBlock = this.#blocks[number] as number;
+      const inodeOffset = this.#offsets[number] as number;
+      yield { name, type: tree.inodes.kind(id), inodeNumber: number, inodeBlock, inodeOffset };
+    }
+  }
+
+  #ref(number: number): bigint {
+    return inodeRef(this.#blocks[number] as number, this.#offsets[number] as number);
+  }
+}
+
+/** Offsets in a metadata block end at 8191. */
+const NOT_WRITTEN = 0xffff;
