@@ -89,6 +89,20 @@ export class SifWriter {
     return this.#record(object, start);
   }
 
+  /**
+   * Gives an object new content, written behind everything so far; what stood for it before is dead space.
+   * For the one object whose content depends on the partition that follows it.
+   */
+  async replace(id: number, content: Uint8Array): Promise<void> {
+    if (this.#partition !== undefined) throw new InternalError("a partition is still open");
+    const slot = this.#objects.findIndex((object) => object.id === id);
+    const former = this.#objects[slot];
+    if (former === undefined) throw new InternalError(`no object ${id} to replace`);
+    const offset = this.#sink.position;
+    await this.#sink.write(content);
+    this.#objects[slot] = { ...former, offset, size: content.length, sizeWithPadding: content.length };
+  }
+
   /** Pads to a page and lends the sink behind it for a squashfs; no other object until `endPartition`. */
   async beginPartition(): Promise<Sink> {
     await this.#start({ dataType: DataType.partition, extra: primary(SifArch.unknown) });

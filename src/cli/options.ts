@@ -1,0 +1,125 @@
+import { type Command, Option } from "commander";
+import { UsageError } from "./exit.ts";
+import type { Logger } from "./logger.ts";
+
+/** One option of a command: its flags, and the environment keys that set it when no flag does. */
+export interface OptionSpec {
+  /** Commander's notation: `-F, --force`, `--arch <name>`. */
+  readonly flags: string;
+  readonly description: string;
+  /** Keys without prefix, tried in order: `FORCE` is SIFON_FORCE, APPTAINER_FORCE, SINGULARITY_FORCE. */
+  readonly env?: readonly string[];
+  /** Also read without any prefix (`DOCKER_USERNAME`). */
+  readonly plainEnv?: boolean;
+  /** Another spelling that means the same and is not shown. */
+  readonly alias?: string;
+  readonly hidden?: boolean;
+}
+
+/** Where a value was found: a flag, or the environment variable's name. */
+export type OptionOrigin = "flag" | string;
+
+const PREFIXES = ["SIFON_", "APPTAINER_", "SINGULARITY_"] as const;
+
+/** Declares the options on a command. */
+export function declareOptions(command: Command, specs: readonly OptionSpec[]): void {
+  for (const spec of specs) {
+    const option = new Option(spec.flags, spec.description);
+    command.addOption(spec.hidden === true ? option.hideHelp() : option);
+    if (spec.alias !== undefined) command.addOption(new Option(spec.alias).hideHelp());
+  }
+}
+
+/** The values of a command's options after flags and environment were looked at. */
+export class OptionValues {
+  readonly #command: Command;
+  readonly #specs: ReadonlyMap<string, OptionSpec>;
+  readonly #environment: NodeJS.ProcessEnv;
+  readonly #log: Logger;
+
+  constructor(command: Command, specs: readonly OptionSpec[], environment: NodeJS.ProcessEnv, log: Logger) {
+    this.#command = command;
+    this.#specs = new Map(specs.map((spec) => [attributeName(spec.flags), spec]));
+    this.#environment = environment;
+    this.#log = log;
+  }
+
+  /** A yes-or-no option; the environment's value is one of Go's ParseBool spellings. */
+  flag(name: string): boolean {
+    const found = this.#find(name);
+    if (found === undefined) return false;
+    if (typeof found.value === "boolean") return found.value;
+    const parsed = parseBool(found.value);
+    if (parsed === undefined) {
+      throw new UsageError(
+        this.#command.name(),
+        `invalid value "${found.value}" of ${found.origin}: expected true or false`,
+      );
+    }
+    return parsed;
+  }
+
+  /** A text option; undefined when it is given nowhere. */
+  text(name: string): string | undefined {
+    const found = this.#find(name);
+    return found === undefined ? undefined : String(found.value);
+  }
+
+  #given(flags: string): string | boolean | undefined {
+    const option = new Option(flags);
+    if (this.#command.getOptionValueSource(option.attributeName()) !== "cli") return undefined;
+    const value = this.#command.getOptionValue(option.attributeName()) as string | boolean;
+    // Commander reads `--no-https` as "https is false"; here it is an option of its own that is true.
+    return option.negate ? value === false : value;
+  }
+
+  #find(name: string): { readonly value: string | boolean; readonly origin: OptionOrigin } | undefined {
+    const spec = this.#specs.get(name);
+    if (spec === undefined) throw new TypeError(`command ${this.#command.name()} has no option ${name}`);
+    const value = this.#given(spec.flags) ?? (spec.alias === undefined ? undefined : this.#given(spec.alias));
+    if (value !== undefined) return { value, origin: "flag" };
+    for (const key of spec.env ?? []) {
+      const found = lookUp(key, this.#environment, this.#log);
+      if (found !== undefined) return found;
+      const plain = spec.plainEnv === true ? nonBlank(this.#environment[key]) : undefined;
+      if (plain !== undefined) return { value: plain, origin: key };
+    }
+    return undefined;
+  }
+}
+
+/** `--no-https` and `--docker-login` as commander names their values: `noHttps`, `dockerLogin`. */
+function attributeName(flags: string): string {
+  const long = /--([a-z][a-z0-9-]*)/.exec(flags)?.[1];
+  if (long === undefined) throw new TypeError(`option ${flags} has no long form`);
+  return long.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}
+
+function lookUp(
+  key: string,
+  environment: NodeJS.ProcessEnv,
+  log: Logger,
+): { value: string; origin: string } | undefined {
+  const [own, apptainer, singularity] = PREFIXES.map((prefix) => nonBlank(environment[prefix + key]));
+  if (own !== undefined) return { value: own, origin: `SIFON_${key}` };
+  if (apptainer !== undefined) {
+    if (singularity !== undefined && singularity !== apptainer) {
+      log.warning(`SINGULARITY_${key} and APPTAINER_${key} have different values, using the latter`);
+    }
+    return { value: apptainer, origin: `APPTAINER_${key}` };
+  }
+  if (singularity === undefined) return undefined;
+  log.info(`Environment variable SINGULARITY_${key} is set, but APPTAINER_${key} is preferred`);
+  return { value: singularity, origin: `SINGULARITY_${key}` };
+}
+
+function nonBlank(value: string | undefined): string | undefined {
+  return value === undefined || value.trim() === "" ? undefined : value;
+}
+
+/** Go's strconv.ParseBool. */
+export function parseBool(text: string): boolean | undefined {
+  if (["1", "t", "T", "TRUE", "true", "True"].includes(text)) return true;
+  if (["0", "f", "F", "FALSE", "false", "False"].includes(text)) return false;
+  return undefined;
+}

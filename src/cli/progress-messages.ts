@@ -1,0 +1,37 @@
+import type { OnProgress, ProgressEvent } from "../index.ts";
+import type { Logger } from "./logger.ts";
+import { formatBytes } from "./units.ts";
+
+/** The messages that stand in every display: warnings, retries, rescues, spools, and what `-v` wants to know. */
+export function messageProgress(log: Logger): OnProgress {
+  return (event: ProgressEvent) => {
+    switch (event.kind) {
+      case "warning":
+        log.warning(event.message);
+        break;
+      case "retry":
+        log.warning(
+          `${event.what}: ${event.reason}; try ${event.attempt} of ${event.attempts} in ${(event.delayMs / 1000).toFixed(1)} s`,
+        );
+        break;
+      case "spool":
+        log.info(`Spooling ${event.what} to ${event.path}`);
+        break;
+      case "rescue":
+        log.verbose(
+          `Reading layer ${event.digest} once more for ${event.fileCount} hard-linked file(s) that a higher layer hides`,
+        );
+        break;
+      case "image":
+        log.verbose(
+          `${event.reference} is ${event.digest} (${event.platform}), ${event.layerCount} layer(s), ${formatBytes(event.compressedSize)} compressed`,
+        );
+        break;
+      case "done":
+        log.verbose(`${event.fileCount} file(s), ${formatBytes(event.size)}`);
+        break;
+      default:
+        break;
+    }
+  };
+}

@@ -1,0 +1,78 @@
+import {
+  type ConvertReport,
+  convert,
+  createSource,
+  type OnProgress,
+  openSink,
+  requestPlatform,
+  type SourceOptions,
+} from "../index.ts";
+import type { Context } from "./context.ts";
+import { conversionTuning } from "./conversion-options.ts";
+import { openDisplay, type StageMessages } from "./display.ts";
+import { FatalError } from "./exit.ts";
+import type { Logger } from "./logger.ts";
+import type { OptionValues } from "./options.ts";
+
+/** One conversion as a command asks for it. */
+export interface ConversionRequest {
+  readonly command: string;
+  readonly uri: string;
+  /** A path, or `-` for standard output. */
+  readonly target: string;
+  readonly overwrite: boolean;
+  readonly stages: StageMessages;
+  /** What an error is said to have happened during, in Apptainer's words. */
+  readonly failure: string;
+}
+
+/** Converts one image and shows how; the sink and the source are ended whatever happens. */
+export async function runConversion(
+  request: ConversionRequest,
+  { values, log, context }: { readonly values: OptionValues; readonly log: Logger; readonly context: Context },
+): Promise<ConvertReport> {
+  const tuning = conversionTuning(values, request.command);
+  const display = openDisplay(log, { json: values.flag("json"), stages: request.stages, stderr: context.stderr });
+  const { onProgress } = display;
+  try {
+    const source = createSource(request.uri, sourceOptions(values, context, onProgress));
+    try {
+      const spoolDirectory = values.text("tmpdir");
+      const sink = await openSink(request.target, {
+        overwrite: request.overwrite,
+        onProgress,
+        ...(spoolDirectory === undefined ? {} : { spoolDirectory }),
+      });
+      return await convert({
+        source,
+        sink,
+        signal: context.signal,
+        onProgress,
+        sourceDateEpoch: context.environment.SOURCE_DATE_EPOCH,
+        ...tuning,
+      });
+    } finally {
+      await source.close();
+    }
+  } catch (error) {
+    context.signal.throwIfAborted();
+    throw new FatalError(`${request.failure}: ${error instanceof Error ? error.message : error}`, { cause: error });
+  } finally {
+    display.stop();
+  }
+}
+
+function sourceOptions(values: OptionValues, context: Context, onProgress: OnProgress): SourceOptions {
+  const env = context.environment;
+  return {
+    platform: requestPlatform({ arch: values.text("arch"), variant: values.text("archVariant"), env }),
+    credentials: {
+      username: values.text("dockerUsername"),
+      password: values.text("dockerPassword"),
+      authFile: values.text("authfile"),
+    },
+    noHttps: values.flag("noHttps"),
+    env,
+    onProgress,
+  };
+}

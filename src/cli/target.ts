@@ -1,0 +1,69 @@
+import { lstat, open } from "node:fs/promises";
+import { createInterface } from "node:readline/promises";
+import type { Context } from "./context.ts";
+import { FatalError } from "./exit.ts";
+
+/** The output that means standard output. */
+export const STDOUT_TARGET = "-";
+
+const SIF_MAGIC_OFFSET = 32;
+const MAGICS = ["SIF_MAGIC", "hsqs"] as const;
+
+/** `pull` never asks: an existing file without `--force` ends it before anything is fetched. */
+export async function checkPullTarget(path: string, force: boolean): Promise<void> {
+  const found = await statOrNone(path);
+  if (found === undefined) return;
+  if (found.isDirectory()) throw new FatalError(`Image file would replace a directory: "${path}" - will not overwrite`);
+  if (!force) throw new FatalError(`Image file already exists: "${path}" - will not overwrite`);
+}
+
+/** `build` asks on a terminal before it replaces a file, and refuses without one unless `--force` is given. */
+export async function checkBuildTarget(path: string, force: boolean, context: Context): Promise<void> {
+  const found = await statOrNone(path);
+  if (found === undefined) return;
+  if (found.isDirectory()) throw new FatalError(`While checking build target: '${path}' is a directory; name a file`);
+  if (force) return;
+  if (!context.stdin.isTTY || !context.stderr.isTTY) {
+    throw new FatalError(
+      `While checking build target: build target '${path}' already exists. Use --force if you want to overwrite it`,
+    );
+  }
+  const question = (await looksLikeImage(path))
+    ? `Build target '${path}' already exists and will be deleted during the build process. Do you want to continue? [y/N] `
+    : `Build target '${path}' may be a definition file or a text/binary file that will be overwritten. Do you still want to overwrite it? [y/N] `;
+  if (!(await confirm(question, context))) throw new FatalError("While checking build target: stopping build");
+}
+
+async function statOrNone(path: string) {
+  try {
+    return await lstat(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw new FatalError(`While checking build target: cannot look at '${path}': ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
+}
+
+async function looksLikeImage(path: string): Promise<boolean> {
+  const file = await open(path, "r");
+  try {
+    const head = Buffer.alloc(64);
+    await file.read(head, 0, head.length, 0);
+    return (
+      head.toString("latin1", SIF_MAGIC_OFFSET).startsWith(MAGICS[0]) || head.toString("latin1").startsWith(MAGICS[1])
+    );
+  } finally {
+    await file.close();
+  }
+}
+
+async function confirm(question: string, context: Context): Promise<boolean> {
+  const prompt = createInterface({ input: context.stdin, output: context.stderr });
+  try {
+    const answer = await prompt.question(question, { signal: context.signal });
+    return /^y(es)?$/i.test(answer.trim());
+  } finally {
+    prompt.close();
+  }
+}

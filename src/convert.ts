@@ -1,0 +1,185 @@
+import type { ByteString } from "./bytes/byte-string.ts";
+import { clampMtimes, fixPermissions, ownByRoot } from "./fstree/adjust.ts";
+import type { InodeId } from "./fstree/inodes.ts";
+import type { FsTree } from "./fstree/tree.ts";
+import { walkPostOrder } from "./fstree/walk.ts";
+import type { LayerStatistics } from "./layer/merge/contract.ts";
+import { mergeLayers } from "./layer/merge/merge-layers.ts";
+import { readLayerEntries } from "./layer/open-layer.ts";
+import type { Image, ImageSource } from "./oci/image.ts";
+import { formatPlatform } from "./oci/platform.ts";
+import type { OnProgress } from "./progress.ts";
+import { grantedResources } from "./resources.ts";
+import { archCode, hostArch, SifArch } from "./sif/architecture.ts";
+import { DataType } from "./sif/data-type.ts";
+import { deriveUuid, imageTimeSec } from "./sif/identity.ts";
+import { SifWriter } from "./sif/writer.ts";
+import { isCapturedPath } from "./singularity-d/captured-paths.ts";
+import { containerFiles } from "./singularity-d/container-files.ts";
+import { definitionOfReference } from "./singularity-d/definition-text.ts";
+import { inspectMetadata } from "./singularity-d/inspect-metadata.ts";
+import { installSingularity } from "./singularity-d/install.ts";
+import { findArchitecture, listApps } from "./singularity-d/survey.ts";
+import type { Sink } from "./sink/sink.ts";
+import { SquashfsWriter } from "./squashfs/writer.ts";
+import type { Compression } from "./wasm/compression.ts";
+import { loadCore } from "./wasm/core.ts";
+import { createBlockEncoder } from "./wasm/create-block-encoder.ts";
+
+/** What may be chosen about a conversion; the defaults are what Apptainer does. */
+export interface ConvertTuning {
+  /** Default gzip at level "default": at most the size of zlib's level 9. */
+  readonly compression?: Compression;
+  /** Bytes; a power of two, 4 KiB to 1 MiB; default 128 KiB. */
+  readonly blockSize?: number;
+  /** Threads that compress; 0 compresses in the calling thread. Default: the CPUs that cgroup and affinity grant. */
+  readonly workers?: number;
+  /** Lets 0:0 own every file. */
+  readonly allRoot?: boolean;
+  /** Lets the owner read, write and enter everything; set-id and sticky bits are lost. */
+  readonly fixPermissions?: boolean;
+}
+
+export interface ConvertOptions extends ConvertTuning {
+  /** Stays open: its owner closes it. */
+  readonly source: ImageSource;
+  /** Ended by the conversion: finished when all is well, else aborted, which leaves nothing behind. */
+  readonly sink: Sink;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: OnProgress;
+  /** Seconds since 1970 as text, as the variable SOURCE_DATE_EPOCH has it: image time, and the latest file time. */
+  readonly sourceDateEpoch?: string | undefined;
+}
+
+/** What was made of what. */
+export interface ConvertReport {
+  readonly reference: string;
+  readonly manifestDigest: string;
+  /** Lowest layer first; sizes are bytes of file contents. */
+  readonly layers: readonly LayerStatistics[];
+  /** Inodes of the image, the container's own files included. */
+  readonly fileCount: number;
+  /** Bytes of the SIF. */
+  readonly size: number;
+}
+
+const DEFAULT_BLOCK_SIZE = 128 * 1024;
+
+/**
+ * Converts an image into a SIF, in one pass from the source's sockets to the sink.
+ *
+ * Rejects with a `SifonError` of the stage that failed, or the signal's reason; the sink is aborted then.
+ */
+export async function convert(options: ConvertOptions): Promise<ConvertReport> {
+  const { sink } = options;
+  try {
+    const report = await writeSif(options);
+    options.signal?.throwIfAborted();
+    await sink.finish();
+    options.onProgress?.({ kind: "done", fileCount: report.fileCount, size: report.size });
+    return report;
+  } catch (error) {
+    await sink.abort(error);
+    throw error;
+  }
+}
+
+async function writeSif(options: ConvertOptions): Promise<ConvertReport> {
+  const { source, sink, onProgress = () => {}, blockSize = DEFAULT_BLOCK_SIZE } = options;
+  const { compression = { kind: "gzip", level: "default" }, workers = defaultWorkers() } = options;
+  const signal = options.signal ?? new AbortController().signal;
+
+  onProgress({ kind: "stage", stage: "fetch" });
+  const image = await source.resolve({ signal });
+  announce(image, onProgress);
+
+  const timeSec = imageTimeSec(image.config.created, options.sourceDateEpoch);
+  const files = containerFiles({
+    config: image.config,
+    definition: definitionOfReference(image.reference),
+    architecture: image.platform.architecture,
+    timeSec,
+    sourceDigest: image.manifestDigest,
+  });
+  const sif = await SifWriter.begin(sink, { uuid: deriveUuid(image.manifestDigest), timeSec });
+  await sif.add({ dataType: DataType.definition }, Buffer.from(files.definitionText));
+  const foreseen = inspectMetadata(files, new Map(), []);
+  const metadataId = await sif.add(
+    { dataType: DataType.genericJson, name: "inspect-metadata.json" },
+    Buffer.from(foreseen),
+  );
+  await sif.add({ dataType: DataType.genericJson, name: "oci-config.json" }, Buffer.from(files.ociConfigJson));
+
+  const core = loadCore({ blockSize });
+  const encoder = createBlockEncoder({ compression, blockSize, workers, core });
+  try {
+    const partition = await sif.beginPartition();
+    const squashfs = new SquashfsWriter({ sink: partition, encoder, core, compression, signal, onProgress });
+    onProgress({ kind: "stage", stage: "merge" });
+    const merged = await mergeLayers(
+      image.layers.map((layer) => ({
+        name: layer.descriptor.digest,
+        entries: () => readLayerEntries(layer, { signal, onProgress }),
+      })),
+      { contents: squashfs.contents, signal, onProgress, implicitMtimeSec: timeSec, capture: isCapturedPath },
+    );
+    const { tree } = merged;
+
+    onProgress({ kind: "stage", stage: "configure" });
+    await installSingularity(tree, files, { contents: squashfs.contents, mtimeSec: timeSec });
+    if (options.allRoot === true) ownByRoot(tree.inodes);
+    if (options.fixPermissions === true) fixPermissions(tree.inodes);
+    if (options.sourceDateEpoch) clampMtimes(tree.inodes, timeSec);
+
+    const { inodeCount } = await squashfs.finish(tree, { mtimeSec: timeSec });
+    await sif.endPartition(architectureOf(tree, onProgress));
+    const metadata = inspectMetadata(files, byPath(tree, merged.captured), listApps(tree));
+    if (metadata !== foreseen) await sif.replace(metadataId, Buffer.from(metadata));
+    await sif.finish();
+    return {
+      reference: image.reference,
+      manifestDigest: image.manifestDigest,
+      layers: merged.layers,
+      fileCount: inodeCount,
+      size: sink.position,
+    };
+  } finally {
+    await encoder.close();
+  }
+}
+
+/** A worker per granted CPU: this thread mostly waits for them. */
+function defaultWorkers(): number {
+  return grantedResources().cpus;
+}
+
+function announce(image: Image, onProgress: OnProgress): void {
+  onProgress({
+    kind: "image",
+    reference: image.reference,
+    digest: image.manifestDigest,
+    platform: formatPlatform(image.platform),
+    layerCount: image.layers.length,
+    compressedSize: image.layers.reduce((sum, layer) => sum + layer.descriptor.size, 0),
+  });
+}
+
+/** The architecture of the programs inside, as Apptainer takes it; the host's where there are none. */
+function architectureOf(tree: FsTree, onProgress: OnProgress): number {
+  const found = findArchitecture(tree);
+  if (found !== SifArch.unknown) return found;
+  onProgress({ kind: "warning", message: "Architecture not recognized, use native" });
+  return archCode(hostArch());
+}
+
+/** Names the captured inodes; of a file with several names each one counts. */
+function byPath(tree: FsTree, captured: ReadonlyMap<InodeId, Uint8Array>): Map<ByteString, Uint8Array> {
+  const found = new Map<ByteString, Uint8Array>();
+  if (captured.size === 0) return found;
+  for (const node of walkPostOrder(tree)) {
+    const content = captured.get(tree.inode(node));
+    const path = content === undefined ? "" : tree.path(node);
+    if (content !== undefined && isCapturedPath(path)) found.set(path, content);
+  }
+  return found;
+}

@@ -1,0 +1,26 @@
+/**
+ * Converts Docker and OCI images into SIF files, the container format of Apptainer and SingularityCE, as a
+ * stream: open a source, open a sink, `convert`.
+ * @packageDocumentation
+ */
+export { type ConvertOptions, type ConvertReport, type ConvertTuning, convert } from "./convert.ts";
+export { type ErrorDetails, InternalError, SifonError } from "./errors.ts";
+export type { LayerStatistics } from "./layer/merge/contract.ts";
+export type { ImageConfig } from "./oci/config.ts";
+export type { Descriptor } from "./oci/descriptor.ts";
+export type { Digest } from "./oci/digest.ts";
+export type { Image, ImageSource, Layer } from "./oci/image.ts";
+export { pullOutputName } from "./oci/output-name.ts";
+export { type Platform, type PlatformOptions, type PlatformRequest, requestPlatform } from "./oci/platform.ts";
+export { hasTransport } from "./oci/source-uri.ts";
+export type { OnProgress, ProgressEvent } from "./progress.ts";
+export { type GrantedResources, grantedResources } from "./resources.ts";
+export { FileSink } from "./sink/file-sink.ts";
+export { MemorySink } from "./sink/memory-sink.ts";
+export { openSink } from "./sink/open-sink.ts";
+export type { Sink } from "./sink/sink.ts";
+export { createSource } from "./source/open-source.ts";
+export type { SourceOptions } from "./source/options.ts";
+export { MAX_BLOCK_SIZE, MIN_BLOCK_SIZE } from "./squashfs/format.ts";
+export { VERSION } from "./version.ts";
+export type { Compression } from "./wasm/compression.ts";
