@@ -9,7 +9,7 @@ const NAME = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
  *
  * Values are escaped once, for the shell (Apptainer 1.5's form). Deviates: 1.4 escapes twice and so
  * corrupts quotes, `$`, backticks, backslashes and control characters; for other values the forms are
- * the same. Shown by test/oracle/singularity-d.test.ts.
+ * the same. Shown by test/oracle/image-env.test.ts.
  */
 export function imageEnvScript(env: readonly string[]): string {
   let script = "#!/bin/sh\n";
@@ -20,7 +20,15 @@ export function imageEnvScript(env: readonly string[]): string {
     if (!NAME.test(name) || value?.includes("\0")) continue;
     if (value === undefined) script += `export ${name}="\${${name}:-}"\n`;
     else if (name === "PATH") script += `export PATH="${escapeDoubleQuoted(value)}"\n`;
-    else script += `export ${name}="\${${name}:-"${escapeDoubleQuoted(value)}"}"\n`;
+    else script += `export ${name}="\${${name}:-"${nestQuoted(escapeDoubleQuoted(value))}"}"\n`;
   }
   return script;
+}
+
+/**
+ * bash looks for process substitution even in quotes that stand inside `"${…}"`, and takes a `<(` without its
+ * end for the rest of the script: the two characters are kept apart by an empty string.
+ */
+function nestQuoted(escaped: string): string {
+  return escaped.replace(/([<>])\(/g, '$1""(');
 }

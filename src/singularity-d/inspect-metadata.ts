@@ -14,9 +14,7 @@ export function inspectMetadata(files: ContainerFiles, captured: CapturedFiles, 
   const at = (path: string): string | undefined => textOf(contents.get(path));
 
   const attributes: Record<string, GoValue> = {};
-  const put = (name: string, value: GoValue | undefined): void => {
-    if (value !== undefined && value !== "" && !(value instanceof Map && value.size === 0)) attributes[name] = value;
-  };
+  const put = putter(attributes);
   put("apps", new Map(apps.map((app) => [displayBytes(app), appAttributes(contents, app)])));
   put("environment", environmentOf(contents, /^\.singularity\.d\/env\/(10-docker[^/]*\.sh|9[^/]*-environment\.sh)$/));
   put("labels", files.labels);
@@ -28,12 +26,17 @@ export function inspectMetadata(files: ContainerFiles, captured: CapturedFiles, 
   return goJson({ data: { attributes }, type: "container" });
 }
 
+/** Adds members that are not empty, in the order of the calls. */
+function putter(attributes: Record<string, GoValue>): (name: string, value: GoValue | undefined) => void {
+  return (name, value) => {
+    if (value !== undefined && value !== "" && !(value instanceof Map && value.size === 0)) attributes[name] = value;
+  };
+}
+
 function appAttributes(contents: CapturedFiles, app: ByteString): GoValue {
   const folder = `scif/apps/${app}/scif`;
   const attributes: Record<string, GoValue> = {};
-  const put = (name: string, value: GoValue | undefined): void => {
-    if (value !== undefined && value !== "" && !(value instanceof Map && value.size === 0)) attributes[name] = value;
-  };
+  const put = putter(attributes);
   const inFolder = new Map([...contents].filter(([path]) => path.startsWith(`${folder}/env/`)));
   put("environment", environmentOf(inFolder, /\/env\/9[^/]*-environment\.sh$/));
   put("labels", labelsOf(contents.get(`${folder}/labels.json`)));
@@ -52,13 +55,12 @@ function environmentOf(contents: CapturedFiles, pattern: RegExp): Map<string, st
   return found;
 }
 
-/** Labels of an app; none where its file is not the JSON that it should be, as Apptainer has it. */
+/** Labels of an app, read as Go reads them: none where the file is no JSON object, "" for what is no text. */
 function labelsOf(content: Uint8Array | undefined): Map<string, string> {
   try {
     const parsed: unknown = JSON.parse(Buffer.from(content ?? []).toString("utf8"));
-    if (typeof parsed !== "object" || parsed === null) return new Map();
-    const labels = Object.entries(parsed);
-    return new Map(labels.every((pair): pair is [string, string] => typeof pair[1] === "string") ? labels : []);
+    if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) return new Map();
+    return new Map(Object.entries(parsed).map(([key, value]) => [key, typeof value === "string" ? value : ""]));
   } catch {
     return new Map();
   }

@@ -18,9 +18,14 @@ export function findArchitecture(tree: FsTree): number {
   return 0;
 }
 
-/** Names of the SCIF apps in an image: every directory below /scif/apps. */
+/** Names of the SCIF apps in an image: what has a `scif` directory below /scif/apps, hidden names aside. */
 export function listApps(tree: FsTree): ByteString[] {
   const folder = resolvePath(tree, "scif/apps");
   if (folder === NO_NODE || !tree.isDirectory(folder)) return [];
-  return [...tree.sortedChildren(folder)].filter((app) => tree.isDirectory(app)).map((app) => tree.name(app));
+  return [...tree.sortedChildren(folder)]
+    .map((app) => tree.name(app))
+    .filter((app) => {
+      const scif = resolvePath(tree, `scif/apps/${app}/scif`);
+      return !app.startsWith(".") && scif !== NO_NODE && tree.isDirectory(scif);
+    });
 }

@@ -49,7 +49,9 @@ export async function sifOfTree(
   const rootfs = `${output}.rootfs`;
   const partition = `${output}.squashfs`;
   writeTree(tree, contents, rootfs);
-  execFileSync("mksquashfs", [rootfs, partition, "-noappend", "-quiet", "-no-progress"], { stdio: "ignore" });
+  execFileSync("mksquashfs", [rootfs, partition, "-noappend", "-quiet", "-no-progress", "-noD", "-noF"], {
+    stdio: "ignore",
+  });
   const sink = new MemorySink();
   const writer = await SifWriter.begin(sink, { uuid: deriveUuid("sha256:test"), timeSec: 1_600_000_000 });
   await writer.add({ dataType: DataType.definition }, Buffer.from(files.definitionText));

@@ -22,7 +22,7 @@ export function findApptainer(): string | undefined {
 export function runApptainer(
   program: string,
   args: readonly string[],
-  options: { readonly cwd: string; readonly env?: Readonly<Record<string, string>> },
+  options: { readonly cwd: string; readonly env?: Readonly<Record<string, string>>; readonly input?: string },
 ): Finished {
   const { PATH = "", HOME = "/root", TMPDIR, SIFON_LAB } = process.env;
   const env = {
@@ -32,7 +32,15 @@ export function runApptainer(
     ...(SIFON_LAB === undefined ? {} : { SIFON_LAB }),
     ...options.env,
   };
-  const { status, stdout, stderr, error } = spawnSync(program, args, { cwd: options.cwd, env, encoding: "utf8" });
+  const { cwd, input } = options;
+  // Without input no pipe either: some shells take a socket on their standard input for a remote login.
+  const { status, stdout, stderr, error } = spawnSync(program, [...args], {
+    cwd,
+    env,
+    encoding: "utf8",
+    stdio: [input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
+    ...(input === undefined ? {} : { input }),
+  });
   if (error !== undefined) throw error;
   return { status, stdout, stderr };
 }
