@@ -57,12 +57,15 @@ export class SifWriter {
   readonly #options: Required<SifWriterOptions>;
   readonly #objects: SifObject[] = [];
   readonly #dataOffset: number;
+  /** Where the last object written ends; padding counts from here. */
+  #end: number;
   #partition: WindowSink | undefined;
 
   private constructor(sink: Sink, options: Required<SifWriterOptions>) {
     this.#sink = sink;
     this.#options = options;
     this.#dataOffset = DESCRIPTORS_OFFSET + options.descriptorCount * DESCRIPTOR.size;
+    this.#end = this.#dataOffset;
   }
 
   /** Starts a file at the beginning of `sink`, leaving zeros where header and table will stand. */
@@ -101,6 +104,7 @@ export class SifWriter {
     const offset = this.#sink.position;
     await this.#sink.write(content);
     this.#objects[slot] = { ...former, offset, size: content.length, sizeWithPadding: content.length };
+    this.#end = this.#sink.position;
   }
 
   /** Pads to a page and lends the sink behind it for a squashfs; no other object until `endPartition`. */
@@ -170,8 +174,6 @@ export class SifWriter {
     { dataType, name = "", group = 1, link = { kind: "none" }, extra = { kind: "none" } }: NewObject,
     offset: number,
   ): number {
-    const last = this.#objects.at(-1);
-    const previousEnd = last === undefined ? this.#dataOffset : last.offset + last.size;
     const size = this.#sink.position - offset;
     const slot = this.#objects.length;
     const { timeSec } = this.#options;
@@ -183,7 +185,7 @@ export class SifWriter {
       link,
       offset,
       size,
-      sizeWithPadding: offset - previousEnd + size,
+      sizeWithPadding: offset - this.#end + size,
       createdSec: timeSec,
       modifiedSec: timeSec,
       name,
@@ -191,6 +193,7 @@ export class SifWriter {
     };
     objectToRecord(object); // a wrong name or extra is told now, not when the table is written
     this.#objects.push(object);
+    this.#end = this.#sink.position;
     return object.id;
   }
 

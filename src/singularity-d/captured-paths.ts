@@ -17,9 +17,6 @@ const PATTERNS: readonly RegExp[] = [
   "scif/apps/*/scif/test",
 ].map((glob) => new RegExp(`^${glob.replaceAll(".", "\\.").replaceAll("*", "[^/]*")}$`, "s"));
 
-/** Most bytes of a file worth keeping: what is larger is no script that anyone reads. */
-export const MAX_CAPTURED_SIZE: number = 1024 * 1024;
-
 /** Whether a file's content shows up in the metadata; `path` is relative to the root. */
 export function isCapturedPath(path: ByteString): boolean {
   return (path.startsWith(".singularity.d/") || path.startsWith("scif/apps/")) && PATTERNS.some((p) => p.test(path));

@@ -1,15 +1,20 @@
+import { execFileSync } from "node:child_process";
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { DataType, FsType, HashType, PartitionType, SbomFormat } from "../../src/sif/data-type.ts";
 import { addObject, createSif, deleteObject, setPrimaryPartition } from "../../src/sif/edit.ts";
+import { deriveUuid } from "../../src/sif/identity.ts";
 import { DESCRIPTOR, DESCRIPTORS_OFFSET, HEADER } from "../../src/sif/layout.ts";
 import { withFile } from "../../src/sif/random-access.ts";
 import { readSif } from "../../src/sif/reader.ts";
 import { formatHeader, formatInfo, formatList } from "../../src/sif/text.ts";
-import { minimalSif } from "../sif/minimal-sif.ts";
+import { SifWriter } from "../../src/sif/writer.ts";
+import { MemorySink } from "../../src/sink/memory-sink.ts";
+import { emptyRootSquashfs, minimalSif } from "../sif/minimal-sif.ts";
 import { findApptainer, runApptainer } from "../support/apptainer.ts";
+import { requireTool } from "../support/tools.ts";
 
 const apptainer = findApptainer();
 const folder = mkdtempSync(join(tmpdir(), "sif-oracle-"));
@@ -128,6 +133,29 @@ describe.skipIf(apptainer === undefined)("SIF files beside Apptainer", () => {
       const difference = Buffer.compare(comparable(theirs), comparable(ours));
       expect(difference, `bytes after ${args.join(" ")}`).toBe(0);
     }
+  });
+
+  it("a SIF of ours whose metadata moved behind the partition is signed, verified and mounted by Apptainer", async () => {
+    const openssl = requireTool("openssl");
+    if (openssl === undefined) return;
+    const sink = new MemorySink();
+    const writer = await SifWriter.begin(sink, { uuid: deriveUuid("sha256:0"), timeSec: 1_700_000_000 });
+    const id = await writer.add({ dataType: DataType.genericJson, name: "inspect-metadata.json" }, Buffer.from("{}"));
+    await (await writer.beginPartition()).write(emptyRootSquashfs());
+    await writer.endPartition(2);
+    const metadata = '{"data":{"attributes":{"labels":{"a":"moved"}}},"type":"container"}';
+    await writer.replace(id, Buffer.from(metadata));
+    await writer.finish();
+    writeFileSync(join(folder, "moved.sif"), sink.bytes, { mode: 0o755 });
+    const run = (...args: readonly string[]) => runApptainer(apptainer!, args, { cwd: folder });
+    expect(run("inspect", "moved.sif").stdout).toBe("a: moved\n");
+    execFileSync(openssl, ["genrsa", "-out", "key.pem", "2048"], { cwd: folder, stdio: "ignore" });
+    execFileSync(openssl, ["rsa", "-in", "key.pem", "-pubout", "-out", "public.pem"], { cwd: folder, stdio: "ignore" });
+    expect(run("sign", "--key", "key.pem", "moved.sif")).toMatchObject({ status: 0 });
+    expect(run("verify", "--key", "public.pem", "moved.sif")).toMatchObject({ status: 0 });
+    await expectSameTexts("moved.sif");
+    // The root is empty, so nothing can be run in it; that it is missing is said only once it is mounted.
+    expect(run("exec", "moved.sif", "/nothing").stderr).toContain("stat /nothing: no such file or directory");
   });
 
   it("our minimal SIF is edited, and its object dumped, by Apptainer", async () => {

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { DataType, FsType, PartitionType } from "../../src/sif/data-type.ts";
 import { accessBytes } from "../../src/sif/random-access.ts";
-import { readSif } from "../../src/sif/reader.ts";
+import { readObject, readSif } from "../../src/sif/reader.ts";
 import { SifWriter } from "../../src/sif/writer.ts";
 import { MemorySink } from "../../src/sink/memory-sink.ts";
 import { emptyRootSquashfs, minimalSif } from "./minimal-sif.ts";
@@ -66,6 +66,27 @@ describe("SifWriter", () => {
     await writer.add({ dataType: DataType.generic }, pieces());
     await writer.finish();
     expect(Buffer.from(sink.bytes.subarray(32_176)).toString()).toBe("abc");
+  });
+
+  it("replace() moves an object behind all others and keeps its ID", async () => {
+    const sink = new MemorySink();
+    const writer = await SifWriter.begin(sink, OPTIONS);
+    const id = await writer.add({ dataType: DataType.genericJson, name: "j" }, Buffer.from("{}"));
+    await (await writer.beginPartition()).write(emptyRootSquashfs());
+    await writer.endPartition(2);
+    await writer.replace(id, Buffer.from('{"a":1}'));
+    await writer.add({ dataType: DataType.generic }, Buffer.from("late"));
+    await writer.finish();
+    const access = accessBytes(sink.bytes);
+    const { header, objects } = await readSif(access);
+    expect(objects.map(({ offset, size, sizeWithPadding, name }) => [offset, size, sizeWithPadding, name])).toEqual([
+      [36_864, 7, 7, "j"],
+      [32_768, 4096, 590 + 4096, ""],
+      [36_871, 4, 4, ""],
+    ]);
+    expect(Buffer.from(await readObject(access, objects[0]!)).toString()).toBe('{"a":1}');
+    expect(header.dataSize).toBe(36_875 - 32_176);
+    await expect(writer.replace(9, Buffer.alloc(0))).rejects.toMatchObject({ code: "INTERNAL" });
   });
 
   it("refuses a second primary partition", async () => {
