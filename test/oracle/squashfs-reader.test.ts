@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -47,6 +47,14 @@ const OPTIONS: readonly (readonly string[])[] = [
   ["-reproducible", "-mkfs-time", "0", "-all-time", "4294967295"],
   ["-tailends", "-b", "8192"],
 ];
+
+test("fixtures/squashfs/tree.json lists what sample-tree.py makes", async () => {
+  // Devices, owners and capabilities take root.
+  if (trees.small === undefined || process.getuid?.() !== 0) return;
+  const golden = new URL("../../fixtures/squashfs/tree.json", import.meta.url);
+  if (process.env.UPDATE_GOLDEN === "1") await writeFile(golden, `${JSON.stringify(trees.small, undefined, 1)}\n`);
+  expect(JSON.parse(await readFile(golden, "utf8"))).toEqual(trees.small);
+});
 
 describe("SquashfsImage reads what mksquashfs writes", () => {
   describe.each(COMPRESSORS)("%s", (compressor) => {

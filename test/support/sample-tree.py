@@ -80,8 +80,9 @@ here = os.getcwd()
 os.chdir(root)
 listener.bind("socket")
 os.chdir(here)
-for i in range(40):
-    file(f"many/file-{i:03}", b"%d\n" % i)
+# A listing of more than 8 KiB, so that the directory gets an index.
+for i in range(600):
+    file(f"many/file number {i:03}", b"%d\n" % i if i % 10 == 0 else b"")
 file("attributed/one")
 file("attributed/two")
 file("attributed/three")
