@@ -68,7 +68,8 @@ export function decodeExtra(dataType: number, stored: Uint8Array): Extra {
       const end = stored.indexOf(0);
       return { kind: "oci", digest: Buffer.from(stored.subarray(0, end < 0 ? stored.length : end)).toString("latin1") };
     }
-    default:
+    case "none":
+    case undefined:
       return { kind: "none" };
   }
 }

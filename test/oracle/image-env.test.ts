@@ -47,7 +47,7 @@ describe.skipIf(!ready)("image ENV under Apptainer", () => {
   });
 
   it("reaches programs byte for byte, whatever the values", async () => {
-    const unit = fc.constantFrom(..."aA1 '\"\\$`{}()[]*?~!#&|;<>=%\n\t\r\u0001é\u00a0😀-:");
+    const unit = fc.constantFrom(...Array.from("aA1 '\"\\$`{}()[]*?~!#&|;<>=%\n\t\r\u0001é\u00a0😀-:"));
     const random = fc.sample(fc.string({ unit }), 500);
     const { ours } = await make({ Env: random.map((value, i) => `V${i}=${value}`) });
     const { stdout, stderr } = apptainerDoes(["exec", ours, "/bin/env", "-0"]);

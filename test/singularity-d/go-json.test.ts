@@ -50,7 +50,7 @@ describe("goJson()", () => {
   it("compareUtf8() orders code points, not UTF-16 units", () => {
     fc.assert(
       fc.property(fc.string({ unit: "binary" }), fc.string({ unit: "binary" }), (a, b) => {
-        const [x, y] = [a, b].map((s) => [...s].map((c) => c.codePointAt(0)!));
+        const [x, y] = [a, b].map((s) => Array.from(s, (c) => c.codePointAt(0)!));
         const first = x!.findIndex((c, i) => c !== y![i]);
         const expected = first < 0 ? Math.sign(x!.length - y!.length) : Math.sign(x![first]! - (y![first] ?? -1));
         expect(Math.sign(compareUtf8(a, b))).toBe(expected);
