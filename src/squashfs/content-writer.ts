@@ -133,7 +133,7 @@ export class ContentWriter implements ContentStore {
       await this.#push({ kind: "holes", count: 1, size: fill });
       await this.#push({ kind: "end", content, size, tail: undefined });
     } else {
-      const kept = tail === undefined ? undefined : { bytes: tail.slice(), hash: this.#core.contentHash(tail) };
+      const kept = tail === undefined ? undefined : { bytes: copyOf(tail), hash: this.#core.contentHash(tail) };
       await this.#push({ kind: "end", content, size, tail: kept });
     }
     return content;
@@ -159,7 +159,7 @@ export class ContentWriter implements ContentStore {
     const content = this.#contents.reserve();
     this.#contents.setRun(content, size, 0);
     if (this.#queue.idle) await this.#committer.tail(content, { bytes, hash });
-    else await this.#push({ kind: "tail", content, tail: { bytes: bytes.slice(), hash } });
+    else await this.#push({ kind: "tail", content, tail: { bytes: copyOf(bytes), hash } });
     return content;
   }
 
@@ -255,6 +255,11 @@ export class ContentWriter implements ContentStore {
 function weightOf(item: Item): number {
   const tail = item.kind === "end" || item.kind === "tail" ? item.tail : undefined;
   return ITEM_WEIGHT + (tail?.bytes.length ?? 0);
+}
+
+/** Not slice(): a Buffer's shares its memory. */
+function copyOf(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes);
 }
 
 function wrongSum(size: number, sum: number): RangeError {
