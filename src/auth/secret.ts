@@ -9,6 +9,8 @@ export class Secret {
 
   constructor(value: string) {
     this.#value = value;
+    // Not a method: isolated declarations know no computed names but JavaScript's own.
+    Object.defineProperty(this, inspect.custom, { value: () => "[secret]" });
   }
 
   reveal(): string {
@@ -20,10 +22,6 @@ export class Secret {
   }
 
   toJSON(): string {
-    return "[secret]";
-  }
-
-  [inspect.custom](): string {
     return "[secret]";
   }
 }

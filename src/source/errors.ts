@@ -1,7 +1,6 @@
 import { type ErrorDetails, type MessageTable, SifonError } from "../errors.ts";
 
 export type SourceErrorCode =
-  | "TRANSPORT_NOT_SUPPORTED"
   | "SOURCE_CLOSED"
   // The way to the registry.
   | "REGISTRY_UNREACHABLE"
@@ -33,12 +32,20 @@ export type SourceErrorCode =
   | "LAYOUT_INVALID"
   | "IMAGE_NOT_IN_LAYOUT"
   | "IMAGE_AMBIGUOUS"
-  | "BLOB_MISSING";
+  | "BLOB_MISSING"
+  // Archives and the daemon.
+  | "ARCHIVE_NOT_FOUND"
+  | "ARCHIVE_INVALID"
+  | "ARCHIVE_MANIFEST_MISSING"
+  | "ARCHIVE_MEMBER_MISSING"
+  | "SPOOL_FAILED"
+  | "DAEMON_UNREACHABLE"
+  | "DAEMON_IMAGE_UNKNOWN"
+  | "DAEMON_FAILED"
+  | "DAEMON_HOST_INVALID";
 
 /** What was being done, then Apptainer's key phrase where it has one (scripts match on those), then the remedy. */
 const MESSAGES: MessageTable<SourceErrorCode> = {
-  TRANSPORT_NOT_SUPPORTED: (d) =>
-    `Cannot read ${quote(d.uri)}: the transport ${d.transport}: is not supported yet. ${d.advice}`,
   SOURCE_CLOSED: (d) => `Cannot read ${d.what}: its source is closed already.`,
   REGISTRY_UNREACHABLE: (d) =>
     `pinging container registry ${d.host}: cannot connect to it while ${d.what}: ${d.problem}${tries(d)}. Check the name, the port and the network (proxies are taken from http_proxy, https_proxy and no_proxy).`,
@@ -87,6 +94,23 @@ const MESSAGES: MessageTable<SourceErrorCode> = {
   IMAGE_AMBIGUOUS: (d) =>
     `Cannot read ${quote(d.uri)}: must specify a digest or a tag - layout contains multiple images: ${d.available}. Add :TAG or @DIGEST.`,
   BLOB_MISSING: (d) => `${d.what}: the file ${quote(d.path)} ${d.problem}. The layout is incomplete; make it again.`,
+  ARCHIVE_NOT_FOUND: (d) => `Cannot open ${quote(d.uri)}: open ${d.path}: ${d.problem}. Check the path.`,
+  ARCHIVE_INVALID: (d) =>
+    `Cannot read ${quote(d.uri)}: ${d.problem}. It is not a tar archive of an image, or a damaged one.`,
+  ARCHIVE_MANIFEST_MISSING: (d) =>
+    `Cannot read ${quote(d.uri)}: the archive has neither a manifest.json nor an index.json. It does not hold an image; write one with docker save, podman save or skopeo.`,
+  ARCHIVE_MEMBER_MISSING: (d) =>
+    `Cannot read ${quote(d.uri)}: the archive lacks ${quote(d.name)}, which it names. It is incomplete; write it again.`,
+  SPOOL_FAILED: (d) =>
+    `Cannot keep ${d.what}, in ${quote(d.directory)}: ${d.problem} after ${d.size} bytes. Make room there, or let TMPDIR point to another place.`,
+  DAEMON_UNREACHABLE: (d) =>
+    `Cannot connect to the Docker daemon at ${d.dockerHost}. Is the docker daemon running? (${d.problem})`,
+  DAEMON_IMAGE_UNKNOWN: (d) =>
+    `Cannot read ${quote(d.uri)}: the Docker daemon at ${d.dockerHost} has no image ${quote(d.image)} (it says: ${d.problem}). List its images with docker images.`,
+  DAEMON_FAILED: (d) =>
+    `Cannot read ${quote(d.uri)} from the Docker daemon at ${d.dockerHost}: ${d.problem}. See the daemon's log.`,
+  DAEMON_HOST_INVALID: (d) =>
+    `Cannot use the Docker host ${quote(d.dockerHost)}: write unix:///PATH, tcp://HOST:PORT, http://HOST:PORT or https://HOST:PORT.`,
 };
 
 function quote(text: unknown): string {

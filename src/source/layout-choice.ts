@@ -49,8 +49,10 @@ function isPlatformChoice(entries: readonly IndexEntry[]): boolean {
 
 function hasName({ annotations }: IndexEntry, tag: string): boolean {
   const names = [annotations?.[REF_NAME], annotations?.[CONTAINERD_NAME]];
-  // `docker.io/library/alpine:3.18` answers to `3.18` too, as umoci and skopeo users write it.
-  return names.some((name) => name !== undefined && (name === tag || name.endsWith(`:${tag}`)));
+  // `docker.io/library/alpine:3.18` answers to `3.18` and to `alpine:3.18` too, as umoci and skopeo users write it.
+  return names.some(
+    (name) => name !== undefined && (name === tag || name.endsWith(`:${tag}`) || name.endsWith(`/${tag}`)),
+  );
 }
 
 function listImages(images: readonly IndexEntry[]): string {

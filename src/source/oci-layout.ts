@@ -1,6 +1,4 @@
-import { createReadStream } from "node:fs";
-import { open, readFile, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { stat } from "node:fs/promises";
 import { addAbortSignal, type Readable } from "node:stream";
 import { LayerError } from "../layer/errors.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
@@ -14,6 +12,7 @@ import { choosePlatform } from "../oci/platform-choice.ts";
 import { checkBlob } from "./check-blob.ts";
 import { SourceError } from "./errors.ts";
 import { chooseLayoutEntries } from "./layout-choice.ts";
+import { directoryFiles, type LayoutFiles } from "./layout-files.ts";
 import type { SourceOptions } from "./options.ts";
 import { type ImageStore, resolveImage } from "./resolve-image.ts";
 
@@ -24,33 +23,45 @@ export interface LayoutLocation {
   readonly digest: Digest | undefined;
 }
 
-/** Reads of 256 KiB: larger ones gain nothing once the decompressor is the slower part. */
-const READ_SIZE = 256 * 1024;
+/** A layout that is open, and which of its images is meant. */
+export interface OpenedLayout {
+  readonly files: LayoutFiles;
+  readonly tag: string | undefined;
+}
 
-/** An image in an OCI layout directory (OCI image spec 1.1, image-layout.md): `oci:`. */
+/** An image in an OCI layout (OCI image spec 1.1, image-layout.md), wherever its files are. */
 export class OciLayoutSource implements ImageSource {
   readonly #uri: string;
-  readonly #location: LayoutLocation;
+  readonly #digest: Digest | undefined;
   readonly #options: SourceOptions;
+  readonly #openLayout: (signal: AbortSignal) => Promise<OpenedLayout>;
   readonly #live = new Set<Readable>();
+  #layout: Promise<OpenedLayout> | undefined;
   #closed = false;
 
-  constructor(uri: string, location: LayoutLocation, options: SourceOptions = {}) {
+  constructor(
+    uri: string,
+    digest: Digest | undefined,
+    openLayout: (signal: AbortSignal) => Promise<OpenedLayout>,
+    options: SourceOptions = {},
+  ) {
     this.#uri = uri;
-    this.#location = location;
+    this.#digest = digest;
     this.#options = options;
+    this.#openLayout = openLayout;
   }
 
   async resolve({ signal }: { readonly signal: AbortSignal }): Promise<Image> {
     signal.throwIfAborted();
-    const { path, tag } = await this.#locate();
-    const { digest } = this.#location;
+    this.#checkOpen();
+    this.#layout ??= this.#openLayout(signal);
+    const { files, tag } = await this.#layout;
     const uri = this.#uri;
     const platform = this.#options.platform ?? requestPlatform();
-    const entries = chooseLayoutEntries(await this.#readIndex(path), { uri, tag, digest });
+    const entries = chooseLayoutEntries(await this.#readIndex(files, signal), { uri, tag, digest: this.#digest });
     const [only] = entries;
     const entry = entries.length === 1 && only !== undefined ? only : choosePlatform(entries, platform, uri);
-    const store = this.#store(path);
+    const store = this.#store(files);
     const top = await store.readManifest(entry, signal);
     const { onProgress } = this.#options;
     return resolveImage(top, store, { reference: uri, platform, onProgress, signal });
@@ -60,65 +71,63 @@ export class OciLayoutSource implements ImageSource {
     this.#closed = true;
     for (const stream of this.#live) stream.destroy();
     this.#live.clear();
+    const layout = await this.#layout?.catch(() => undefined);
+    await layout?.files.close();
   }
 
-  /** A colon may belong to the path: `oci:a:b` is the directory `a:b` if there is one and no `a`. */
-  async #locate(): Promise<{ path: string; tag: string | undefined }> {
-    const { path, tag } = this.#location;
-    if (await isDirectory(path)) return { path, tag };
-    const whole = `${path}:${tag}`;
-    if (tag !== undefined && (await isDirectory(whole))) return { path: whole, tag: undefined };
-    const exists = await stat(path).then(
-      () => true,
-      () => false,
-    );
-    const problem = exists ? "is not a directory (for a tar file, write oci-archive:)" : "does not exist";
-    throw new SourceError("LAYOUT_NOT_FOUND", { uri: this.#uri, path: JSON.stringify(path), problem });
+  #checkOpen(): void {
+    if (this.#closed) throw new SourceError("SOURCE_CLOSED", { what: JSON.stringify(this.#uri) });
   }
 
-  async #readIndex(path: string): Promise<ImageIndex> {
+  async #readIndex(files: LayoutFiles, signal: AbortSignal): Promise<ImageIndex> {
     const uri = this.#uri;
-    const invalid = (problem: string, cause?: unknown) =>
-      new SourceError("LAYOUT_INVALID", { uri, problem, ...(cause === undefined ? {} : { cause }) });
-    const file = join(path, "index.json");
     // Deviates: a missing `oci-layout` file is let pass, as Apptainer does; some tools leave it out.
-    const bytes = await readLimited(file, MANIFEST_SIZE_LIMIT).catch((cause: NodeJS.ErrnoException) => {
-      if (cause instanceof OciError) throw cause;
-      throw invalid(`stat ${file}: ${cause.code === "ENOENT" ? "no such file or directory" : cause.message}`, cause);
-    });
-    const index = parseManifest(bytes, { what: `"${file}"`, mediaType: ManifestType.ociIndex });
-    if (index.kind !== "index") throw invalid(`${file} is an image manifest, not an index`);
-    return index;
+    if ((await files.size("index.json")) === undefined) {
+      throw new SourceError("LAYOUT_INVALID", { uri, problem: "stat index.json: no such file or directory" });
+    }
+    const bytes = await files.read("index.json", MANIFEST_SIZE_LIMIT, signal);
+    const what = `the index.json of ${JSON.stringify(uri)}`;
+    const index = parseManifest(bytes, { what, mediaType: ManifestType.ociIndex });
+    if (index.kind === "index") return index;
+    throw new SourceError("LAYOUT_INVALID", { uri, problem: "its index.json is an image manifest, not an index" });
   }
 
-  #store(path: string): ImageStore {
-    const blobPath = ({ digest }: Descriptor) => join(path, "blobs", digestAlgorithm(digest), digestHex(digest));
-    const readBlob = async (descriptor: Descriptor) => {
-      const what = `reading blob ${descriptor.digest} of ${JSON.stringify(this.#uri)}`;
-      const file = blobPath(descriptor);
-      await checkSize(file, descriptor, what);
-      const bytes = await readFile(file);
+  #store(files: LayoutFiles): ImageStore {
+    const readBlob = async (descriptor: Descriptor, signal: AbortSignal) => {
+      const name = await this.#checkFile(files, descriptor);
+      const bytes = await files.read(name, descriptor.size, signal);
       checkBlob(bytes, descriptor);
       return bytes;
     };
     return {
       readBlob,
-      readManifest: async (descriptor) => {
+      readManifest: async (descriptor, signal) => {
         const { digest, size, mediaType } = descriptor;
         const what = `the manifest of ${JSON.stringify(this.#uri)}`;
-        if (size > MANIFEST_SIZE_LIMIT)
+        if (size > MANIFEST_SIZE_LIMIT) {
           throw new OciError("DOCUMENT_TOO_LARGE", { what, seen: size, limit: MANIFEST_SIZE_LIMIT });
-        return { bytes: await readBlob(descriptor), digest, mediaType };
+        }
+        return { bytes: await readBlob(descriptor, signal), digest, mediaType };
       },
       openLayer: async (layers, index, signal) => {
         signal.throwIfAborted();
-        if (this.#closed) throw new SourceError("SOURCE_CLOSED", { what: JSON.stringify(this.#uri) });
-        const descriptor = layers[index] as Descriptor;
-        const file = blobPath(descriptor);
-        await checkSize(file, descriptor, `reading blob ${descriptor.digest} of ${JSON.stringify(this.#uri)}`);
-        return this.#track(addAbortSignal(signal, createReadStream(file, { highWaterMark: READ_SIZE })));
+        this.#checkOpen();
+        const name = await this.#checkFile(files, layers[index] as Descriptor);
+        return this.#track(addAbortSignal(signal, files.open(name, signal)));
       },
     };
+  }
+
+  /** A blob must be there whole before anything of it is used. Gives its name. */
+  async #checkFile(files: LayoutFiles, { digest, size }: Descriptor): Promise<string> {
+    const name = `blobs/${digestAlgorithm(digest)}/${digestHex(digest)}`;
+    const seen = await files.size(name);
+    if (seen === undefined) {
+      const what = `reading blob ${digest} of ${JSON.stringify(this.#uri)}`;
+      throw new SourceError("BLOB_MISSING", { what, path: name, problem: "does not exist" });
+    }
+    if (seen !== size) throw new LayerError("BLOB_SIZE_MISMATCH", { digest, size, seen });
+    return name;
   }
 
   #track(stream: Readable): Readable {
@@ -128,34 +137,25 @@ export class OciLayoutSource implements ImageSource {
   }
 }
 
+/**
+ * Opens a layout directory: `oci:`. A colon may belong to the path: `oci:a:b` is the directory `a:b` if
+ * there is one and no `a`. Throws `SourceError` LAYOUT_NOT_FOUND.
+ */
+export async function openLayoutDirectory(uri: string, { path, tag }: LayoutLocation): Promise<OpenedLayout> {
+  if (await isDirectory(path)) return { files: directoryFiles(path), tag };
+  const whole = `${path}:${tag}`;
+  if (tag !== undefined && (await isDirectory(whole))) return { files: directoryFiles(whole), tag: undefined };
+  const exists = await stat(path).then(
+    () => true,
+    () => false,
+  );
+  const problem = exists ? "is not a directory (for a tar file, write oci-archive:)" : "does not exist";
+  throw new SourceError("LAYOUT_NOT_FOUND", { uri, path: JSON.stringify(path), problem });
+}
+
 async function isDirectory(path: string): Promise<boolean> {
   return stat(path).then(
     (stats) => stats.isDirectory(),
     () => false,
   );
-}
-
-/** A blob file must be there whole before anything of it is used. */
-async function checkSize(path: string, { digest, size }: Descriptor, what: string): Promise<void> {
-  const stats = await stat(path).catch((cause: NodeJS.ErrnoException) => {
-    throw new SourceError("BLOB_MISSING", {
-      what,
-      path,
-      problem: cause.code === "ENOENT" ? "does not exist" : `cannot be read (${cause.code})`,
-      cause,
-    });
-  });
-  if (!stats.isFile()) throw new SourceError("BLOB_MISSING", { what, path, problem: "is not a file" });
-  if (stats.size !== size) throw new LayerError("BLOB_SIZE_MISMATCH", { digest, size, seen: stats.size });
-}
-
-async function readLimited(path: string, limit: number): Promise<Buffer> {
-  const handle = await open(path);
-  try {
-    const { size } = await handle.stat();
-    if (size > limit) throw new OciError("DOCUMENT_TOO_LARGE", { what: JSON.stringify(path), seen: size, limit });
-    return await handle.readFile();
-  } finally {
-    await handle.close();
-  }
 }

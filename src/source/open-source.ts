@@ -1,15 +1,17 @@
 import type { ImageSource } from "../oci/image.ts";
 import { parseSourceUri } from "../oci/source-uri.ts";
-import { SourceError } from "./errors.ts";
-import { OciLayoutSource } from "./oci-layout.ts";
+import { archiveLayout } from "./archive/archive-layout.ts";
+import { DockerArchiveSource } from "./archive/docker-archive.ts";
+import { openArchive } from "./archive/open-archive.ts";
+import { openDaemonImage } from "./docker-daemon.ts";
+import { OciLayoutSource, openLayoutDirectory } from "./oci-layout.ts";
 import type { SourceOptions } from "./options.ts";
 import { RegistrySource } from "./registry/registry-source.ts";
 
 /**
- * The source that a URI names: `docker://…`, `oci:…`. Nothing is contacted or read before its `resolve`.
+ * The source that a URI names. Nothing is contacted or read before its `resolve`.
  *
- * Throws `OciError` URI_NO_TRANSPORT, URI_TRANSPORT_UNKNOWN, REFERENCE_INVALID; `SourceError`
- * TRANSPORT_NOT_SUPPORTED.
+ * Throws `OciError` URI_NO_TRANSPORT, URI_TRANSPORT_UNKNOWN, REFERENCE_INVALID.
  */
 export function createSource(uri: string, options: SourceOptions = {}): ImageSource {
   const parsed = parseSourceUri(uri);
@@ -17,14 +19,19 @@ export function createSource(uri: string, options: SourceOptions = {}): ImageSou
     case "docker":
       return new RegistrySource(uri, parsed.reference, options);
     case "oci":
-      return new OciLayoutSource(uri, parsed, options);
-    case "docker-archive":
-    case "oci-archive":
+      return new OciLayoutSource(uri, parsed.digest, () => openLayoutDirectory(uri, parsed), options);
+    case "oci-archive": {
+      const open = async (signal: AbortSignal) => {
+        const { archive, name } = await openArchive(uri, { path: parsed.path, name: parsed.tag }, options, signal);
+        return archiveLayout(archive, name);
+      };
+      return new OciLayoutSource(uri, parsed.digest, open, options);
+    }
+    case "docker-archive": {
+      const location = { path: parsed.path, name: parsed.image };
+      return new DockerArchiveSource(uri, (signal) => openArchive(uri, location, options, signal), options);
+    }
     case "docker-daemon":
-      throw new SourceError("TRANSPORT_NOT_SUPPORTED", {
-        uri,
-        transport: parsed.transport,
-        advice: `Copy the image to an OCI layout first (skopeo copy ${uri} oci:DIR:TAG) and name that: oci:DIR:TAG.`,
-      });
+      return new DockerArchiveSource(uri, (signal) => openDaemonImage(uri, parsed.image, options, signal), options);
   }
 }

@@ -15,9 +15,15 @@ export interface SourceOptions {
   readonly env?: Environment;
   /** PEM certificates of further authorities for the registry. */
   readonly ca?: string | Buffer;
+  /** The Docker daemon (`--docker-host`); DOCKER_HOST, else its usual socket, by default. */
+  readonly dockerHost?: string | undefined;
+  /** What `-` in place of an archive reads; the process's standard input by default. */
+  readonly stdin?: AsyncIterable<Uint8Array>;
+  /** Where a stream that comes but once is kept; the system's folder for temporary files by default. */
+  readonly spoolDirectory?: string | undefined;
   readonly timeouts?: Partial<Timeouts>;
   readonly retry?: Partial<RetryPolicy>;
-  /** Told of retries and warnings. */
+  /** Told of retries, spools and warnings, and of the config's transfer. */
   readonly onProgress?: OnProgress;
 }
 

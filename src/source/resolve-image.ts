@@ -40,7 +40,7 @@ const INDEX_DEPTH_LIMIT = 6;
 
 /** Goes from what a reference names, an index or a manifest, to the image for the platform. */
 export async function resolveImage(top: ServedManifest, store: ImageStore, options: ResolveOptions): Promise<Image> {
-  const { reference, signal } = options;
+  const { reference, onProgress, signal } = options;
   const { manifest, digest } = await findManifest(top, store, options);
   const name = JSON.stringify(reference);
   checkRunnable(manifest, name);
@@ -49,7 +49,10 @@ export async function resolveImage(top: ServedManifest, store: ImageStore, optio
   if (size > CONFIG_SIZE_LIMIT) {
     throw new OciError("DOCUMENT_TOO_LARGE", { what, seen: size, limit: CONFIG_SIZE_LIMIT, kind: "config" });
   }
+  const { digest: configDigest } = manifest.config;
+  onProgress?.({ kind: "blob-start", role: "config", digest: configDigest, size });
   const config = parseImageConfig(await store.readBlob(manifest.config, signal), what);
+  onProgress?.({ kind: "blob-end", digest: configDigest, size });
   const { layers } = manifest;
   if (config.diffIds.length > 0 && config.diffIds.length !== layers.length) {
     throw new OciError("CONFIG_LAYERS_MISMATCH", { what: name, layers: layers.length, diffIds: config.diffIds.length });

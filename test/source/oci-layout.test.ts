@@ -2,6 +2,7 @@ import { mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { ProgressEvent } from "../../src/progress.ts";
 import { createSource } from "../../src/source/open-source.ts";
 import { makeImage, makeIndex, makeLayer, tagged, writeLayout } from "../support/registry-image.ts";
 import { never, pullAll, QUICK } from "./pull.ts";
@@ -87,6 +88,15 @@ describe("OciLayoutSource", () => {
     });
   });
 
+  it("tells of the config's transfer", async () => {
+    const image = await makeImage();
+    await writeLayout(folder, image.blobs, [image.descriptor]);
+    const events: ProgressEvent[] = [];
+    await pull("", { onProgress: (event: ProgressEvent) => events.push(event) });
+    expect(events.map(({ kind }) => kind)).toEqual(["blob-start", "blob-end"]);
+    expect(events[0]).toMatchObject({ role: "config", digest: expect.stringMatching(/^sha256:/) });
+  });
+
   it("takes a path with a colon", async () => {
     const image = await makeImage();
     await writeLayout(join(folder, "a:b"), image.blobs, [image.descriptor]);
@@ -147,13 +157,5 @@ describe("OciLayoutSource", () => {
       Buffer.alloc(image.blobs.get(digests[part as "layer"] as `${string}:${string}`)?.length ?? 0),
     );
     await expect(pull()).rejects.toMatchObject({ code: "BLOB_DIGEST_MISMATCH" });
-  });
-});
-
-describe("createSource()", () => {
-  it.each(["docker-archive:x.tar", "oci-archive:x.tar", "docker-daemon:x"])("names what to do instead of %s", (uri) => {
-    expect(() => createSource(uri)).toThrow(
-      expect.objectContaining({ code: "TRANSPORT_NOT_SUPPORTED", message: expect.stringContaining("oci:DIR:TAG") }),
-    );
   });
 });

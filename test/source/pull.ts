@@ -16,14 +16,16 @@ export const QUICK: SourceOptions = {
 
 export const never: AbortSignal = new AbortController().signal;
 
-/** A source of `host/some/image:latest` with its events. */
+/** A source of `host/some/image:latest` with its events, but for those of transfers that go well. */
 export function sourceOf(
   registry: FakeRegistry,
   options: SourceOptions = {},
 ): { source: RegistrySource; events: ProgressEvent[] } {
   const events: ProgressEvent[] = [];
   const reference = { registry: registry.host, repository: "some/image", tag: "latest", digest: undefined };
-  const onProgress = (event: ProgressEvent) => events.push(event);
+  const onProgress = (event: ProgressEvent) => {
+    if (!event.kind.startsWith("blob-")) events.push(event);
+  };
   const source = new RegistrySource(`docker://${registry.host}/some/image`, reference, {
     ...QUICK,
     onProgress,

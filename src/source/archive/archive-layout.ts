@@ -1,0 +1,15 @@
+import type { OpenedLayout } from "../oci-layout.ts";
+import type { ArchiveFile } from "./archive-file.ts";
+
+/** An OCI layout inside a tar: `oci-archive:`, and what Docker saves since version 25. */
+export function archiveLayout(archive: ArchiveFile, tag: string | undefined): OpenedLayout {
+  return {
+    files: {
+      size: async (name) => archive.size(name),
+      read: (name, limit, signal) => archive.read(name, limit, signal),
+      open: (name, signal) => archive.open(name, signal),
+      close: () => archive.close(),
+    },
+    tag,
+  };
+}

@@ -1,0 +1,71 @@
+import { parseJson } from "../../oci/json-node.ts";
+import { LAYER_COUNT_LIMIT, MANIFEST_SIZE_LIMIT } from "../../oci/manifest.ts";
+import { formatReference, parseDockerReference } from "../../oci/reference.ts";
+import { SourceError } from "../errors.ts";
+import type { ArchiveFile } from "./archive-file.ts";
+
+/** One image of a `manifest.json` (Moby image spec 1.2, "Combined Image JSON + Filesystem Changeset Format"). */
+export interface SavedImage {
+  /** Names of members. */
+  readonly config: string;
+  readonly layers: readonly string[];
+  /** `alpine:3.18`, `host/alpine:3.18` */
+  readonly repoTags: readonly string[];
+}
+
+const IMAGE_COUNT_LIMIT = 4096;
+const TAG_COUNT_LIMIT = 1024;
+
+/** The images of an archive. Throws `OciError` for a document that is not one. */
+export async function readSavedImages(
+  archive: ArchiveFile,
+  uri: string,
+  signal: AbortSignal,
+): Promise<readonly SavedImage[]> {
+  const bytes = await archive.read("manifest.json", MANIFEST_SIZE_LIMIT, signal);
+  const document = parseJson(bytes, `the manifest.json of ${JSON.stringify(uri)}`, MANIFEST_SIZE_LIMIT);
+  return document.items(IMAGE_COUNT_LIMIT).map((image) => ({
+    config: image.member("Config").string(),
+    layers: image
+      .member("Layers")
+      .items(LAYER_COUNT_LIMIT)
+      .map((layer) => layer.string()),
+    repoTags: image
+      .member("RepoTags")
+      .items(TAG_COUNT_LIMIT)
+      .map((tag) => tag.string()),
+  }));
+}
+
+/** The image that `repo:tag` names, or the only one. Throws `SourceError` IMAGE_NOT_IN_LAYOUT, IMAGE_AMBIGUOUS. */
+export function chooseSavedImage(images: readonly SavedImage[], name: string | undefined, uri: string): SavedImage {
+  const available = listImages(images);
+  const wanted = name === undefined ? undefined : wholeName(name);
+  const chosen = images.filter(
+    ({ repoTags }) => wanted === undefined || repoTags.some((tag) => wholeName(tag) === wanted),
+  );
+  const [only] = chosen;
+  if (only === undefined) {
+    const what = name === undefined ? "at all" : `tagged ${JSON.stringify(name)}`;
+    throw new SourceError("IMAGE_NOT_IN_LAYOUT", { uri, wanted: what, available });
+  }
+  if (chosen.length > 1) throw new SourceError("IMAGE_AMBIGUOUS", { uri, available });
+  return only;
+}
+
+/** `alpine`, `alpine:latest`, `docker.io/library/alpine` are one name. */
+function wholeName(name: string): string {
+  try {
+    return formatReference(parseDockerReference(name));
+  } catch {
+    return name;
+  }
+}
+
+function listImages(images: readonly SavedImage[]): string {
+  if (images.length === 0) return "no image";
+  const names = images.flatMap(({ repoTags, config }) =>
+    repoTags.length > 0 ? repoTags : [`(untagged, config ${config})`],
+  );
+  return names.slice(0, 20).join(", ") + (names.length > 20 ? `, and ${names.length - 20} more` : "");
+}

@@ -1,0 +1,92 @@
+import { Agent, type Dispatcher, request } from "undici";
+import { openArchiveHandle } from "./archive/archive-file.ts";
+import type { OpenedArchive } from "./archive/open-archive.ts";
+import { spoolStream } from "./archive/spool.ts";
+import { SourceError } from "./errors.ts";
+import { DEFAULT_TIMEOUTS, type SourceOptions } from "./options.ts";
+
+const DEFAULT_DOCKER_HOST = "unix:///var/run/docker.sock";
+/** A daemon packs all layers before it sends the first byte; large images take minutes. */
+const EXPORT_TIMEOUT_MS = 30 * 60_000;
+
+/**
+ * Has the daemon export an image (Docker Engine API, `GET /images/{name}/get`) and spools what it sends: a
+ * `docker save` archive, which comes but once.
+ *
+ * Throws `SourceError` DAEMON_UNREACHABLE, DAEMON_IMAGE_UNKNOWN, DAEMON_FAILED, DAEMON_HOST_INVALID.
+ */
+export async function openDaemonImage(
+  uri: string,
+  image: string,
+  options: SourceOptions,
+  signal: AbortSignal,
+): Promise<OpenedArchive> {
+  const { env = process.env, spoolDirectory: directory, onProgress } = options;
+  const dockerHost = options.dockerHost || env.DOCKER_HOST || DEFAULT_DOCKER_HOST;
+  const { origin, dispatcher } = connectDaemon(dockerHost, options);
+  try {
+    const answer = await exportImage(`${origin}/images/${encodeURIComponent(image)}/get`, dispatcher, signal).catch(
+      (cause: Error) => {
+        signal.throwIfAborted();
+        throw new SourceError("DAEMON_UNREACHABLE", { dockerHost, problem: cause.message, cause });
+      },
+    );
+    if (answer.statusCode !== 200) throw await daemonRefusal(answer, uri, image, dockerHost);
+    const what = `the image from the Docker daemon at ${dockerHost}, whose order demands it`;
+    const file = await spoolStream(answer.body, { what, directory, onProgress, signal }).catch((cause: Error) => {
+      signal.throwIfAborted();
+      if (cause instanceof SourceError) throw cause;
+      throw new SourceError("DAEMON_FAILED", {
+        uri,
+        dockerHost,
+        problem: `the connection was lost: ${cause.message}`,
+        cause,
+      });
+    });
+    return { archive: await openArchiveHandle(file, uri, signal), name: undefined };
+  } finally {
+    await dispatcher.destroy();
+  }
+}
+
+function exportImage(url: string, dispatcher: Dispatcher, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
+  return request(url, { dispatcher, signal });
+}
+
+function connectDaemon(dockerHost: string, { timeouts }: SourceOptions): { origin: string; dispatcher: Dispatcher } {
+  const { connectMs } = { ...DEFAULT_TIMEOUTS, ...timeouts };
+  const common = { headersTimeout: EXPORT_TIMEOUT_MS, bodyTimeout: EXPORT_TIMEOUT_MS };
+  const [, scheme = "", rest = ""] = /^(\w+):\/\/(.*)$/.exec(dockerHost) ?? [];
+  if (scheme === "unix") {
+    return {
+      origin: "http://localhost",
+      dispatcher: new Agent({ ...common, connect: { socketPath: rest, timeout: connectMs } }),
+    };
+  }
+  const schemes: Readonly<Record<string, string>> = { tcp: "http", http: "http", https: "https" };
+  const protocol = Object.hasOwn(schemes, scheme) ? schemes[scheme] : undefined;
+  if (protocol === undefined || !URL.canParse(`${protocol}://${rest}`)) {
+    throw new SourceError("DAEMON_HOST_INVALID", { dockerHost });
+  }
+  return {
+    origin: new URL(`${protocol}://${rest}`).origin,
+    dispatcher: new Agent({ ...common, connect: { timeout: connectMs } }),
+  };
+}
+
+async function daemonRefusal(
+  answer: Dispatcher.ResponseData,
+  uri: string,
+  image: string,
+  dockerHost: string,
+): Promise<SourceError> {
+  const text = await answer.body.text().catch(() => "");
+  const said = /"message"\s*:\s*"([^"]{0,300})/.exec(text)?.[1] ?? `status ${answer.statusCode}`;
+  const problem = said.replace(/\p{Cc}+/gu, " ");
+  return new SourceError(answer.statusCode === 404 ? "DAEMON_IMAGE_UNKNOWN" : "DAEMON_FAILED", {
+    uri,
+    image,
+    dockerHost,
+    problem,
+  });
+}

@@ -1,0 +1,39 @@
+import { createReadStream } from "node:fs";
+import { open, stat } from "node:fs/promises";
+import { join } from "node:path";
+import type { Readable } from "node:stream";
+
+/** The files of an OCI layout, in a directory or in an archive. Names are relative: `blobs/sha256/…`. */
+export interface LayoutFiles {
+  /** Size of a file; undefined if there is none. */
+  size(name: string): Promise<number | undefined>;
+  /** A file of at most `limit` bytes, whole; its size was asked before. */
+  read(name: string, limit: number, signal: AbortSignal): Promise<Buffer>;
+  open(name: string, signal: AbortSignal): Readable;
+  close(): Promise<void>;
+}
+
+/** Reads of 256 KiB: larger ones gain nothing once the decompressor is the slower part. */
+const READ_SIZE = 256 * 1024;
+
+export function directoryFiles(directory: string): LayoutFiles {
+  return {
+    async size(name) {
+      const stats = await stat(join(directory, name)).catch(() => undefined);
+      return stats?.isFile() ? stats.size : undefined;
+    },
+    async read(name, limit) {
+      const handle = await open(join(directory, name));
+      try {
+        const { size } = await handle.stat();
+        const bytes = Buffer.alloc(Math.min(size, limit + 1));
+        const { bytesRead } = await handle.read(bytes, 0, bytes.length, 0);
+        return bytes.subarray(0, bytesRead);
+      } finally {
+        await handle.close();
+      }
+    },
+    open: (name) => createReadStream(join(directory, name), { highWaterMark: READ_SIZE }),
+    async close() {},
+  };
+}
