@@ -87,5 +87,8 @@ async function requireZeros(first: Uint8Array, offset: number, reader: ByteReade
 }
 
 function corrupt(cause: Error, offset: number, digest: Digest): LayerError {
+  // The blob's first bytes were gzip's magic, so this is zlib's word on bytes behind a member.
+  if (cause.message === "incorrect header check")
+    return new LayerError("LAYER_TRAILING_GARBAGE", { digest, offset, compression: "gzip", cause });
   return new LayerError("LAYER_CORRUPT", { digest, offset, compression: "gzip", reason: cause.message, cause });
 }

@@ -26,7 +26,7 @@ const MESSAGES: MessageTable<LayerErrorCode> = {
   LAYER_CORRUPT: (d) =>
     `Cannot decompress layer ${d.digest}: its ${d.compression} data is damaged at byte ${d.offset} of the blob, or soon after: ${d.reason}. The blob's digest was not seen to be wrong. ${REBUILD}`,
   LAYER_TRAILING_GARBAGE: (d) =>
-    `Cannot decompress layer ${d.digest}: bytes that are not ${d.compression} data follow its end, at byte ${d.offset} of the blob. ${REBUILD}`,
+    `Cannot decompress layer ${d.digest}: bytes that are not ${d.compression} data follow its end, at byte ${d.offset} of the blob or soon after. ${REBUILD}`,
   LAYER_COMPRESSION_UNSUPPORTED: (d) =>
     `Cannot decompress layer ${d.digest}: it begins like ${d.seen} data. Image layers are stored as gzip, zstd or plain tar; have the image pushed with one of them.`,
   LAYER_LIMIT_EXCEEDED: (d) =>

@@ -1,5 +1,6 @@
 import type { Readable } from "node:stream";
 import { SifonError } from "../errors.ts";
+import type { Digest } from "../oci/digest.ts";
 import type { Layer } from "../oci/image.ts";
 import type { OnProgress } from "../progress.ts";
 import type { TarEntry } from "../tar/entry.ts";
@@ -27,7 +28,9 @@ export async function* openLayer(layer: Layer, options: OpenLayerOptions): Async
   const { signal, onProgress, limits } = options;
   const { digest } = layer.descriptor;
   signal.throwIfAborted();
-  const source = await layer.open({ signal });
+  const source = await layer.open({ signal }).catch((cause: unknown) => {
+    throw blobError(cause, digest, 0, signal);
+  });
   const abort = () => source.destroy(signal.reason);
   signal.addEventListener("abort", abort, { once: true });
   try {
@@ -58,10 +61,13 @@ async function* sourceChunks(
       yield chunk;
     }
   } catch (cause) {
-    signal.throwIfAborted();
-    if (cause instanceof SifonError) throw cause;
-    const { digest } = layer.descriptor;
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new LayerError("BLOB_READ_FAILED", { digest, offset, reason, cause });
+    throw blobError(cause, layer.descriptor.digest, offset, signal);
   }
+}
+
+function blobError(cause: unknown, digest: Digest, offset: number, signal: AbortSignal): unknown {
+  if (signal.aborted) return signal.reason;
+  if (cause instanceof SifonError) return cause;
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new LayerError("BLOB_READ_FAILED", { digest, offset, reason, cause });
 }

@@ -44,7 +44,7 @@ type WasmModule = object;
 interface WasmApi {
   instantiate(module: WasmModule, imports: object): Promise<{ readonly exports: unknown }>;
 }
-const { instantiate } = (globalThis as unknown as { readonly WebAssembly: WasmApi }).WebAssembly;
+const wasm = (globalThis as unknown as { readonly WebAssembly: WasmApi }).WebAssembly;
 
 const INPUT_SIZE = 128 * 1024;
 /** Larger than libzstd's 128 KiB: fewer turns of the stages behind. */
@@ -53,7 +53,7 @@ const OUTPUT_SIZE = 256 * 1024;
 /** Opens a decoder; its memory goes when it is no longer referenced. */
 export async function createZstdStream(): Promise<ZstdStream> {
   modulePromise ??= loadModule();
-  const instance = await instantiate(await modulePromise, { env: { emscripten_notify_memory_growth: () => {} } });
+  const instance = await wasm.instantiate(await modulePromise, { env: { emscripten_notify_memory_growth: () => {} } });
   return wrap(instance.exports as ZstdExports);
 }
 
@@ -63,10 +63,8 @@ let modulePromise: Promise<WasmModule> | undefined;
 async function loadModule(): Promise<WasmModule> {
   let module: WasmModule | undefined;
   const decoder = new ZSTDDecoder();
-  const init = decoder._init;
   decoder._init = (result) => {
     module = (result as { readonly module: WasmModule }).module;
-    init.call(decoder, result);
   };
   await decoder.init();
   if (module === undefined) throw new InternalError("the zstd decoder was loaded elsewhere before");
@@ -109,7 +107,8 @@ function wrap(zstd: ZstdExports): ZstdStream {
       return {
         kind: "output",
         output: new Uint8Array(zstd.memory.buffer, output, produced),
-        isDrained: consumed === after.getUint32(inputStruct + SIZE, true) && produced < OUTPUT_SIZE,
+        // At a frame's end all is flushed; decoding on without input would begin another frame.
+        isDrained: consumed === after.getUint32(inputStruct + SIZE, true) && (result === 0 || produced < OUTPUT_SIZE),
         isInsideFrame: result !== 0,
       };
     },

@@ -13,7 +13,8 @@ export function cut(bytes: Uint8Array, sizes: readonly number[]): Uint8Array[] {
 
 /** Cuts bytes into chunks of one size. */
 export function cutEvenly(bytes: Uint8Array, size: number): Uint8Array[] {
-  return cut(bytes, new Array(Math.ceil(bytes.length / size)).fill(size));
+  const sizes = Array.from({ length: Math.ceil(bytes.length / size) }, () => size);
+  return cut(bytes, sizes);
 }
 
 /**
