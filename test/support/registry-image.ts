@@ -24,6 +24,8 @@ export interface TestImageOptions {
   readonly layerType?: string;
   readonly platform?: Platform;
   readonly config?: Readonly<Record<string, unknown>>;
+  /** Digests of the uncompressed layers; made up by default. */
+  readonly diffIds?: readonly string[];
   /** Members that replace those of the manifest. */
   readonly manifest?: Readonly<Record<string, unknown>>;
 }
@@ -57,8 +59,7 @@ export async function makeImage(options: TestImageOptions = {}): Promise<TestIma
     created: "2020-01-02T03:04:05Z",
     ...platform,
     config: { Env: ["PATH=/bin"], Cmd: ["sh"], ...options.config },
-    // Diff ids of made-up layers are not looked at here.
-    rootfs: { type: "layers", diff_ids: layers.map((_, i) => digestOf(Buffer.from(`diff ${i}`))) },
+    rootfs: { type: "layers", diff_ids: options.diffIds ?? layers.map((_, i) => digestOf(Buffer.from(`diff ${i}`))) },
   });
   const descriptor = addBlob(blobs, `${OCI}.manifest.v1+json`, {
     schemaVersion: 2,
