@@ -164,6 +164,13 @@ export class InodeTable {
     return this.#sets.count;
   }
 
+  /** For a file whose bytes came after its header. */
+  setContent(id: InodeId, content: ContentId, elfArch: number): void {
+    if (this.kind(id) !== InodeKind.file) throw new TypeError(`inode ${id} is no file`);
+    this.#data.set(id, content);
+    this.#flags.set(id, (this.#flags.get(id) & 0xffff) | (elfArch << ARCH_SHIFT));
+  }
+
   setMode(id: InodeId, mode: number): void {
     this.#flags.set(id, (this.#flags.get(id) & ~MODE_MASK) | (mode & MODE_MASK));
   }
