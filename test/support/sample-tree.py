@@ -81,8 +81,8 @@ os.chdir(root)
 listener.bind("socket")
 os.chdir(here)
 # A listing of more than 8 KiB, so that the directory gets an index.
-for i in range(600):
-    file(f"many/file number {i:03}", b"%d\n" % i if i % 10 == 0 else b"")
+for i in range(200):
+    file(f"many/file number {i:03} with a name of some length", b"%d\n" % i if i % 10 == 0 else b"")
 file("attributed/one")
 file("attributed/two")
 file("attributed/three")

@@ -7,11 +7,10 @@ import type { MetadataRegion } from "./metadata.ts";
 const BATCH = 512;
 const WORD_SIZE = 4;
 
-/** A block of a file's own; `diskSize` 0 is a hole. */
-export interface FileBlock extends DataBlock {
-  /** In the file, from 0. */
-  readonly index: number;
-}
+/** A block of a file's own, or a hole of any number of blocks. */
+export type FileBlock =
+  | ({ readonly kind: "block" /** In the file, from 0. */; readonly index: number } & DataBlock)
+  | { readonly kind: "hole"; readonly index: number; readonly size: number };
 
 /** Bytes at a file's end that are in a fragment block. */
 export function tailSize(inode: FileInode, blockSize: number): number {
@@ -24,33 +23,53 @@ export function blockCount(inode: FileInode, blockSize: number): number {
 }
 
 /**
- * A file's own blocks in order, in batches. Places follow from sizes, so those in front of what is wanted are
- * read too, though not their data.
+ * A file's own blocks in order, in batches, from block `first` up to `end`. Places follow from sizes, so those
+ * in front are read too, though not their data. A batch of nothing but holes is one entry: a small image can
+ * hold a file of terabytes of them.
  */
 export async function* fileBlocks(
   context: ImageContext,
   inodes: MetadataRegion,
   inode: FileInode,
   dataEnd: number,
+  { first, end }: { readonly first: number; readonly end: number },
 ): AsyncGenerator<readonly FileBlock[], void, void> {
   const { blockSize } = context.header;
-  const count = blockCount(inode, blockSize);
+  const count = Math.min(blockCount(inode, blockSize), end);
   if (count === 0) return;
   const cursor = await inodes.cursor(inode.blockList.blockStart, inode.blockList.blockOffset);
   let offset = inode.blocksStart;
-  for (let first = 0; first < count; first += BATCH) {
-    const size = Math.min(BATCH, count - first) * WORD_SIZE;
-    if (cursor.available < size) await cursor.fill(size);
+  let start = 0;
+  while (start < count) {
+    if (cursor.available < WORD_SIZE) await cursor.fill(WORD_SIZE);
+    // What is at hand; joining metadata blocks to get full batches would cost more than it saves.
+    const size = Math.min(BATCH, count - start, Math.floor(cursor.available / WORD_SIZE)) * WORD_SIZE;
     const words = cursor.take(size);
     const view = new DataView(words.buffer, words.byteOffset, size);
     const blocks: FileBlock[] = [];
+    let hole: { index: number; size: number } | undefined;
+    const closeHole = (): void => {
+      if (hole !== undefined) blocks.push({ kind: "hole", ...hole });
+      hole = undefined;
+    };
     for (let i = 0; i < size; i += WORD_SIZE) {
-      const index = first + i / WORD_SIZE;
+      const index = start + i / WORD_SIZE;
+      const word = view.getUint32(i, true);
       const contentSize = Math.min(blockSize, inode.size - index * blockSize);
-      const block = dataBlock(context, dataEnd, offset, view.getUint32(i, true), contentSize);
+      if (word === 0) {
+        if (index < first) continue;
+        hole ??= { index, size: 0 };
+        hole.size += contentSize;
+        continue;
+      }
+      const block = dataBlock(context, dataEnd, offset, word, contentSize);
       offset += block.diskSize;
-      blocks.push({ ...block, index });
+      if (index < first) continue;
+      closeHole();
+      blocks.push({ kind: "block", index, ...block });
     }
-    yield blocks;
+    closeHole();
+    start += size / WORD_SIZE;
+    if (blocks.length > 0) yield blocks;
   }
 }

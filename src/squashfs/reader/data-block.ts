@@ -6,7 +6,7 @@ import { damaged, type ImageContext } from "./image-context.ts";
 export interface DataBlock {
   /** Absolute. */
   readonly offset: number;
-  /** Bytes on disk; 0 for a hole. */
+  /** Bytes on disk: at least 1. */
   readonly diskSize: number;
   /** True where the bytes on disk are the content itself. */
   readonly stored: boolean;
@@ -14,7 +14,7 @@ export interface DataBlock {
   readonly size: number;
 }
 
-/** Reads a block's size word (bit 24: stored) and checks that the block lies between superblock and tables. */
+/** Reads a block's size word, which is not 0 (bit 24: stored), and checks that the block lies between superblock and tables. */
 export function dataBlock(
   context: ImageContext,
   dataEnd: number,
@@ -26,7 +26,7 @@ export function dataBlock(
   const block = { offset, diskSize, stored: (word & DATA_STORED) !== 0, size };
   if (word > 2 * DATA_STORED - 1)
     throw damaged(context, "BLOCK_INVALID", "data", { offset, rule: "a block's size has unknown bits", seen: word });
-  if (diskSize === 0) return block;
+  if (diskSize === 0) throw damaged(context, "BLOCK_INVALID", "data", { offset, rule: "a stored block has no bytes" });
   const { blockSize } = context.header;
   if (diskSize > blockSize)
     throw damaged(context, "BLOCK_INVALID", "data", {

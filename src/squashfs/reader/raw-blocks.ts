@@ -1,4 +1,4 @@
-import { blockCount, fileBlocks, tailSize } from "./block-list.ts";
+import { blockCount, type FileBlock, fileBlocks, tailSize } from "./block-list.ts";
 import type { DataBlock } from "./data-block.ts";
 import type { FragmentTable } from "./fragment-table.ts";
 import type { ImageContext } from "./image-context.ts";
@@ -47,25 +47,20 @@ export async function* rawPieces(
 ): AsyncGenerator<RawPiece, void, void> {
   const { context, inodes, dataEnd, fragments } = tables;
   let hole = 0;
-  for await (const batch of fileBlocks(context, inodes, inode, dataEnd)) {
-    const wanted = batch.filter((block) => block.index >= firstBlock && block.index < endBlock);
-    for (const run of diskRuns(wanted)) {
-      const first = run[0] as DataBlock;
-      if (first.diskSize === 0) {
-        for (const block of run) hole += block.size;
+  for await (const batch of fileBlocks(context, inodes, inode, dataEnd, { first: firstBlock, end: endBlock })) {
+    for (const run of diskRuns(batch)) {
+      if (run.kind === "hole") {
+        hole += run.size;
         continue;
       }
       if (hole > 0) yield { kind: "hole", size: hole };
       hole = 0;
-      // Blocks of a run stand one after the other on disk: one read.
-      const last = run[run.length - 1] as DataBlock;
-      const bytes = await context.source.read(first.offset, last.offset + last.diskSize - first.offset);
-      for (const { offset, diskSize, stored, size } of run) {
-        const start = offset - first.offset;
+      const bytes = await context.source.read(run.offset, run.diskSize);
+      for (const { offset, diskSize, stored, size } of run.blocks) {
+        const start = offset - run.offset;
         yield { kind: "block", offset, bytes: bytes.subarray(start, start + diskSize), stored, size };
       }
     }
-    if ((batch[batch.length - 1]?.index ?? 0) >= endBlock) break;
   }
   if (hole > 0) yield { kind: "hole", size: hole };
   const tail = tailSize(inode, context.header.blockSize);
@@ -75,20 +70,34 @@ export async function* rawPieces(
   }
 }
 
-/** Cuts blocks into runs that are all holes, or all data of at most so many bytes on disk. */
-function* diskRuns(blocks: readonly DataBlock[]): Generator<readonly DataBlock[], void, void> {
-  let run: DataBlock[] = [];
-  let size = 0;
-  for (const block of blocks) {
-    const before = run[run.length - 1];
-    const sameKind = before === undefined || (before.diskSize === 0) === (block.diskSize === 0);
-    if (!sameKind || (run.length > 0 && size + block.diskSize > DATA_READ_SIZE)) {
-      yield run;
-      run = [];
-      size = 0;
+/** A hole, or blocks that stand one after the other on disk and are read at once. */
+type DiskRun =
+  | { readonly kind: "hole"; readonly size: number }
+  | {
+      readonly kind: "blocks";
+      readonly offset: number;
+      readonly diskSize: number;
+      readonly blocks: readonly DataBlock[];
+    };
+
+function* diskRuns(batch: readonly FileBlock[]): Generator<DiskRun, void, void> {
+  let blocks: DataBlock[] = [];
+  let diskSize = 0;
+  const close = function* (): Generator<DiskRun, void, void> {
+    const [first] = blocks;
+    if (first !== undefined) yield { kind: "blocks", offset: first.offset, diskSize, blocks };
+    blocks = [];
+    diskSize = 0;
+  };
+  for (const block of batch) {
+    if (block.kind === "hole") {
+      yield* close();
+      yield { kind: "hole", size: block.size };
+      continue;
     }
-    run.push(block);
-    size += block.diskSize;
+    if (diskSize + block.diskSize > DATA_READ_SIZE) yield* close();
+    blocks.push(block);
+    diskSize += block.diskSize;
   }
-  if (run.length > 0) yield run;
+  yield* close();
 }
