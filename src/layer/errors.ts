@@ -24,7 +24,7 @@ const MESSAGES: MessageTable<LayerErrorCode> = {
   DIFF_ID_MISMATCH: (d) =>
     `Layer ${d.digest} does not hold the tar that the image config names: that is ${d.diffId}, the ${d.size} bytes in it have ${d.seen}. ${REBUILD}`,
   LAYER_CORRUPT: (d) =>
-    `Cannot decompress layer ${d.digest}: its ${d.compression} data is damaged at byte ${d.offset} of the blob, or soon after: ${d.reason}. The blob's digest was not seen to be wrong. ${REBUILD}`,
+    `Cannot decompress layer ${d.digest}: its ${d.compression} data is damaged at byte ${d.offset} of the blob, or soon after: ${d.reason}. Try again; if it stays so, the image itself is damaged: have it built and pushed anew.`,
   LAYER_TRAILING_GARBAGE: (d) =>
     `Cannot decompress layer ${d.digest}: bytes that are not ${d.compression} data follow its end, at byte ${d.offset} of the blob or soon after. ${REBUILD}`,
   LAYER_COMPRESSION_UNSUPPORTED: (d) =>
