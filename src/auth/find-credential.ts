@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { type AuthEntry, type AuthFile, readAuthFile } from "./auth-file.ts";
 import type { Credential } from "./credential.ts";
 import { askCredentialHelper } from "./credential-helper.ts";
-import { type Environment, findVariable } from "./environment.ts";
+import { type Environment, type FoundVariable, findVariable } from "./environment.ts";
 import { AuthError } from "./errors.ts";
 import { helperServer, lookupKeys } from "./registry-key.ts";
 import { Secret } from "./secret.ts";
@@ -48,15 +48,8 @@ export async function findCredential(options: FindCredentialOptions): Promise<Cr
 }
 
 function givenCredential(options: CredentialOptions, env: Environment): Credential | undefined {
-  const option = options.origin;
-  const username =
-    options.username === undefined
-      ? findVariable(env, "DOCKER_USERNAME", { plain: true })
-      : { name: option ?? "--docker-username", value: options.username };
-  const password =
-    options.password === undefined
-      ? findVariable(env, "DOCKER_PASSWORD", { plain: true })
-      : { name: option ?? "--docker-password", value: options.password };
+  const username = givenOr(options.username, options.origin ?? "--docker-username", "DOCKER_USERNAME", env);
+  const password = givenOr(options.password, options.origin ?? "--docker-password", "DOCKER_PASSWORD", env);
   // One of the two alone counts, the other is then empty; that is Apptainer's behaviour.
   if (username === undefined && password === undefined) return undefined;
   const names = new Set([username?.name, password?.name].filter((name) => name !== undefined));
@@ -66,6 +59,13 @@ function givenCredential(options: CredentialOptions, env: Environment): Credenti
     username: username?.value ?? "",
     password: new Secret(password?.value ?? ""),
   };
+}
+
+/** A given value, else a variable's. Command lines give on what variables say; the message then names the variable. */
+function givenOr(value: string | undefined, origin: string, key: string, env: Environment): FoundVariable | undefined {
+  const variable = findVariable(env, key, { plain: true });
+  if (value === undefined || value === variable?.value) return variable;
+  return { name: origin, value };
 }
 
 /** The files to look for; the first that exists is the one. `named`: the user named it. */

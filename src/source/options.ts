@@ -15,6 +15,8 @@ export interface SourceOptions {
   readonly env?: Environment;
   /** PEM certificates of further authorities for the registry. */
   readonly ca?: string | Buffer;
+  /** Takes any certificate of the registry, which gives credentials to whoever stands in between. */
+  readonly insecure?: boolean;
   /** The Docker daemon (`--docker-host`); DOCKER_HOST, else its usual socket, by default. */
   readonly dockerHost?: string | undefined;
   /** What `-` in place of an archive reads; the process's standard input by default. */

@@ -92,6 +92,11 @@ describe("findCredential() order", () => {
   it("names where a credential comes from, and nothing of it", async () => {
     const credential = await find({}, { APPTAINER_DOCKER_USERNAME: "u", DOCKER_PASSWORD: "TOPSECRET" });
     expect(credential.origin).toBe("APPTAINER_DOCKER_USERNAME and DOCKER_PASSWORD");
+    // What a command line took from a variable and gives on is still the variable's.
+    const given = { username: "u", password: "typed" };
+    expect((await find(given, { APPTAINER_DOCKER_USERNAME: "u" })).origin).toBe(
+      "APPTAINER_DOCKER_USERNAME and --docker-password",
+    );
     for (const text of [inspect(credential, { depth: 9, showHidden: true }), JSON.stringify(credential)]) {
       expect(text).not.toContain("TOPSECRET");
       expect(text).toContain("[secret]");

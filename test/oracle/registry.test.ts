@@ -1,6 +1,10 @@
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { type AddressInfo, connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createSource } from "../../src/source/open-source.ts";
 import type { SourceOptions } from "../../src/source/options.ts";
@@ -80,6 +84,27 @@ describe.skipIf(!ready)("docker-registry", () => {
     expect(await pull(secure, "one", { ...withCa, credentials: { authFile } })).toEqual(layers);
   });
 
+  it("takes any certificate when told to", async () => {
+    const { user: username, password } = secure;
+    const options = { ...QUICK, noHttps: false, insecure: true, credentials: { username, password } };
+    expect(await pull(secure, "one", options)).toEqual(layers);
+  });
+
+  it("comes through a connection that is cut every 2 MiB, with hardly a byte fetched twice", async () => {
+    // skopeo compresses what is not compressed.
+    const big = gzipSync(randomBytes(40 << 20), { level: 0 });
+    const large = await makeImage({ layers: [big] });
+    await writeLayout(join(folder, "large"), large.blobs, [tagged(large.descriptor, "large")]);
+    const copy = ["copy", "--insecure-policy", "--dest-tls-verify=false", `oci:${folder}/large:large`];
+    await mustRun("skopeo", [...copy, `docker://${plain.host}/team/app:large`]);
+    const proxy = await startCuttingProxy(plain.host, 2 << 20);
+    const [read] = await pullAll(createSource(`docker://${proxy.host}/team/app:large`, QUICK));
+    proxy.close();
+    expect(read?.equals(big)).toBe(true);
+    expect(proxy.cuts()).toBeGreaterThanOrEqual(19);
+    expect(proxy.forwarded()).toBeLessThan(big.length * 1.05);
+  });
+
   it.each([
     ["no password", {}, "UNAUTHORIZED"],
     ["a wrong password", { credentials: { username: "sifon", password: "x" } }, "UNAUTHORIZED"],
@@ -103,3 +128,35 @@ describe.skipIf(!ready)("docker-registry", () => {
     await expect(pull(plain, "one", { ...QUICK, noHttps: false })).rejects.toMatchObject({ code: "TLS_NOT_SPOKEN" });
   });
 });
+
+/** Forwards TCP connections to a host, and breaks each after so many bytes of its answers. */
+async function startCuttingProxy(target: string, cutAfter: number) {
+  const [host, port] = target.split(":");
+  let forwarded = 0;
+  let cuts = 0;
+  const server = createServer((client) => {
+    const upstream = connect(Number(port), host);
+    let passed = 0;
+    client.on("error", () => upstream.destroy());
+    upstream.on("error", () => client.destroy());
+    client.pipe(upstream);
+    upstream.on("close", () => client.end());
+    upstream.on("data", (chunk: Buffer) => {
+      const part = chunk.subarray(0, cutAfter - passed);
+      passed += part.length;
+      forwarded += part.length;
+      if (passed < cutAfter) {
+        if (!client.write(part)) upstream.pause();
+        return;
+      }
+      cuts++;
+      client.end(part);
+      upstream.destroy();
+    });
+    client.on("drain", () => upstream.resume());
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return { host: address, cuts: () => cuts, forwarded: () => forwarded, close: () => void server.close() };
+}

@@ -46,7 +46,16 @@ export async function startFakeRegistry(): Promise<FakeRegistry> {
   const connections = new Set<Socket>();
   const counts = new Map<string, number>();
 
-  const server = createServer(async (message, response) => {
+  const server = createServer((message, response) => {
+    // A request that breaks off has nobody to answer.
+    receive(message, response).catch(() => response.destroy());
+  });
+  server.on("connection", (socket) => {
+    connections.add(socket);
+    socket.on("close", () => connections.delete(socket));
+  });
+
+  async function receive(message: IncomingMessage, response: ServerResponse): Promise<void> {
     const chunks: Buffer[] = [];
     for await (const chunk of message) chunks.push(chunk);
     const { method = "GET", url = "/", headers } = message;
@@ -55,11 +64,7 @@ export async function startFakeRegistry(): Promise<FakeRegistry> {
     const request = { method, url, headers, body: Buffer.concat(chunks).toString(), count };
     requests.push(request);
     if (!faults.some((fault) => fault(request, response) === true)) serve(request, response);
-  });
-  server.on("connection", (socket) => {
-    connections.add(socket);
-    socket.on("close", () => connections.delete(socket));
-  });
+  }
 
   function serve(request: SeenRequest, response: ServerResponse): void {
     const match = /^\/v2\/.+\/(manifests|blobs)\/([^/]+)$/.exec(request.url);

@@ -141,7 +141,7 @@ class CompressedArchive extends MemberReader implements ArchiveFile {
       for await (const entry of parser) {
         const { header } = entry;
         addMember(members, header, 0, uri);
-        const size = header.size ?? 0;
+        const { size } = header;
         if (header.type !== "file" || size > KEPT_SIZE || keptTotal + size > KEPT_TOTAL) {
           entry.resume();
           continue;

@@ -40,7 +40,7 @@ export async function listTarMembers(
     });
     if (found === undefined) break;
     const { header, contentOffset } = found;
-    const end = contentOffset + (header.size ?? 0);
+    const end = contentOffset + header.size;
     if (end > size) {
       const problem = `${JSON.stringify(header.name)} ends at byte ${end}, the archive at ${size}; it is cut short`;
       throw new SourceError("ARCHIVE_INVALID", { uri, problem });
@@ -56,7 +56,7 @@ export function addMember(members: Map<string, Member>, header: Header, offset: 
     throw new SourceError("ARCHIVE_INVALID", { uri, problem: `it has more than ${MEMBER_COUNT_LIMIT} members` });
   }
   const name = memberName(header.name);
-  const { type, size = 0, linkname = "" } = header;
+  const { type, size, linkname } = header;
   if (type === "file" || type === "contiguous-file") members.set(name, { offset, size, link: undefined });
   // `docker save` before 25 writes a layer that two images share as a link, relative to its folder.
   if (type === "symlink") members.set(name, { offset, size: 0, link: memberName(joinNames(name, linkname)) });

@@ -5,10 +5,10 @@ import { DEFAULT_TIMEOUTS, type SourceOptions } from "../options.ts";
 const NEVER_PROXIED = "localhost,127.0.0.1,[::1]";
 
 /** The connections of one source: HTTP/1.1 with keep-alive; how many there are is bounded by who asks. */
-export function createDispatcher({ timeouts, ca, env = process.env }: SourceOptions): Dispatcher {
+export function createDispatcher({ timeouts, ca, insecure = false, env = process.env }: SourceOptions): Dispatcher {
   const { connectMs, headersMs, stallMs } = { ...DEFAULT_TIMEOUTS, ...timeouts };
   const options: Agent.Options = {
-    connect: { timeout: connectMs, ...(ca === undefined ? {} : { ca }) },
+    connect: { timeout: connectMs, rejectUnauthorized: !insecure, ...(ca === undefined ? {} : { ca }) },
     headersTimeout: headersMs,
     bodyTimeout: stallMs,
     // An answered connection is kept for the next blob; pipelining would put one blob behind another.

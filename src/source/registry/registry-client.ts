@@ -121,7 +121,11 @@ export class RegistryClient {
       let answer = await followRedirects({ ...exchange, authorization: shown });
       if (answer.status === 401 && ours && !answer.elsewhere) {
         const challenges = parseChallenges(answer.headers["www-authenticate"]);
-        const authorization = await this.#authorization.answer(challenges, shown, context);
+        const refused = answer;
+        const authorization = await this.#authorization.answer(challenges, shown, context).catch(async (error) => {
+          await dropBody(refused);
+          throw error;
+        });
         if (authorization !== undefined) {
           await dropBody(answer);
           answer = await followRedirects({ ...exchange, authorization });
