@@ -6,7 +6,7 @@ import { adler32 as checksum } from "./hash/adler32";
 import { sha256Digest, sha256Reset, sha256Update } from "./hash/sha256";
 import { digestHigh, digestLow, hash128, hash128Digest, hash128Reset, hash128Update } from "./hash/xxh128";
 import { isZero as allZero } from "./hash/zero";
-import { INPUT, layout, output, STATIC_END } from "./memory";
+import { INPUT, layout, layoutBest, output, STATIC_END } from "./memory";
 
 /** Lays out memory for blocks of up to `blockSize` bytes; called once. False where memory is refused. */
 export function init(blockSize: u32): bool {
@@ -14,6 +14,11 @@ export function init(blockSize: u32): bool {
   if (__heap_base > STATIC_END || !layout(blockSize)) return false;
   initSymbols();
   return true;
+}
+
+/** Adds the tables of level 2, once, before its first use; memory grows. */
+export function initBest(): bool {
+  return layoutBest();
 }
 
 /** Where every input goes. */

@@ -46,20 +46,29 @@ export const SPLIT_GAIN: usize = 0x9800;
 /** u32[320] that stay zero: the neighbour of a block that is looked at alone. */
 export const ZERO_COUNTS: usize = 0xa800;
 
+// --- near-optimal parse: costs of the block that it is in, u32 each ---
+/** u32[256]: a literal. */
+export const LITERAL_COST: usize = 0xd000;
+/** u32[259 + 4]: a match length, by the length; extra bits included. */
+export const LENGTH_COST: usize = 0xd400;
+/** u32[32]: a distance symbol, extra bits included. */
+export const DISTANCE_COST: usize = 0xd900;
+
 // --- hash states ---
 export const XXH_STATE: usize = 0xb000;
 export const SHA_STATE: usize = 0xc000;
 
-/** Match finder tables, 64-byte rows. */
+/** The match finders' main table, 256 KiB: rows of 64 bytes in the lazy parse (its low 16 address bits are zero). */
 export const ROWS: usize = 0x10000;
-export const ROW_BITS_MAX: u32 = 12;
+export const ROW_BITS: u32 = 12;
+export const ROWS_SIZE: usize = 64 << ROW_BITS;
 /** u16[1 << 15]: the newest position of a 3-byte hash. */
 export const HEADS3: usize = 0x50000;
 export const HEADS3_BITS: u32 = 15;
 
-/** The block to encode. INPUT_SLACK zero bytes follow it: finders may read 16 bytes past the end. */
+/** The block to encode. INPUT_SLACK zero bytes follow it: a search reads past the end by its nice length. */
 export const INPUT: usize = 0x60000;
-export const INPUT_SLACK: usize = 64;
+export const INPUT_SLACK: usize = 128;
 
 /** Input bytes that a chunk of the block splitter covers at least: finer splits cost time, not size. */
 export const CHUNK_SIZE: u32 = 2048;
@@ -70,7 +79,23 @@ export const CHUNK_SLOT: usize = 1280 + 320 + 64;
 export let records: usize = 0;
 export let chunks: usize = 0;
 export let output: usize = 0;
-export let tablesEnd: usize = 0;
+
+// Only the near-optimal parse has these; they exist after `layoutBest`.
+/** u16[32768][2]: children of the window's positions in the binary trees (see tree.ts). */
+export let tree: usize = 0;
+/** u32 per position and one: where its matches begin in `matches`. */
+export let matchIndex: usize = 0;
+/** u32 per match: length << 16 | distance − 1. */
+export let matches: usize = 0;
+/** u32 per position and one: bits from here to the end. */
+export let pathCost: usize = 0;
+/** u32 per position: the match taken there, 0 for a literal. */
+export let pathChoice: usize = 0;
+
+let blockLimit: usize = 0;
+let fixedEnd: usize = 0;
+/** Room for matches, per byte of input. Where they do not fit, the shorter ones of a position go. */
+export const MATCHES_PER_BYTE: usize = 6;
 
 /** Lays out memory for blocks of up to `blockSize` bytes and grows it; called once, before any view is taken. */
 export function layout(blockSize: u32): bool {
@@ -79,12 +104,24 @@ export function layout(blockSize: u32): bool {
   // A match covers 3 bytes at least and takes a record; literal runs add one per 256 bytes at most.
   chunks = records + ((size * 3) >> 1) + 1024;
   output = chunks + (size / CHUNK_SIZE + 2) * CHUNK_SLOT;
-  tablesEnd = (output + size + 256 + 63) & ~(<usize>63);
-  return reach(tablesEnd);
+  blockLimit = size;
+  fixedEnd = (output + size + 256 + 63) & ~(<usize>63);
+  return reach(fixedEnd);
+}
+
+/** Adds what the near-optimal parse needs, 38 bytes per byte of block; views taken before are dead. */
+export function layoutBest(): bool {
+  tree = fixedEnd;
+  matchIndex = tree + 4 * 32768;
+  matches = matchIndex + 4 * blockLimit + 64;
+  pathCost = matches + 4 * MATCHES_PER_BYTE * blockLimit + 64;
+  // A cost vector may be read past the end.
+  pathChoice = pathCost + 4 * blockLimit + 64;
+  return reach(pathChoice + 4 * blockLimit + 64);
 }
 
 /** Grows memory so that everything below `end` exists. */
-export function reach(end: usize): bool {
+function reach(end: usize): bool {
   const pages = <i32>((end + 0xffff) >>> 16) - memory.size();
   return pages <= 0 || memory.grow(pages) >= 0;
 }

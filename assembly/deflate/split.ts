@@ -1,3 +1,4 @@
+import { entropyTerm } from "../inline/entropy";
 import { LITERALS_ONLY } from "../inline/records";
 import {
   CHUNK_SIZE,
@@ -27,10 +28,6 @@ const COUNTS: usize = 1280;
 /** Bits that a dynamic header costs whatever it holds, and per symbol in use: fitted to Debian's files. */
 const HEADER_BITS: f32 = 110;
 const SYMBOL_BITS: f32 = 2.8;
-
-// Fitted by least squares over [1, 2].
-const LOG_A: f32 = 0.57725065;
-const LOG_B: f32 = -0.15638611;
 
 /** Slot of the i-th block in the order that splitting left. */
 export function blockSlot(index: u32): usize {
@@ -85,20 +82,6 @@ function countChunks(end: usize): u32 {
   // The end: no counts, just where the last chunk stops.
   openChunk(++count, end, position);
   return count;
-}
-
-/**
- * c · log2(c) for four counts; 0 for 0. The logarithm is the exponent plus a cubic for the mantissa, exact
- * at powers of two and within 0.0011 between: plain IEEE operations, so the same on every machine.
- */
-function entropyTerm(counts: v128): v128 {
-  const value = f32x4.convert_i32x4_u(counts);
-  const exponent = f32x4.convert_i32x4_s(i32x4.sub(i32x4.shr_u(value, 23), i32x4.splat(127)));
-  const mantissa = v128.or(v128.and(value, i32x4.splat(0x7fffff)), i32x4.splat(0x3f800000));
-  const slope = f32x4.add(f32x4.splat(LOG_A), f32x4.mul(f32x4.splat(LOG_B), mantissa));
-  const bow = f32x4.mul(f32x4.sub(f32x4.splat(2), mantissa), slope);
-  const log = f32x4.mul(f32x4.sub(mantissa, f32x4.splat(1)), f32x4.add(f32x4.splat(1), bow));
-  return f32x4.mul(value, f32x4.add(exponent, log));
 }
 
 function sumLanes(v: v128): i32 {

@@ -1,8 +1,11 @@
 import { adler32 } from "../hash/adler32";
-import { HEADS3, HEADS3_BITS, INPUT, output, ROW_BITS_MAX, ROWS } from "../memory";
+import { INPUT, INPUT_SLACK, output } from "../memory";
 import { bitOutput, startBits } from "./bit-writer";
 import { emit } from "./emit";
+import { parseFast } from "./fast";
+import { isIncompressible } from "./incompressible";
 import { parseLazy } from "./lazy";
+import { gatherMatches, parseOptimal } from "./optimal";
 import { plan } from "./plan";
 import { split } from "./split";
 
@@ -13,14 +16,16 @@ export const FAST: u32 = 0;
 export const DEFAULT: u32 = 1;
 export const BEST: u32 = 2;
 
+/** Near-optimal parses, each with the statistics of the one before. */
+const PASSES: i32 = 2;
+
 /**
  * A zlib stream of the first `size` bytes of the input, at `output`. Returns its size, or 0 where it would
  * not be smaller than the input.
  */
 export function zlib(size: u32, level: u32): u32 {
-  if (size <= FRAME) return 0;
-  const end = parse(size, level);
-  const blocks = split(end);
+  if (size <= FRAME || isIncompressible(size)) return 0;
+  const blocks = parse(size, level);
   const bytes = FRAME + ((plan(blocks) + 7) >>> 3);
   if (bytes >= size) return 0;
   // RFC 1950 §2.2: deflate, 32 KiB window; the level is a hint that makes the 16 bits a multiple of 31.
@@ -32,13 +37,15 @@ export function zlib(size: u32, level: u32): u32 {
   return <u32>(bitOutput - output) + 4;
 }
 
-function parse(size: u32, level: u32): usize {
+/** Writes records of the input and splits them into blocks; returns the number of blocks. */
+function parse(size: u32, level: u32): u32 {
   // What finders read past the input, and what they remember, must not depend on the block before.
-  memory.fill(INPUT + size, 0, 32);
-  const rowBits = ROW_BITS_MAX;
-  memory.fill(ROWS, 0, (<usize>64) << rowBits);
-  memory.fill(HEADS3, 0, (<usize>2) << HEADS3_BITS);
-  if (level === FAST) return parseLazy(size, 8, 4, rowBits);
-  if (level === DEFAULT) return parseLazy(size, 65, 16, rowBits);
-  return parseLazy(size, 258, 16, rowBits);
+  memory.fill(INPUT + size, 0, INPUT_SLACK);
+  if (level === FAST) return split(parseFast(size));
+  let blocks = split(parseLazy(size));
+  if (level === BEST) {
+    gatherMatches(size);
+    for (let i = 0; i < PASSES; i++) blocks = split(parseOptimal(size, blocks));
+  }
+  return blocks;
 }

@@ -4,27 +4,34 @@
 // Records cover the input without gaps; their literals are read from it.
 
 /** Most literals that fit in front of a match. */
-export const RUN_MAX: u32 = 255;
+const RUN_MAX: u32 = 255;
+/** Longer runs are cut, so that a chunk of the splitter can end inside. */
+const RUN_CUT: u32 = 2048;
 export const LITERALS_ONLY: u32 = 0x80000000;
-/** Literal runs are cut here, so that a chunk of the splitter can end. */
-export const RUN_CUT: u32 = 2048;
 
 /** Appends a match behind `run` literals; returns the new end of the list. */
-export function pushMatch(end: usize, run: u32, length: u32, distance: u32): usize {
+export function pushMatch(end: usize, run: u32, length: u32, distance1: u32): usize {
   let at = end;
-  let literals = run;
-  if (literals > RUN_MAX) {
-    store<u32>(at, LITERALS_ONLY | literals);
+  let left = run;
+  while (left > RUN_MAX) {
+    const piece = min(left, RUN_CUT);
+    store<u32>(at, LITERALS_ONLY | piece);
     at += 4;
-    literals = 0;
+    left -= piece;
   }
-  store<u32>(at, (distance - 1) | ((length - 3) << 15) | (literals << 23));
+  store<u32>(at, distance1 | ((length - 3) << 15) | (left << 23));
   return at + 4;
 }
 
 /** Appends a run of literals, which may be empty. */
 export function pushLiterals(end: usize, run: u32): usize {
-  if (run === 0) return end;
-  store<u32>(end, LITERALS_ONLY | run);
-  return end + 4;
+  let at = end;
+  let left = run;
+  while (left > 0) {
+    const piece = min(left, RUN_CUT);
+    store<u32>(at, LITERALS_ONLY | piece);
+    at += 4;
+    left -= piece;
+  }
+  return at;
 }

@@ -1,37 +1,44 @@
-import { HEADS3, HEADS3_BITS, ROWS } from "../memory";
+import { MAX_MATCH, WINDOW } from "../deflate/symbols";
+import { HEADS3, HEADS3_BITS, INPUT, ROW_BITS, ROWS } from "../memory";
 import { extend } from "./match";
 
-// The match finder: a table of 64-byte rows, one cache line each, chosen by a hash of 4 bytes.
+// The match finder of the lazy parse: a table of 64-byte rows, one cache line each, chosen by a hash of 4 bytes.
 //   bytes  0–15  one-byte tags (further hash bits), newest first
-//   bytes 16–47  u16 positions, modulo 65536, in the same order
+//   bytes 16–47  the low 16 bits of addresses, in the same order
 // An insertion shifts the vectors by one lane; a search compares the 16 tags at once and visits the
 // positions whose tag fits, newest first. Against a chain, the candidates do not hang on one another, so
-// the processor fetches them side by side. Stale positions need no cleaning: a candidate is whatever lies
+// the processor fetches them side by side. Stale entries need no cleaning: a candidate is whatever lies
 // at the distance modulo 65536, and only its bytes decide.
 
 /** Knuth's multiplicative hash: 2^32 / golden ratio. */
 const HASH_FACTOR: u32 = 0x9e3779b1;
+const ROW_SHIFT: u32 = 32 - ROW_BITS;
 
-/** Hash of 4 bytes: the row in the high `bits` bits, the tag in the 8 below. */
+/** Hash of 4 bytes: the row in the high bits, the tag in the 8 below. */
 export function hash4(word: u32): u32 {
   return word * HASH_FACTOR;
 }
 
-/** Address of the newest position (u16) whose first 3 bytes hash like those of `word`. */
+/** Address of the newest position (its low 16 bits) whose first 3 bytes hash like those of `word`. */
 export function hash3(word: u32): usize {
   return HEADS3 + ((((word << 8) * HASH_FACTOR) >>> (32 - HEADS3_BITS)) << 1);
 }
 
-export function rowOf(hash: u32, shift: u32): usize {
-  return ROWS + ((hash >>> shift) << 6);
+export function rowOf(hash: u32): usize {
+  return ROWS + ((hash >>> ROW_SHIFT) << 6);
 }
 
-export function tagOf(hash: u32, shift: u32): u32 {
-  return (hash >>> (shift - 8)) & 255;
+export function tagOf(hash: u32): u32 {
+  return (hash >>> (ROW_SHIFT - 8)) & 255;
 }
 
-/** Enters a position as the newest of its row. */
-export function insert(row: usize, tag: u32, position: u32): void {
+/** Lanes of a row with this tag, a bit each. */
+function lanesWith(row: usize, tag: u32): u32 {
+  return i8x16.bitmask(i8x16.eq(v128.load(row), i8x16.splat(<u8>tag)));
+}
+
+/** Enters an address as the newest of its row. */
+export function insert(row: usize, tag: u32, at: usize): void {
   const tags = v128.load(row);
   const low = v128.load(row, 16);
   const high = v128.load(row, 32);
@@ -39,47 +46,57 @@ export function insert(row: usize, tag: u32, position: u32): void {
     row,
     i8x16.replace_lane(v128.shuffle<u8>(tags, tags, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14), 0, <u8>tag),
   );
-  v128.store(row, i16x8.replace_lane(v128.shuffle<u16>(low, low, 0, 0, 1, 2, 3, 4, 5, 6), 0, <u16>position), 16);
+  v128.store(row, i16x8.replace_lane(v128.shuffle<u16>(low, low, 0, 0, 1, 2, 3, 4, 5, 6), 0, <u16>at), 16);
   v128.store(row, v128.shuffle<u16>(low, high, 7, 8, 9, 10, 11, 12, 13, 14), 32);
 }
 
 /**
- * The longest match at `at` among the candidates of a row that is longer than `best`; of equal ones the
- * newest. Gives length << 16 | distance − 1, or 0.
- * @param reach distances allowed: bytes in front, at most the window
- * @param tries candidates to look at
+ * The longest match at `at` that is longer than `bar`, or one of at least `nice`. Gives
+ * length << 16 | distance − 1, or 0. Reads up to `nice` + 8 bytes past `stop`.
+ *
+ * A match longer than the longest so far holds both the 4 bytes at `at` and the 4 bytes that end one past
+ * it. The search asks the rows of both and walks the one with fewer entries: common beginnings (zeros,
+ * indentation) have rare continuations, so few candidates are looked at and 16 reach far back.
+ * @param first the 4 bytes at `at`, whose row and tag are given
+ * @param bar at least 3
  */
-export function search(
-  row: usize,
-  tag: u32,
-  at: usize,
-  position: u32,
-  reach: u32,
-  best: u32,
-  most: u32,
-  nice: u32,
-  tries: u32,
-): u32 {
+export function search(at: usize, stop: usize, first: u32, row: usize, tag: u32, bar: u32, nice: u32): u32 {
   let found: u32 = 0;
-  let longest = best;
-  let left = tries;
-  let mask = i8x16.bitmask(i8x16.eq(v128.load(row), i8x16.splat(<u8>tag)));
-  while (mask !== 0) {
-    const lane = <usize>ctz(mask);
-    mask &= mask - 1;
-    const distance1 = (position - 1 - <u32>load<u16>(row + (lane << 1), 16)) & 0xffff;
-    if (distance1 < reach) {
-      const candidate = at - distance1 - 1;
-      if (load<u32>(candidate + longest - 3) === load<u32>(at + longest - 3)) {
-        const length = extend(candidate, at, 0, most);
-        if (length > longest) {
-          longest = length;
-          found = (length << 16) | distance1;
-          if (length >= nice) break;
-        }
+  let longest = bar;
+  let beginnings = lanesWith(row, tag);
+  while (beginnings !== 0 && longest < nice) {
+    const offset = longest - 3;
+    const word = load<u32>(at + offset);
+    let lanes = beginnings;
+    let walked = row;
+    let from = at - 1;
+    if (offset !== 0) {
+      const hash = hash4(word);
+      const endRow = rowOf(hash);
+      const endings = lanesWith(endRow, tagOf(hash));
+      if (popcnt(endings) < popcnt(beginnings)) {
+        lanes = endings;
+        walked = endRow;
+        from += offset;
       }
-      if (--left === 0) break;
     }
+    const ending = at + offset - 1;
+    let improved = false;
+    while (lanes !== 0) {
+      const distance1 = (from - <usize>load<u16>(walked + ((<usize>ctz(lanes)) << 1), 16)) & 0xffff;
+      lanes &= lanes - 1;
+      if (load<u32>(ending - distance1) !== word) continue;
+      if (distance1 >= min<usize>(WINDOW, at - INPUT) || load<u32>(at - 1 - distance1) !== first) continue;
+      const length = extend(at - 1 - distance1, at, 0, min<u32>(MAX_MATCH, <u32>(stop - at)));
+      if (length > longest) {
+        longest = length;
+        found = (length << 16) | <u32>distance1;
+        improved = true;
+        break;
+      }
+    }
+    if (!improved) break;
+    if (walked === row) beginnings = lanes;
   }
   return found;
 }

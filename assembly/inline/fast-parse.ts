@@ -1,0 +1,72 @@
+import { MAX_MATCH, WINDOW } from "../deflate/symbols";
+import { INPUT, ROWS, records } from "../memory";
+import { extend } from "./match";
+import { pushLiterals, pushMatch } from "./records";
+
+// The fast parse: greedy, over buckets of two addresses (low 16 bits each, the newer one low) per 4-byte
+// hash. Bytes that do not match are passed ever faster; only some positions of a match are entered.
+
+const BUCKET_BITS: u32 = 14;
+const HASH_FACTOR: u32 = 0x9e3779b1;
+/** Literals in a row, as a power of two, after which a step grows by a byte. */
+const STEP_LOG: u32 = 6;
+
+export const FAST_TABLE_SIZE: usize = 4 << BUCKET_BITS;
+
+export function bucketOf(word: u32): usize {
+  return ROWS + (((word * HASH_FACTOR) >>> (32 - BUCKET_BITS)) << 2);
+}
+
+/** Writes records, returns their end; the buckets must be clear. */
+export function fastParse(size: u32): usize {
+  const stop = INPUT + size;
+  // No match begins in the last bytes: every word that is looked up lies inside the input.
+  const last = stop - min<usize>(size, 4);
+  let end = records;
+  let at = INPUT + 1;
+  let runStart = INPUT;
+  while (at < last) {
+    const word = load<u32>(at);
+    const bucket = bucketOf(word);
+    const entries = load<u32>(bucket);
+    store<u32>(bucket, (entries << 16) | (<u32>at & 0xffff));
+    const near1 = (at - 1 - entries) & 0xffff;
+    const far1 = (at - 1 - (entries >>> 16)) & 0xffff;
+    const reach = min<usize>(WINDOW, at - INPUT);
+    const most = min<u32>(MAX_MATCH, <u32>(stop - at));
+    let length: u32 = 0;
+    let distance1 = near1;
+    if (load<u32>(at - 1 - near1) === word && near1 < reach) length = extend(at - 1 - near1, at, 4, most);
+    if (load<u32>(at - 1 - far1) === word && far1 < reach) {
+      const other = extend(at - 1 - far1, at, 4, most);
+      if (other > length) {
+        length = other;
+        distance1 = far1;
+      }
+    }
+    if (length === 0) {
+      at += 1 + ((at - runStart) >>> STEP_LOG);
+      continue;
+    }
+    let start = at;
+    at += length;
+    // Steps may have passed the beginning of the match.
+    while (start > runStart && length < MAX_MATCH && start - 1 - distance1 > INPUT) {
+      if (load<u8>(start - 1) !== load<u8>(start - 2 - distance1)) break;
+      start--;
+      length++;
+    }
+    end = pushMatch(end, <u32>(start - runStart), length, <u32>distance1);
+    runStart = at;
+    if (at < last) {
+      enter(at - 2);
+      enter(at - 1);
+    }
+  }
+  return pushLiterals(end, <u32>(stop - runStart));
+}
+
+function enter(at: usize): void {
+  const bucket = bucketOf(load<u32>(at));
+  store<u32>(bucket, (load<u32>(bucket) << 16) | (<u32>at & 0xffff));
+}
