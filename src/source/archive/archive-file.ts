@@ -12,12 +12,15 @@ export interface ArchiveFile {
   size(name: string): number | undefined;
   /** A small member, whole. Throws `SourceError` ARCHIVE_INVALID when it is larger than `limit`, ARCHIVE_MEMBER_MISSING. */
   read(name: string, limit: number, signal: AbortSignal): Promise<Buffer>;
+  /** A member's first bytes, 6 at most: enough to tell how it is compressed. */
+  head(name: string, signal: AbortSignal): Promise<Uint8Array>;
   /** A member's bytes. Throws `SourceError` ARCHIVE_MEMBER_MISSING. */
   open(name: string, signal: AbortSignal): Readable;
   /** Safe to call twice. */
   close(): Promise<void>;
 }
 
+const HEAD_SIZE = 6;
 const READ_SIZE = 256 * 1024;
 /** Members up to this size are kept from the first pass over a compressed archive: its JSON documents. */
 const KEPT_SIZE = 256 * 1024;
@@ -36,7 +39,7 @@ export async function openArchiveHandle(file: FileHandle, uri: string, signal: A
   try {
     const stats = await file.stat();
     if (!stats.isFile()) throw new SourceError("ARCHIVE_NOT_FOUND", { uri, path: uri, problem: "is not a file" });
-    const head = Buffer.alloc(6);
+    const head = Buffer.alloc(HEAD_SIZE);
     await file.read(head, 0, head.length, 0);
     // The name stands where messages of the decoder name a blob.
     const compressed = detectCompression(head, asBlobName(uri)) !== "none";
@@ -70,6 +73,11 @@ abstract class MemberReader {
   }
 
   abstract open(name: string, signal: AbortSignal): Readable;
+
+  async head(name: string, signal: AbortSignal): Promise<Uint8Array> {
+    for await (const chunk of this.open(name, signal) as AsyncIterable<Buffer>) return chunk.subarray(0, HEAD_SIZE);
+    return new Uint8Array();
+  }
 
   size(name: string): number | undefined {
     return findMember(this.members, name)?.size;
@@ -122,11 +130,16 @@ async function* readPart(file: FileHandle, offset: number, size: number, signal:
  * for each layer, and no disk.
  */
 class CompressedArchive extends MemberReader implements ArchiveFile {
+  /** Small members whole, of others the first bytes: what is asked of them before any layer is opened. */
   readonly #kept: ReadonlyMap<string, Buffer>;
 
   private constructor(file: FileHandle, uri: string, members: Members, kept: ReadonlyMap<string, Buffer>) {
     super(file, uri, members);
     this.#kept = kept;
+  }
+
+  override async head(name: string): Promise<Uint8Array> {
+    return (this.#kept.get(this.#realName(name)) ?? Buffer.alloc(0)).subarray(0, HEAD_SIZE);
   }
 
   static async open(file: FileHandle, uri: string, signal: AbortSignal): Promise<CompressedArchive> {
@@ -142,14 +155,14 @@ class CompressedArchive extends MemberReader implements ArchiveFile {
         const { header } = entry;
         addMember(members, header, 0, uri);
         const { size } = header;
-        if (header.type !== "file" || size > KEPT_SIZE || keptTotal + size > KEPT_TOTAL) {
-          entry.resume();
-          continue;
-        }
+        const whole = size <= KEPT_SIZE && keptTotal + size <= KEPT_TOTAL;
         const chunks: Uint8Array[] = [];
-        for await (const chunk of entry) chunks.push(chunk as Uint8Array);
-        kept.set(memberName(header.name), Buffer.concat(chunks));
-        keptTotal += size;
+        for await (const chunk of entry) if (whole || chunks.length === 0) chunks.push(chunk as Uint8Array);
+        if (header.type !== "file") continue;
+        const bytes = Buffer.concat(chunks);
+        // A copy of its own, so that the head does not keep its chunk alive.
+        kept.set(memberName(header.name), whole ? bytes : Buffer.from(bytes.subarray(0, HEAD_SIZE)));
+        if (whole) keptTotal += size;
       }
       await fed;
     } catch (cause) {
@@ -162,11 +175,17 @@ class CompressedArchive extends MemberReader implements ArchiveFile {
   }
 
   override open(name: string, signal: AbortSignal): Readable {
-    const member = this.member(name);
-    const known = [...this.members].find(([, one]) => one === member)?.[0] as string;
-    const kept = this.#kept.get(known);
-    const chunks = kept === undefined ? memberChunks(this.file, this.uri, known, signal) : [kept];
+    const { size } = this.member(name);
+    const real = this.#realName(name);
+    const kept = this.#kept.get(real);
+    const chunks = kept?.length === size ? [kept] : memberChunks(this.file, this.uri, real, signal);
     return Readable.from(chunks, { objectMode: false, highWaterMark: READ_SIZE });
+  }
+
+  /** The name of the member that holds the bytes, links followed. */
+  #realName(name: string): string {
+    const member = this.member(name);
+    return [...this.members].find(([, one]) => one === member)?.[0] as string;
   }
 }
 

@@ -103,21 +103,15 @@ async function describeLayer(
   diffId: Digest | undefined,
   signal: AbortSignal,
 ): Promise<Descriptor> {
-  const stream = archive.open(name, signal);
-  const size = archive.size(name) as number;
-  const named = /^blobs\/(sha256|sha512)\/([0-9a-f]+)$/.exec(name);
-  const namedDigest = named === null ? "" : `${named[1]}:${named[2]}`;
-  const hash = createHash("sha256");
-  let head: Buffer | undefined;
-  for await (const chunk of stream as AsyncIterable<Buffer>) {
-    head ??= chunk.subarray(0, 6);
-    if (isDigest(namedDigest)) break;
-    if (diffId !== undefined && detectCompression(head, diffId) === "none") break;
-    hash.update(chunk);
-  }
-  const compression = detectCompression(head ?? Buffer.alloc(0), diffId ?? "sha256:");
+  const size = archive.size(name) ?? 0;
+  const compression = detectCompression(await archive.head(name, signal), diffId ?? "sha256:");
   const base = "application/vnd.docker.image.rootfs.diff.tar";
   const mediaType = compression === "none" ? base : `${base}.${compression}`;
-  const plain = compression === "none" ? diffId : undefined;
-  return { mediaType, size, digest: isDigest(namedDigest) ? namedDigest : (plain ?? `sha256:${hash.digest("hex")}`) };
+  const [, algorithm, hex] = /^blobs\/(sha256|sha512)\/([0-9a-f]+)$/.exec(name) ?? [];
+  const named = `${algorithm}:${hex}`;
+  if (isDigest(named)) return { mediaType, size, digest: named };
+  if (compression === "none" && diffId !== undefined) return { mediaType, size, digest: diffId };
+  const hash = createHash("sha256");
+  for await (const chunk of archive.open(name, signal) as AsyncIterable<Buffer>) hash.update(chunk);
+  return { mediaType, size, digest: `sha256:${hash.digest("hex")}` };
 }
