@@ -106,6 +106,7 @@ async function readAll(bytes, verify) {
     await image.verifyContent();
     return "no error";
   }
+  /** @type {SifonError | undefined} */
   let firstError;
   const attempt = async (read) => {
     try {

@@ -4,7 +4,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { openFileAccess } from "../../src/bytes/random-access.ts";
+import { openFileAccess, type RandomAccess } from "../../src/bytes/random-access.ts";
 import { SquashfsImage } from "../../src/squashfs/reader/image.ts";
 import { makeImage, makeSampleTree } from "../support/sample-image.ts";
 import { type Tree, type TreeEntry, treeOfDirectory, treeOfImage } from "../support/squashfs-tree.ts";
@@ -173,6 +173,28 @@ describe("SquashfsImage.lookup()", () => {
         expect(await image.lookup(each)).toBeUndefined();
     });
   });
+});
+
+test("SquashfsImage.lookup() in a directory of 20,000 names reads a small part of its tables", async () => {
+  if (trees.large === undefined) return;
+  const path = await makeImage(join(work, "large"), join(work, "n.squashfs"), ["-noI", "-no-exports"]);
+  if (path === undefined) return;
+  const source = await openFileAccess(path);
+  let read = 0;
+  const counting: RandomAccess = {
+    ...source,
+    read(offset, size) {
+      read += size;
+      return source.read(offset, size);
+    },
+  };
+  const image = await SquashfsImage.open(counting);
+  const { inodeTableStart, bytesUsed } = image.header;
+  expect((await image.lookup("crowd/entry number 7777"))?.kind).toBe("file");
+  // Windows of 64 KiB: the root's inode and listing, the index, the run, the inode, ids.
+  expect(read).toBeLessThan(8 * 65_536);
+  expect(bytesUsed - inodeTableStart).toBeGreaterThan(2 * read);
+  await source.close();
 });
 
 describe("SquashfsImage.fileParts()", () => {

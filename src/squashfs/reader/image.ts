@@ -3,6 +3,7 @@ import type { ByteString } from "../../bytes/byte-string.ts";
 import type { BodyPart, Xattr } from "../../bytes/file-body.ts";
 import type { RandomAccess } from "../../bytes/random-access.ts";
 import { loadDecompressor } from "../decompressors.ts";
+import { SUPERBLOCK, SuperblockFlag } from "../format.ts";
 import { type DirectoryEntry, DirectoryTable } from "./directory-table.ts";
 import { SquashfsReadError } from "./errors.ts";
 import { type ContentRange, fileParts, withoutHoles } from "./file-content.ts";
@@ -12,6 +13,7 @@ import type { ImageContext } from "./image-context.ts";
 import type { DirectoryInode, FileInode, Inode } from "./inode.ts";
 import { InodeTable } from "./inode-table.ts";
 import { lookupPath } from "./lookup-path.ts";
+import { MetadataRegion } from "./metadata.ts";
 import { type ContentTables, type RawFragmentBlock, type RawPiece, rawPieces } from "./raw-blocks.ts";
 import { ReadAhead } from "./read-ahead.ts";
 import { type ImageHeader, readSuperblock } from "./superblock.ts";
@@ -168,6 +170,17 @@ export class SquashfsImage {
   }
 
   /**
+   * The compressor's options as they are stored, where the image has some. Whoever takes blocks of xz over must
+   * take these over too: Linux sizes its dictionary by them.
+   */
+  async compressorOptions(): Promise<Uint8Array | undefined> {
+    if ((this.header.flags & SuperblockFlag.compressorOptions) === 0) return undefined;
+    const region = new MetadataRegion(this.#context, "compressor options", SUPERBLOCK.size, this.#tables.dataEnd);
+    const { data } = await region.block(SUPERBLOCK.size);
+    return data.slice();
+  }
+
+  /**
    * Reads the whole image: every block of every table and file decompresses, and what is said twice agrees.
    * @throws SquashfsReadError at the first fault; `CONTENT_MISMATCH` where parts disagree
    */
@@ -180,6 +193,7 @@ export class SquashfsImage {
       xattrs: this.#xattrs,
       content: this.#content,
     };
+    await this.compressorOptions();
     return verifyImage(parts, await this.root(), options);
   }
 

@@ -34,5 +34,5 @@ export const METADATA_CACHE_SIZE: number = 4 * 1024 * 1024;
 /** Decompressed fragment blocks kept; at least one stays, whatever its size. */
 export const FRAGMENT_CACHE_SIZE: number = 4 * 1024 * 1024;
 
-/** Compressed data of one file read at once. */
-export const DATA_READ_SIZE: number = 1024 * 1024;
+/** Compressed data of one file read at once; a block that is larger is read alone. Trades memory against calls. */
+export const DATA_READ_SIZE: number = 256 * 1024;

@@ -143,6 +143,17 @@ describe("SquashfsImage", () => {
     expect((await image.xattrs("attributed/two")).map(({ name }) => name).sort()).toEqual(["user.own", "user.shared"]);
   });
 
+  test.each([
+    ["gzip", undefined],
+    // Version 1, no flags.
+    ["lz4", "0100000000000000"],
+    // Dictionary of 128 KiB, filter bit x86.
+    ["xz", "0000020001000000"],
+  ])("compressorOptions() of %s", async (name, hex) => {
+    const options = await (await open(`${name}.squashfs`)).compressorOptions();
+    expect(options === undefined ? undefined : Buffer.from(options).toString("hex")).toBe(hex);
+  });
+
   test("walk(path) gives paths from the root", async () => {
     const paths: string[] = [];
     for await (const { path } of (await open("gzip.squashfs")).walk("/dir/sub/")) paths.push(path);

@@ -140,6 +140,8 @@ describe("superblock", () => {
     ["REFERENCE_OUTSIDE", { rootInode: 2n ** 47n }],
     ["REFERENCE_OUTSIDE", { rootInode: 33n }],
     ["REFERENCE_OUTSIDE", { rootInode: 8192n }],
+    // Options are said to be there, but the inode table begins at once.
+    ["REFERENCE_OUTSIDE", { flags: 0x400 }],
   ])("%s (%#)", async (code, superblock) => {
     const error = await readAll(buildImage({ ...ok, superblock }));
     expect(error?.code).toBe(code);
