@@ -1,11 +1,11 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import type { MergeOptions } from "../../src/layer/merge/contract.ts";
+import { LayerDescent } from "../../src/layer/merge/descent.ts";
 import { MergeError } from "../../src/layer/merge/errors.ts";
+import { Intake } from "../../src/layer/merge/intake.ts";
 import { mergeLayers } from "../../src/layer/merge/merge-layers.ts";
 import { mergeByScan } from "../../src/layer/merge/scan-merge.ts";
-import { LayerDescent } from "../../src/layer/merge/descent.ts";
-import { Intake } from "../../src/layer/merge/intake.ts";
 import type { TarEntry } from "../../src/tar/entry.ts";
 import { describeTree, layersOf, MemoryContents } from "../support/entries.ts";
 import { describeNaive, NaiveError, naiveApply } from "../support/naive-apply.ts";

@@ -62,7 +62,7 @@ function applyLayer(root: NaiveName, entries: readonly TarEntry[], layer: number
 
   /** Physical names of the directory that a path leads to; `undefined` for a symlink loop. */
   const physical = (path: readonly string[], hops = 0): string[] | undefined => {
-    let at: string[] = [];
+    const at: string[] = [];
     for (let i = 0; i < path.length; i++) {
       const name = path[i] as string;
       if (name === "" || name === ".") continue;

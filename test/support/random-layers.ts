@@ -18,6 +18,8 @@ interface Draft {
   readonly target: readonly string[];
   readonly symlinkTarget: string;
   readonly asHardlink: boolean;
+  /** Which earlier path a hard link points at; one in four takes `target` instead, which may be anything. */
+  readonly pick: number;
 }
 
 /** Random layers over few names, so that paths meet; metadata is different for every entry. */
@@ -34,11 +36,18 @@ export function randomLayers(shape: LayerShape): fc.Arbitrary<TarEntry[][]> {
     target: path,
     symlinkTarget: fc.constantFrom(...shape.symlinkTargets),
     asHardlink: fc.boolean(),
+    pick: fc.nat(),
   });
   const layer = fc.array(draft, { maxLength: shape.maxEntries });
   return fc.array(layer, { minLength: 1, maxLength: shape.maxLayers }).map((layers) => {
     let serial = 0;
-    const made = layers.map((drafts) => drafts.map((d) => toEntry(d, ++serial)));
+    const paths: (readonly string[])[] = [];
+    const aim = (d: Draft): Draft => {
+      const aimed = d.pick % 4 === 0 ? d.target : paths[(d.pick >>> 2) % paths.length];
+      if (d.what === "file" || d.what === "hardlink" || d.what === "symlink") paths.push(d.path);
+      return { ...d, target: aimed ?? d.target };
+    };
+    const made = layers.map((drafts) => drafts.map((d) => toEntry(aim(d), ++serial)));
     return Object.assign(made, { [fc.toStringMethod]: () => showLayers(made) });
   });
 }

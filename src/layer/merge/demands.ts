@@ -6,7 +6,10 @@ import { ScanNeeded } from "./scan-needed.ts";
 
 /** A hard link whose target must come from a layer further down. */
 export interface Demand {
+  /** Where it is looked for, by real directories. */
   readonly target: ByteString;
+  /** What the link says. */
+  readonly text: ByteString;
   readonly placeholder: InodeId;
   /** What its own layer had at the target by its end: bound to where nothing below has it. */
   fallback: InodeId | undefined;
@@ -51,9 +54,17 @@ export class Demands {
     return this.#next;
   }
 
-  add(target: ByteString, placeholder: InodeId): void {
+  add(target: ByteString, text: ByteString, placeholder: InodeId): void {
     this.#hasEver = true;
-    this.#next.push({ target, placeholder, fallback: undefined, needsScan: false, found: undefined, isBlocked: false });
+    this.#next.push({
+      target,
+      text,
+      placeholder,
+      fallback: undefined,
+      needsScan: false,
+      found: undefined,
+      isBlocked: false,
+    });
   }
 
   /**

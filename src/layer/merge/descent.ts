@@ -1,5 +1,6 @@
 import type { ByteString } from "../../bytes/byte-string.ts";
 import { type InodeId, InodeKind } from "../../fstree/inodes.ts";
+import { MAX_SYMLINK_HOPS } from "../../fstree/resolve.ts";
 import { FsTree, NO_NODE, type NodeId } from "../../fstree/tree.ts";
 import { EntryKind, type TarEntry } from "../../tar/entry.ts";
 import { entryRole, WHITEOUT_PREFIX } from "../whiteout.ts";
@@ -8,9 +9,8 @@ import { Demands } from "./demands.ts";
 import { joinPath, nameOf, normalizePath, parentOf } from "./entry-path.ts";
 import { MergeError } from "./errors.ts";
 import { graft } from "./graft.ts";
-import { HiddenEntries, HiddenKind, HiddenPassages } from "./hidden-entries.ts";
+import { HiddenEntries, type HiddenEntry, HiddenKind, HiddenPassages } from "./hidden-entries.ts";
 import { HiddenLinks, type LinkTarget } from "./hidden-links.ts";
-import { MAX_SYMLINK_HOPS } from "./limits.ts";
 import { Flag, NodeMarks } from "./node-marks.ts";
 import { Origins } from "./origins.ts";
 import { PendingLinks } from "./pending-links.ts";
@@ -133,9 +133,9 @@ export class LayerDescent {
   endLayer(): ReadonlyMap<number, InodeId> {
     for (const { placeholder, target } of this.#late) this.#bindLate(placeholder, target);
     for (const demand of this.#demands.fresh) {
-      const own = this.#resolveLink(demand.target);
+      const own = this.#resolveLink(demand.text);
       if (own.kind === "inode" && !this.#pending.isOpen(own.inode)) demand.fallback = own.inode;
-      else if (own.kind === "below") demand.needsScan = own.target !== demand.target;
+      else if (own.kind === "below") demand.needsScan = own.path !== demand.target;
       else if (own.kind !== "missing") demand.needsScan = true;
     }
     this.#demands.endLayer();
@@ -440,6 +440,9 @@ export class LayerDescent {
       this.#graft(node, entry);
       return true;
     }
+    if (isLinkLike(entry) && marks.has(node, Flag.virtual) && marks.known(node) === layer) {
+      throw new ScanNeeded("a layer has a whiteout and a symlink at one path, below whiteouts of higher layers");
+    }
     if (marks.born(node) === layer || marks.has(node, Flag.virtual)) {
       // All below is of this layer, or whiteouts of higher ones that hide nothing now.
       this.#forgetWalk();
@@ -582,16 +585,14 @@ export class LayerDescent {
   // --- Hard links ----------------------------------------------------------------------------------------
 
   /** What a hard link's target is at this moment, as far as the current layer tells. */
-  #resolveLink(target: ByteString): LinkTarget {
-    if (entryRole(target) !== "plain") {
-      const own = this.#hidden.get(target);
-      return own === undefined
-        ? { kind: "missing", target }
-        : this.#hiddenTarget(target, own.kind, own.order, own.link);
+  #resolveLink(text: ByteString): LinkTarget {
+    if (entryRole(text) !== "plain") {
+      const own = this.#hidden.get(text);
+      return own === undefined ? { kind: "missing", text } : this.#hiddenTarget(own, text);
     }
     const marks = this.#marks;
     const layer = this.#layer;
-    const todo = target.split("/").reverse();
+    const todo = text.split("/").reverse();
     let dir: NodeId = FsTree.root;
     let path: ByteString = "";
     let hops = 0;
@@ -616,35 +617,35 @@ export class LayerDescent {
       const node = layer < marks.closed(dir) ? NO_NODE : this.tree.lookup(dir, name);
       if (node === NO_NODE) {
         if (todo.includes("..")) throw new ScanNeeded("a symlink leads out of a missing directory");
-        if (layer < marks.closed(dir)) return this.#resolveHidden(rest(), path, isGone);
-        return isGone ? { kind: "missing", target } : { kind: "below", target: rest() };
+        if (layer < marks.closed(dir)) return this.#resolveHidden(rest(), path, isGone, text);
+        return isGone ? { kind: "missing", text } : { kind: "below", path: rest(), text };
       }
       const inode = this.tree.inode(node);
       if (!this.tree.isDirectory(node)) {
         if (marks.layer(node) > layer) {
           if (todo.includes("..")) throw new ScanNeeded("a symlink leads out of a hidden directory");
-          return this.#resolveHidden(rest(), path, isGone);
+          return this.#resolveHidden(rest(), path, isGone, text);
         }
-        if (marks.has(node, Flag.tombstone)) return { kind: "missing", target };
+        if (marks.has(node, Flag.tombstone)) return { kind: "missing", text };
         if (isLast) return { kind: "inode", inode };
         if (this.#pending.isOpen(inode))
           throw new ScanNeeded("a link's target lies behind a hard link that is not bound yet");
-        if (this.tree.inodes.kind(inode) !== InodeKind.symlink) return { kind: "missing", target };
-        if (++hops > MAX_SYMLINK_HOPS) return { kind: "missing", target };
-        const text = this.tree.inodes.target(inode);
-        if (text.startsWith("/")) {
+        if (this.tree.inodes.kind(inode) !== InodeKind.symlink) return { kind: "missing", text };
+        if (++hops > MAX_SYMLINK_HOPS) return { kind: "missing", text };
+        const target = this.tree.inodes.target(inode);
+        if (target.startsWith("/")) {
           dir = FsTree.root;
           path = "";
           isGone = this.#isClosedHere(dir);
         }
         // Behind a link, the last name alone is taken as it is: symlinks in it are part of the directory's path.
-        todo.push(...text.split("/").reverse());
+        todo.push(...target.split("/").reverse());
         continue;
       }
-      if (isLast) return this.#directoryTarget(node, joinPath(path, name), isGone);
+      if (isLast) return this.#directoryTarget(node, joinPath(path, name), isGone, text);
       if (layer < marks.closedSelf(node)) {
         if (todo.includes("..")) throw new ScanNeeded("a symlink leads out of a hidden directory");
-        return this.#resolveHidden(rest(), path, isGone);
+        return this.#resolveHidden(rest(), path, isGone, text);
       }
       if (marks.has(node, Flag.hidSymlink)) this.#refuseHiddenSymlink(joinPath(path, name));
       isGone ||= marks.closed(node) === layer;
@@ -662,7 +663,7 @@ export class LayerDescent {
   }
 
   /** The target's name is a directory in the tree; is it one in this layer? */
-  #directoryTarget(node: NodeId, path: ByteString, isGone: boolean): LinkTarget {
+  #directoryTarget(node: NodeId, path: ByteString, isGone: boolean, text: ByteString): LinkTarget {
     const marks = this.#marks;
     const layer = this.#layer;
     const isPassed = marks.passageMin(node) === layer;
@@ -670,17 +671,15 @@ export class LayerDescent {
     const own = this.#hidden.get(path);
     if (own !== undefined) {
       if (isPassed || this.#hidden.isMixed) throw new ScanNeeded("a hard link's target changed its type in its layer");
-      return this.#hiddenTarget(path, own.kind, own.order, own.link);
+      return this.#hiddenTarget(own, text);
     }
     if (marks.layer(node) === layer || marks.known(node) === layer) return { kind: "directory" };
     if (isPassed) throw new ScanNeeded("a hard link's target was gone through");
-    return isGone || marks.closedSelf(node) === layer
-      ? { kind: "missing", target: path }
-      : { kind: "below", target: path };
+    return isGone || marks.closedSelf(node) === layer ? { kind: "missing", text } : { kind: "below", path, text };
   }
 
   /** The target lies where higher layers have decided, from below the directory `visible` on. */
-  #resolveHidden(path: ByteString, visible: ByteString, isGone: boolean): LinkTarget {
+  #resolveHidden(path: ByteString, visible: ByteString, isGone: boolean, text: ByteString): LinkTarget {
     if (this.#hidden.isMixed)
       throw new ScanNeeded("a hard link's target lies among hidden names that changed their type");
     const own = this.#hidden.get(path);
@@ -697,18 +696,18 @@ export class LayerDescent {
       }
       if (above?.kind === HiddenKind.whiteout || this.#isOpaqueHere(path.slice(0, end))) isMissing = true;
     }
-    if (own !== undefined) return this.#hiddenTarget(path, own.kind, own.order, own.link);
+    if (own !== undefined) return this.#hiddenTarget(own, text);
     if (this.#passages.isPassed(path, this.#layer)) throw new ScanNeeded("a hard link's target was gone through");
-    return isMissing ? { kind: "missing", target: path } : { kind: "below", target: path };
+    return isMissing ? { kind: "missing", text } : { kind: "below", path, text };
   }
 
   #isOpaqueHere(dir: ByteString): boolean {
     return this.#hidden.get(joinPath(dir, ".wh..wh..opq")) !== undefined;
   }
 
-  #hiddenTarget(target: ByteString, kind: HiddenKind, order: number, link: number): LinkTarget {
+  #hiddenTarget({ kind, order, link }: HiddenEntry, text: ByteString): LinkTarget {
     if (kind === HiddenKind.directory) return { kind: "directory" };
-    if (kind === HiddenKind.whiteout) return { kind: "missing", target };
+    if (kind === HiddenKind.whiteout) return { kind: "missing", text };
     return kind === HiddenKind.hardlink ? this.#hiddenLinks.get(link) : { kind: "hidden", order };
   }
 
@@ -718,8 +717,8 @@ export class LayerDescent {
     if (target.kind === "hidden") return this.#rescue(target.order, path, targetPath);
     const placeholder = this.#pending.add(path, targetPath, this.#name);
     if (target.kind === "directory") this.#pending.fail(placeholder, "HARD_LINK_TO_DIRECTORY");
-    else if (target.kind === "below") this.#demands.add(target.target, placeholder);
-    else if (target.kind === "missing") this.#late.push({ placeholder, target: targetPath });
+    else if (target.kind === "below") this.#demands.add(target.path, target.text, placeholder);
+    else if (target.kind === "missing") this.#late.push({ placeholder, target: target.text });
     return placeholder;
   }
 

@@ -1,6 +1,7 @@
 import type { ByteString } from "../../bytes/byte-string.ts";
+import { MAX_NAME_SIZE } from "../../fstree/tree.ts";
 import { MergeError } from "./errors.ts";
-import { MAX_NAME_SIZE, MAX_PATH_SIZE } from "./limits.ts";
+import { MAX_PATH_SIZE } from "./limits.ts";
 
 /**
  * A path from a tar as a path from the root without a slash in front, `.`, `..`, doubled or trailing

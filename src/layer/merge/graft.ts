@@ -1,7 +1,7 @@
 import type { ByteString } from "../../bytes/byte-string.ts";
 import { InodeKind } from "../../fstree/inodes.ts";
+import { MAX_SYMLINK_HOPS } from "../../fstree/resolve.ts";
 import { FsTree, NO_NODE, type NodeId } from "../../fstree/tree.ts";
-import { MAX_SYMLINK_HOPS } from "./limits.ts";
 import { Flag, type NodeMarks } from "./node-marks.ts";
 import { ScanNeeded } from "./scan-needed.ts";
 

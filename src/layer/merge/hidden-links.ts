@@ -8,10 +8,10 @@ export type LinkTarget =
   | { readonly kind: "inode"; readonly inode: InodeId }
   /** A hidden entry of the layer, by its place in the tar. */
   | { readonly kind: "hidden"; readonly order: number }
-  /** Not in this layer; below it, at this path, if at all. */
-  | { readonly kind: "below"; readonly target: ByteString }
+  /** Not in this layer; below it at `path` (by real directories), if at all. `text` is what the link says. */
+  | { readonly kind: "below"; readonly path: ByteString; readonly text: ByteString }
   /** Nowhere: this layer removed it before the link, but may have it again later. */
-  | { readonly kind: "missing"; readonly target: ByteString }
+  | { readonly kind: "missing"; readonly text: ByteString }
   | { readonly kind: "directory" };
 
 const KINDS = ["inode", "hidden", "below", "missing", "directory"] as const;
@@ -20,7 +20,8 @@ const KINDS = ["inode", "hidden", "below", "missing", "directory"] as const;
 export class HiddenLinks {
   readonly #kinds = new U32Column();
   readonly #values = new U32Column();
-  readonly #paths = new BytePages();
+  readonly #texts = new U32Column();
+  readonly #bytes = new BytePages();
   #count = 0;
 
   add(target: LinkTarget): number {
@@ -28,7 +29,8 @@ export class HiddenLinks {
     this.#kinds.set(link, KINDS.indexOf(target.kind));
     if (target.kind === "inode") this.#values.set(link, target.inode);
     else if (target.kind === "hidden") this.#values.set(link, target.order);
-    else if ("target" in target) this.#values.set(link, this.#paths.add(target.target));
+    else if (target.kind === "below") this.#values.set(link, this.#bytes.add(target.path));
+    if ("text" in target) this.#texts.set(link, this.#bytes.add(target.text));
     return link;
   }
 
@@ -37,6 +39,8 @@ export class HiddenLinks {
     const value = this.#values.get(link);
     if (kind === "inode") return { kind, inode: value };
     if (kind === "hidden") return { kind, order: value };
-    return kind === "below" || kind === "missing" ? { kind, target: this.#paths.get(value) } : { kind };
+    if (kind === "directory") return { kind };
+    const text = this.#bytes.get(this.#texts.get(link));
+    return kind === "below" ? { kind, path: this.#bytes.get(value), text } : { kind, text };
   }
 }

@@ -1,7 +1,4 @@
-import { MAX_NAME_SIZE } from "../../fstree/tree.ts";
-
-export { MAX_SYMLINK_HOPS } from "../../fstree/resolve.ts";
-export { MAX_NAME_SIZE };
+// The other two limits are the tree's: MAX_NAME_SIZE (fstree/tree.ts) and MAX_SYMLINK_HOPS (fstree/resolve.ts).
 
 /** Bytes of an entry's path. Linux opens at most 4,096 at once but reaches deeper by steps; past this it is a trick. */
 export const MAX_PATH_SIZE = 65_535;

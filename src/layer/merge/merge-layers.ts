@@ -1,5 +1,5 @@
 import { type InodeId, InodeKind } from "../../fstree/inodes.ts";
-import { FsTree, type NodeId } from "../../fstree/tree.ts";
+import type { FsTree, NodeId } from "../../fstree/tree.ts";
 import { EntryKind } from "../../tar/entry.ts";
 import type { MergeLayer, MergeOptions, MergeResult } from "./contract.ts";
 import { LayerDescent } from "./descent.ts";

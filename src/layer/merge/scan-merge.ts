@@ -9,7 +9,6 @@ import { readAgain, readLayer } from "./layer-pass.ts";
 import { MAX_CAPTURE_SIZE } from "./limits.ts";
 import type { Origins } from "./origins.ts";
 import { LayerScan } from "./scan.ts";
-import { LayerTally } from "./tally.ts";
 
 /** What a descent that gave up has stored already. */
 export interface Stored {

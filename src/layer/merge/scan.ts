@@ -1,13 +1,13 @@
 import type { ByteString } from "../../bytes/byte-string.ts";
 import { U32Column } from "../../fstree/columns.ts";
 import { type InodeId, InodeKind } from "../../fstree/inodes.ts";
+import { MAX_SYMLINK_HOPS } from "../../fstree/resolve.ts";
 import { FsTree, NO_NODE, type NodeId } from "../../fstree/tree.ts";
 import { EntryKind, type TarEntry } from "../../tar/entry.ts";
 import { entryRole, WHITEOUT_PREFIX } from "../whiteout.ts";
 import { attributesOf, checkSymlink, implicitDirectory } from "./attributes.ts";
 import { nameOf, normalizePath, parentOf } from "./entry-path.ts";
 import { MergeError } from "./errors.ts";
-import { MAX_SYMLINK_HOPS } from "./limits.ts";
 import { Origins } from "./origins.ts";
 import { PendingLinks } from "./pending-links.ts";
 
