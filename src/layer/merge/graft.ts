@@ -81,7 +81,8 @@ function locate(
       if (known === 0 || known > min) joinPassages(marks, node, max, min);
     } else {
       const isSymlink = tree.inodes.kind(tree.inode(node)) === InodeKind.symlink;
-      if (!isSymlink || marks.has(node, Flag.tombstone) || marks.layer(node) > min) {
+      // A symlink of one of the very layers that went through may have come after the entries that did.
+      if (!isSymlink || marks.has(node, Flag.tombstone) || marks.layer(node) >= min) {
         throw new ScanNeeded("a symlink of a lower layer leads to a name that changed");
       }
       marks.raise(node, Flag.followed);

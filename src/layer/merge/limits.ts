@@ -1,16 +1,16 @@
 // The other two limits are the tree's: MAX_NAME_SIZE (fstree/tree.ts) and MAX_SYMLINK_HOPS (fstree/resolve.ts).
 
 /** Bytes of an entry's path. Linux opens at most 4,096 at once but reaches deeper by steps; past this it is a trick. */
-export const MAX_PATH_SIZE = 65_535;
+export const MAX_PATH_SIZE: number = 65_535;
 
 /** Bytes of a symlink's target: Linux's squashfs driver refuses more than a page. */
-export const MAX_TARGET_SIZE = 4096;
+export const MAX_TARGET_SIZE: number = 4096;
 
 /** Entries over all layers. The tree takes about 100 bytes for each that stays: 6.4 GiB. */
-export const MAX_ENTRIES = 1 << 26;
+export const MAX_ENTRIES: number = 1 << 26;
 
 /** Layers of an image; their numbers are kept in 16 bits. Docker allows 127. */
-export const MAX_LAYERS = 65_534;
+export const MAX_LAYERS: number = 65_534;
 
 /** Bytes of a file that `capture` asked for; larger ones are not captured. */
-export const MAX_CAPTURE_SIZE = 1 << 20;
+export const MAX_CAPTURE_SIZE: number = 1 << 20;

@@ -3,20 +3,20 @@ import type { NodeId } from "../../fstree/tree.ts";
 
 const LOW = 0xffff;
 
-/** Flags of a node. */
+/** Flags of a node, above the 16 bits of a layer's number. */
 export const Flag = {
   /** A whiteout stands here; no part of the tree. */
-  tombstone: 1 << 16,
+  tombstone: 0x10000,
   /** A directory that only whiteouts went through: part of the tree once a lower layer shows it. */
-  virtual: 1 << 17,
+  virtual: 0x20000,
   /** A path of a lower layer went on below this node and was hidden. */
-  hidPassage: 1 << 18,
+  hidPassage: 0x40000,
   /** A lower layer had a symlink here, which this directory hides. */
-  hidSymlink: 1 << 19,
+  hidSymlink: 0x80000,
   /** A symlink that paths of higher layers were moved along; its layer must not replace it any more. */
-  followed: 1 << 20,
+  followed: 0x100000,
   /** No directory, in the place of a virtual one: whiteouts below it were dropped. */
-  droppedWhiteouts: 1 << 21,
+  droppedWhiteouts: 0x200000,
 } as const;
 
 /**
