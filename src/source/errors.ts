@@ -6,6 +6,7 @@ export type SourceErrorCode =
   | "REGISTRY_UNREACHABLE"
   | "REGISTRY_TIMEOUT"
   | "CONNECTION_LOST"
+  | "HTTP_NOT_SPOKEN"
   | "TLS_NOT_SPOKEN"
   | "TLS_REQUIRED"
   | "TLS_CERTIFICATE"
@@ -48,11 +49,13 @@ export type SourceErrorCode =
 const MESSAGES: MessageTable<SourceErrorCode> = {
   SOURCE_CLOSED: (d) => `Cannot read ${d.what}: its source is closed already.`,
   REGISTRY_UNREACHABLE: (d) =>
-    `pinging container registry ${d.host}: cannot connect to it while ${d.what}: ${d.problem}${tries(d)}. Check the name, the port and the network (proxies are taken from http_proxy, https_proxy and no_proxy).`,
+    `pinging container registry ${d.host}: cannot connect to it while ${d.what}${at(d)}: ${d.problem}${tries(d)}. Check the name, the port and the network (proxies are taken from http_proxy, https_proxy and no_proxy).`,
   REGISTRY_TIMEOUT: (d) =>
     `${d.what}: ${d.host} ${d.problem} for ${seconds(d.timeoutMs)}${tries(d)}. Check the network, or try again later.`,
   CONNECTION_LOST: (d) =>
     `${d.what}: the connection to ${d.host} was lost${at(d)}: ${d.problem}${tries(d)}. Check the network, or try again later.`,
+  HTTP_NOT_SPOKEN: (d) =>
+    `${d.what}: ${d.host} does not speak HTTP (${d.problem}). It is not a registry; check the name and the port.`,
   TLS_NOT_SPOKEN: (d) =>
     `pinging container registry ${d.host}: Get "https://${d.host}/v2/": tls: first record does not look like a TLS handshake. The registry speaks plain HTTP; if that is meant, give --no-https.`,
   TLS_REQUIRED: (d) => `${d.what}: ${d.host} speaks HTTPS, not plain HTTP. Leave --no-https out.`,

@@ -39,6 +39,7 @@ export async function openBlob(client: RegistryClient, request: BlobRequest): Pr
       what: request.what,
       missing: "BLOB_UNKNOWN",
       signal: request.signal,
+      ...(offset === 0 ? {} : { offset, size }),
     });
   const targets = isForeignLayer(mediaType) ? urls.filter(isWebAddress).map((url) => new URL(url)) : [];
   let answer = await send(`blobs/${digest}`).catch((error: unknown) => {

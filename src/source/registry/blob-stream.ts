@@ -120,6 +120,7 @@ export class BlobStream extends Readable {
     const { client, descriptor } = this.#options;
     const { endpoint, timeouts } = client.options;
     const { size } = descriptor;
-    return connectionFailure(error, { what: this.#what, host: endpoint.host, timeouts, offset: this.#offset, size });
+    const place = { what: this.#what, offset: this.#offset, size };
+    return connectionFailure(error, { ...place, host: endpoint.host, timeouts, reached: client.reached });
   }
 }

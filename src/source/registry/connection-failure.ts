@@ -6,6 +6,8 @@ export interface ConnectionContext {
   readonly what: string;
   readonly host: string;
   readonly timeouts: Timeouts;
+  /** Whether the registry has answered before: then it is a registry, and worth waiting for. */
+  readonly reached: boolean;
   /** How far a blob had come. */
   readonly offset?: number;
   readonly size?: number;
@@ -42,10 +44,11 @@ export function connectionFailure(error: unknown, context: ConnectionContext): S
   const { host, timeouts } = context;
   const code = errorCode(error);
   const problem = `${innermostMessage(error)}${code === "" ? "" : ` (${code})`}`;
-  const details = { ...context, timeouts: undefined, problem, reason: problem, cause: error };
+  const details = { ...context, timeouts: undefined, reached: undefined, problem, reason: problem, cause: error };
   if (CLEAR_TEXT_CODES.has(code)) return new SourceError("TLS_NOT_SPOKEN", details);
   if (CERTIFICATE_CODES.has(code)) return new SourceError("TLS_CERTIFICATE", details);
   if (code === "EPROTO" || code.startsWith("ERR_SSL_")) return new SourceError("TLS_FAILED", details);
+  if (isParserError(error) && !context.reached) return new SourceError("HTTP_NOT_SPOKEN", details);
   const timeout = (timeoutMs: number, silence: string) =>
     new SourceError("REGISTRY_TIMEOUT", {
       ...details,
@@ -73,11 +76,15 @@ export function connectionFailure(error: unknown, context: ConnectionContext): S
       return new SourceError("REGISTRY_UNREACHABLE", {
         ...details,
         transient: true,
-        maxAttempts: FIRST_CONTACT_ATTEMPTS,
+        ...(context.reached ? {} : { maxAttempts: FIRST_CONTACT_ATTEMPTS }),
       });
     default:
       return new SourceError("CONNECTION_LOST", { ...details, transient: true });
   }
+}
+
+function isParserError(error: unknown): boolean {
+  return error instanceof Error && (error.name === "HTTPParserError" || isParserError(error.cause));
 }
 
 /** The code, which several layers of wrapping may hide: `AggregateError` of both address families, a `cause`. */

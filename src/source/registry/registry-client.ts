@@ -35,6 +35,9 @@ export interface RegistryRequest {
   readonly what: string;
   readonly missing: RefusalContext["missing"];
   readonly signal: AbortSignal;
+  /** Of a blob: the byte that is next, and how many there are; for messages. */
+  readonly offset?: number;
+  readonly size?: number;
 }
 
 const USER_AGENT = "sifon";
@@ -43,6 +46,7 @@ const USER_AGENT = "sifon";
 export class RegistryClient {
   readonly #options: RegistryClientOptions;
   readonly #authorization: Authorization;
+  #reached = false;
 
   constructor(options: RegistryClientOptions) {
     const { credential, repository, endpoint } = options;
@@ -52,6 +56,11 @@ export class RegistryClient {
 
   get options(): RegistryClientOptions {
     return this.#options;
+  }
+
+  /** Whether the registry has answered anything yet. */
+  get reached(): boolean {
+    return this.#reached;
   }
 
   /** `host/repository`, for messages. */
@@ -67,7 +76,7 @@ export class RegistryClient {
     const what = `reading manifest ${reference} in ${this.name}`;
     const served = await this.#withRetries(what, signal, async () => {
       const answer = await this.#askForManifest("GET", reference, what, signal);
-      const bytes = await this.#guard(what, signal, () => readBody(answer, MANIFEST_SIZE_LIMIT));
+      const bytes = await this.#guard({ what }, signal, () => readBody(answer, MANIFEST_SIZE_LIMIT));
       return { answer, bytes };
     });
     const { answer, bytes } = served;
@@ -104,10 +113,11 @@ export class RegistryClient {
 
   /** One try: sends a request, answers challenges. Throws a `SourceError` for anything but a success. */
   async attempt(request: RegistryRequest): Promise<Answer> {
-    const { what, missing, signal, target } = request;
+    const { what, missing, signal, target, offset, size } = request;
     const url = target instanceof URL ? target : this.#url(target);
     const ours = url.origin === this.#options.endpoint.base.origin;
-    return this.#guard(what, signal, async () => {
+    const place = offset === undefined || size === undefined ? {} : { offset, size };
+    return this.#guard({ what, ...place }, signal, async () => {
       const { dispatcher, credential } = this.#options;
       const common = { dispatcher, signal, what };
       const context = {
@@ -119,6 +129,7 @@ export class RegistryClient {
       const exchange = { ...common, method: request.method, url, headers };
       const shown = ours ? await this.#authorization.header(context) : undefined;
       let answer = await followRedirects({ ...exchange, authorization: shown });
+      this.#reached = true;
       if (answer.status === 401 && ours && !answer.elsewhere) {
         const challenges = parseChallenges(answer.headers["www-authenticate"]);
         const refused = answer;
@@ -152,13 +163,17 @@ export class RegistryClient {
   }
 
   /** Turns what undici throws into a `SourceError`. */
-  async #guard<T>(what: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  async #guard<T>(
+    place: { readonly what: string; readonly offset?: number; readonly size?: number },
+    signal: AbortSignal,
+    work: () => Promise<T>,
+  ): Promise<T> {
     try {
       return await work();
     } catch (error) {
       if (error instanceof SourceError || signal.aborted) throw error;
       const { endpoint, timeouts } = this.#options;
-      throw connectionFailure(error, { what, host: endpoint.host, timeouts });
+      throw connectionFailure(error, { ...place, host: endpoint.host, timeouts, reached: this.#reached });
     }
   }
 }
