@@ -31,6 +31,8 @@ export interface FakeRegistry {
   /** Connections that are open at present. */
   readonly connections: ReadonlySet<Socket>;
   push(image: TestImage, tag?: string): void;
+  /** No further connection is taken, as when the process has died; answers under way go on. */
+  stop(): void;
   close(): Promise<void>;
 }
 
@@ -99,8 +101,12 @@ export async function startFakeRegistry(): Promise<FakeRegistry> {
       for (const [digest, bytes] of image.blobs) blobs.set(digest, bytes);
       tags.set(tag, image.descriptor.digest);
     },
+    stop() {
+      server.close();
+    },
     async close() {
       server.closeAllConnections();
+      if (!server.listening) return;
       server.close();
       await once(server, "close");
     },

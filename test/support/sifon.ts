@@ -1,3 +1,4 @@
+import { type ChildProcess, type StdioOptions, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { type CommandOptions, type CommandResult, mustRun, runCommand } from "./command.ts";
 
@@ -19,4 +20,72 @@ export function sifon(args: readonly string[], options: CommandOptions = {}): Pr
 /** Runs `sifon`, which has to succeed. */
 export function mustSifon(args: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
   return mustRun(process.execPath, [SIFON_MAIN, ...args], { ...options, env: { ...CLEAN, ...options.env } });
+}
+
+/** A run of `sifon` that goes on while the test does something. */
+export interface SifonProcess {
+  readonly child: ChildProcess;
+  /** Everything it has said so far on standard error. */
+  stderr(): string;
+  /** Resolves once standard error matches; rejects when the process ends before. */
+  said(pattern: RegExp): Promise<void>;
+  readonly ended: Promise<SifonEnd>;
+}
+
+export interface SifonEnd {
+  /** Exit code, or null where a signal that nobody caught ended it. */
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: Buffer;
+  readonly stderr: string;
+  /** True when a process of its group outlives it. */
+  readonly leftProcesses: boolean;
+}
+
+/** Starts `sifon` in a process group of its own, without a terminal. */
+export function startSifon(
+  args: readonly string[],
+  options: Omit<CommandOptions, "stdin"> & {
+    readonly stdio?: StdioOptions;
+    readonly nodeArgs?: readonly string[];
+  } = {},
+): SifonProcess {
+  const { env, stdio = ["ignore", "pipe", "pipe"], nodeArgs = [], ...rest } = options;
+  const child = spawn(process.execPath, [...nodeArgs, SIFON_MAIN, ...args], {
+    ...rest,
+    env: { ...process.env, ...CLEAN, ...env },
+    stdio,
+    detached: true,
+  });
+  const stdout: Buffer[] = [];
+  let stderr = "";
+  child.stdout?.on("data", (chunk: Buffer) => stdout.push(chunk));
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+    stderr += text;
+  });
+  const ended = new Promise<SifonEnd>((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", (code, signal) => {
+      resolve({ code, signal, stdout: Buffer.concat(stdout), stderr, leftProcesses: groupLives(child.pid as number) });
+    });
+  });
+  const said = (pattern: RegExp) =>
+    new Promise<void>((resolve, reject) => {
+      const look = () => {
+        if (pattern.test(stderr)) resolve();
+      };
+      child.stderr?.on("data", look);
+      child.once("close", () => reject(new Error(`it ended without saying ${pattern}:\n${stderr}`)));
+      look();
+    });
+  return { child, stderr: () => stderr, said, ended };
+}
+
+function groupLives(pid: number): boolean {
+  try {
+    process.kill(-pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
 }
