@@ -75,7 +75,7 @@ export async function convert(options: ConvertOptions): Promise<ConvertReport> {
   try {
     const report = await writeSif(options);
     options.signal?.throwIfAborted();
-    await sink.finish();
+    await sink.finish({ signal: options.signal });
     options.onProgress?.({ kind: "done", fileCount: report.fileCount, size: report.size });
     return report;
   } catch (error) {

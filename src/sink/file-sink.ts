@@ -4,7 +4,7 @@ import { type FileHandle, link, lstat, open, realpath, rename, stat, unlink } fr
 import { basename, dirname, join } from "node:path";
 import { BufferedFile } from "./buffered-file.ts";
 import { SinkError, toSinkError } from "./errors.ts";
-import type { Sink } from "./sink.ts";
+import type { FinishOptions, Sink } from "./sink.ts";
 
 export interface FileSinkOptions {
   /** Replace a file of that name; without it that is OUTPUT_EXISTS, at the beginning or the end. */
@@ -63,17 +63,16 @@ export class FileSink implements Sink {
     return this.#file.rewind(offset);
   }
 
-  async finish(): Promise<void> {
+  async finish({ signal }: FinishOptions = {}): Promise<void> {
     if (this.#state !== "open") throw new TypeError(`the sink is ${this.#state}`);
     await this.#file.flush();
-    try {
-      await this.#handle.sync();
+    await this.#guard(() => this.#handle.sync());
+    // Of a large file the last bytes take a while.
+    signal?.throwIfAborted();
+    await this.#guard(async () => {
       await this.#handle.close();
       await this.#publish();
-    } catch (cause) {
-      if (cause instanceof SinkError) throw cause;
-      throw toSinkError(cause, { path: this.#target, offset: this.position });
-    }
+    });
     this.#state = "finished";
     await syncDirectory(dirname(this.#target));
   }
@@ -84,6 +83,15 @@ export class FileSink implements Sink {
     await this.#file.quiesce();
     await this.#handle.close().catch(() => {});
     await unlink(this.#temporary).catch(() => {});
+  }
+
+  async #guard(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (cause) {
+      if (cause instanceof SinkError) throw cause;
+      throw toSinkError(cause, { path: this.#target, offset: this.position });
+    }
   }
 
   async #publish(): Promise<void> {

@@ -7,7 +7,7 @@ import type { Writable } from "node:stream";
 import type { OnProgress } from "../progress.ts";
 import { BufferedFile } from "./buffered-file.ts";
 import { SinkError, toSinkError } from "./errors.ts";
-import type { Sink } from "./sink.ts";
+import type { FinishOptions, Sink } from "./sink.ts";
 
 /** Bytes per write to the pipe; Linux pipes hold 64 KiB, so more saves little. */
 const SEND_SIZE = 256 * 1024;
@@ -84,7 +84,7 @@ export class PipeSink implements Sink {
   }
 
   /** Resolves once the destination has taken the last byte. */
-  async finish(): Promise<void> {
+  async finish({ signal }: FinishOptions = {}): Promise<void> {
     if (this.#ended) throw new TypeError("the sink has ended");
     await this.#spool.flush();
     const { destination, keepOpen, onProgress } = this.#options;
@@ -96,7 +96,7 @@ export class PipeSink implements Sink {
       const { bytesRead } = await this.#handle.read(buffer, 0, buffer.length, this.#sent);
       if (bytesRead === 0)
         throw new SinkError("WRITE_FAILED", { path: "spool", offset: this.#sent, cause: "cut short" });
-      await this.#send(buffer.subarray(0, bytesRead));
+      await this.#send(buffer.subarray(0, bytesRead), signal);
       this.#sent += bytesRead;
     }
     if (keepOpen !== true) await this.#end(destination);
@@ -113,10 +113,15 @@ export class PipeSink implements Sink {
     if (keepOpen !== true) destination.destroy(reason instanceof Error ? reason : undefined);
   }
 
-  #send(bytes: Uint8Array): Promise<void> {
+  #send(bytes: Uint8Array, signal: AbortSignal | undefined): Promise<void> {
     return new Promise((resolve, reject) => {
+      // A reader that has stopped reading must not hold up an abort.
+      const abort = () => reject(signal?.reason);
+      if (signal?.aborted) return abort();
+      signal?.addEventListener("abort", abort, { once: true });
       // Awaiting the callback is the backpressure.
       this.#options.destination.write(bytes, (cause) => {
+        signal?.removeEventListener("abort", abort);
         if (cause == null) resolve();
         else reject(this.#sendError(this.#destinationError ?? cause));
       });

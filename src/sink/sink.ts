@@ -1,3 +1,7 @@
+export interface FinishOptions {
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
  * Where a SIF, or a part of one, is written. Bytes are appended; headers are patched last. Offsets count
  * from the start of this sink. Exactly one of `finish` and `abort` ends it.
@@ -11,8 +15,11 @@ export interface Sink {
   patch(offset: number, bytes: Uint8Array): Promise<void>;
   /** Moves `position` back; what stood behind it is given up. */
   rewind(offset: number): Promise<void>;
-  /** Makes the output whole and visible (flush, fsync, rename). */
-  finish(): Promise<void>;
+  /**
+   * Makes the output whole and visible (flush, fsync, rename). An abort before it is visible rejects with
+   * the signal's reason; then `abort` is still due.
+   */
+  finish(options?: FinishOptions): Promise<void>;
   /** Leaves nothing behind. Never throws; safe after a failed `finish`. */
   abort(reason: unknown): Promise<void>;
 }
