@@ -1,9 +1,20 @@
+/** Names of the limits in {@link TAR_LIMITS}. */
+export type TarLimit =
+  | "paxSize"
+  | "longNameSize"
+  | "sparseRegionCount"
+  | "extendedHeaderCount"
+  | "fileSize"
+  | "id"
+  | "deviceMajor"
+  | "deviceMinor";
+
 /**
  * What a layer's tar may ask for, by name. Each keeps a lying header from costing memory or endless loops;
  * the first three are those of Go's archive/tar, so an image over them could not have been pushed or
  * unpacked by Docker, containerd or Apptainer.
  */
-export const TAR_LIMITS = {
+export const TAR_LIMITS: Readonly<Record<TarLimit, number>> = {
   /** Bytes of one PAX header's records. */
   paxSize: 1 << 20,
   /** Bytes of one GNU long name or long link name. */
@@ -19,5 +30,4 @@ export const TAR_LIMITS = {
   /** Linux's device numbers have 12 and 20 bits. */
   deviceMajor: 2 ** 12 - 1,
   deviceMinor: 2 ** 20 - 1,
-} as const;
-export type TarLimit = keyof typeof TAR_LIMITS;
+};
