@@ -2,6 +2,7 @@
 // all of each. The result must be a typed error or an answer, within a second; memory is watched. Needs dist/.
 // A mutation is named by its number: `--only N` repeats one.
 import { readdirSync, readFileSync } from "node:fs";
+import { setImmediate } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
 import { bytesAccess } from "../../dist/bytes/random-access.js";
@@ -78,6 +79,8 @@ async function work({ first, count, seed, current }) {
       }
     }
     const ms = performance.now() - before;
+    // Images in memory are read without a turn of the event loop, in which zlib gives up what failed.
+    await setImmediate();
     if (ms > slowest.ms) slowest = { ms, number };
     if (ms > SLOW_MS) slow++;
     outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
