@@ -26,7 +26,7 @@ it.each([
   [12, 243, 64, "little", "riscv64"],
   [13, 258, 64, "little", "loong64"],
   [0, 2, 32, "big", "sparc"],
-] as const)("readElfArch() gives %i for machine %i, %i bits, %s-endian (%s)", (code, machine, bits, order) => {
+] as const)("readElfArch() gives %i for machine %i, %i bits, %s-endian (%s)", (code, machine, bits, order, _name) => {
   expect(readElfArch(head(machine, bits, order))).toBe(code);
 });
 

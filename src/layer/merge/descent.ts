@@ -9,8 +9,9 @@ import { Demands } from "./demands.ts";
 import { joinPath, nameOf, normalizePath, parentOf } from "./entry-path.ts";
 import { MergeError } from "./errors.ts";
 import { graft } from "./graft.ts";
-import { HiddenEntries, type HiddenEntry, HiddenKind, HiddenPassages } from "./hidden-entries.ts";
+import { HiddenEntries, HiddenKind, HiddenPassages, refuseHiddenSymlink } from "./hidden-entries.ts";
 import { HiddenLinks, type LinkTarget } from "./hidden-links.ts";
+import { LinkResolver } from "./link-resolver.ts";
 import { Flag, NodeMarks } from "./node-marks.ts";
 import { Origins } from "./origins.ts";
 import { PendingLinks } from "./pending-links.ts";
@@ -43,6 +44,7 @@ export class LayerDescent {
   readonly #pending: PendingLinks;
   readonly #demands: Demands;
   readonly #passages = new HiddenPassages();
+  readonly #links: LinkResolver;
   readonly #onMoved: (node: NodeId) => void;
   /** Shared by all tombstones; no part of the tree in the end. */
   readonly #tombstone: InodeId;
@@ -83,6 +85,7 @@ export class LayerDescent {
     this.tree = new FsTree(implicitDirectory(implicitMtimeSec));
     this.#pending = new PendingLinks(this.tree);
     this.#demands = new Demands(this.#pending);
+    this.#links = new LinkResolver(this.tree, this.#marks, this.#pending, this.#passages);
     this.#tombstone = this.tree.inodes.add({ kind: InodeKind.fifo, mode: 0, uid: 0, gid: 0, mtimeSec: 0 });
   }
 
@@ -91,6 +94,7 @@ export class LayerDescent {
     this.#name = name;
     this.#hidden = new HiddenEntries();
     this.#hiddenLinks = new HiddenLinks();
+    this.#links.beginLayer(this.#layer, this.#hidden, this.#hiddenLinks);
     this.#taken = new Map();
     this.#rescues = new Map();
     this.#late = [];
@@ -112,7 +116,7 @@ export class LayerDescent {
     if (entry.kind === EntryKind.symlink) checkSymlink(entry, this.#name);
     // A link's target is what is there before the link's own path changes anything.
     const target =
-      entry.kind === EntryKind.hardlink ? this.#resolveLink(normalizePath(entry.linkName, this.#name)) : undefined;
+      entry.kind === EntryKind.hardlink ? this.#links.resolve(normalizePath(entry.linkName, this.#name)) : undefined;
     const dir = this.#walk(parentOf(path), true);
     const full = joinPath(this.#canonical, nameOf(path));
     const isDemanded = this.#demands.isActive && this.#demands.meet(full, hiddenKindOf(entry));
@@ -133,7 +137,7 @@ export class LayerDescent {
   endLayer(): ReadonlyMap<number, InodeId> {
     for (const { placeholder, target } of this.#late) this.#bindLate(placeholder, target);
     for (const demand of this.#demands.fresh) {
-      const own = this.#resolveLink(demand.text);
+      const own = this.#links.resolve(demand.text);
       if (own.kind === "inode" && !this.#pending.isOpen(own.inode)) demand.fallback = own.inode;
       else if (own.kind === "below") demand.needsScan = own.path !== demand.target;
       else if (own.kind !== "missing") demand.needsScan = true;
@@ -234,7 +238,7 @@ export class LayerDescent {
       if (name === "..") {
         dir = this.tree.parent(dir);
         path = parentOf(path);
-        isClosed = this.#isClosedHere(dir);
+        isClosed = this.#links.isClosedHere(dir);
         continue;
       }
       if (layer < marks.closed(dir))
@@ -270,7 +274,7 @@ export class LayerDescent {
         if (layer < marks.closedSelf(node)) {
           return this.#passHidden(node, path, name, todo, hops === 0 ? parent : undefined, isReal);
         }
-        if (marks.has(node, Flag.hidSymlink)) this.#refuseHiddenSymlink(joinPath(path, name));
+        if (marks.has(node, Flag.hidSymlink)) refuseHiddenSymlink(this.#hidden, joinPath(path, name));
         if (!isClosed) marks.pass(node, layer);
         else if (isReal) marks.know(node, layer);
         if (isReal) {
@@ -356,14 +360,6 @@ export class LayerDescent {
       throw new ScanNeeded("a path goes through a symlink of its layer that is hidden further up");
     } else if (own.kind === HiddenKind.other) {
       this.#hidden.isMixed = true;
-    }
-  }
-
-  /** A directory hides a symlink; paths of the symlink's own layer follow that. */
-  #refuseHiddenSymlink(path: ByteString): void {
-    const own = this.#hidden.get(path);
-    if (own?.kind === HiddenKind.symlink || own?.kind === HiddenKind.hardlink) {
-      throw new ScanNeeded("a path goes through a symlink of its layer that a higher directory hides");
     }
   }
 
@@ -535,7 +531,7 @@ export class LayerDescent {
   /** AUFS's own files: in no tree, but links of the layer may point at them. */
   #hide(entry: TarEntry, path: ByteString): Verdict {
     const isLink = entry.kind === EntryKind.hardlink;
-    const target = isLink ? this.#resolveLink(normalizePath(entry.linkName, this.#name)) : undefined;
+    const target = isLink ? this.#links.resolve(normalizePath(entry.linkName, this.#name)) : undefined;
     this.#hidden.add(path, hiddenKindOf(entry), this.#order, target === undefined ? 0 : this.#hiddenLinks.add(target));
     return HIDDEN;
   }
@@ -584,133 +580,6 @@ export class LayerDescent {
 
   // --- Hard links ----------------------------------------------------------------------------------------
 
-  /** What a hard link's target is at this moment, as far as the current layer tells. */
-  #resolveLink(text: ByteString): LinkTarget {
-    if (entryRole(text) !== "plain") {
-      const own = this.#hidden.get(text);
-      return own === undefined ? { kind: "missing", text } : this.#hiddenTarget(own, text);
-    }
-    const marks = this.#marks;
-    const layer = this.#layer;
-    const todo = text.split("/").reverse();
-    let dir: NodeId = FsTree.root;
-    let path: ByteString = "";
-    let hops = 0;
-    let isGone = marks.closed(dir) === layer;
-    for (let name = todo.pop(); name !== undefined; name = todo.pop()) {
-      if (name === "" || name === ".") continue;
-      if (name === "..") {
-        dir = this.tree.parent(dir);
-        path = parentOf(path);
-        isGone = this.#isClosedHere(dir);
-        continue;
-      }
-      const isLast = todo.length === 0;
-      const rest = () =>
-        joinPath(
-          joinPath(path, name),
-          todo
-            .filter((n) => n !== "" && n !== ".")
-            .reverse()
-            .join("/"),
-        ).replace(/\/$/, "");
-      const node = layer < marks.closed(dir) ? NO_NODE : this.tree.lookup(dir, name);
-      if (node === NO_NODE) {
-        if (todo.includes("..")) throw new ScanNeeded("a symlink leads out of a missing directory");
-        if (layer < marks.closed(dir)) return this.#resolveHidden(rest(), path, isGone, text);
-        return isGone ? { kind: "missing", text } : { kind: "below", path: rest(), text };
-      }
-      const inode = this.tree.inode(node);
-      if (!this.tree.isDirectory(node)) {
-        if (marks.layer(node) > layer) {
-          if (todo.includes("..")) throw new ScanNeeded("a symlink leads out of a hidden directory");
-          return this.#resolveHidden(rest(), path, isGone, text);
-        }
-        if (marks.has(node, Flag.tombstone)) return { kind: "missing", text };
-        if (isLast) return { kind: "inode", inode };
-        if (this.#pending.isOpen(inode))
-          throw new ScanNeeded("a link's target lies behind a hard link that is not bound yet");
-        if (this.tree.inodes.kind(inode) !== InodeKind.symlink) return { kind: "missing", text };
-        if (++hops > MAX_SYMLINK_HOPS) return { kind: "missing", text };
-        const target = this.tree.inodes.target(inode);
-        if (target.startsWith("/")) {
-          dir = FsTree.root;
-          path = "";
-          isGone = this.#isClosedHere(dir);
-        }
-        // Behind a link, the last name alone is taken as it is: symlinks in it are part of the directory's path.
-        todo.push(...target.split("/").reverse());
-        continue;
-      }
-      if (isLast) return this.#directoryTarget(node, joinPath(path, name), isGone, text);
-      if (layer < marks.closedSelf(node)) {
-        if (todo.includes("..")) throw new ScanNeeded("a symlink leads out of a hidden directory");
-        return this.#resolveHidden(rest(), path, isGone, text);
-      }
-      if (marks.has(node, Flag.hidSymlink)) this.#refuseHiddenSymlink(joinPath(path, name));
-      isGone ||= marks.closed(node) === layer;
-      dir = node;
-      path = joinPath(path, name);
-    }
-    return { kind: "directory" };
-  }
-
-  #isClosedHere(dir: NodeId): boolean {
-    for (let node = dir; ; node = this.tree.parent(node)) {
-      if (this.#marks.closed(node) === this.#layer) return true;
-      if (node === FsTree.root) return false;
-    }
-  }
-
-  /** The target's name is a directory in the tree; is it one in this layer? */
-  #directoryTarget(node: NodeId, path: ByteString, isGone: boolean, text: ByteString): LinkTarget {
-    const marks = this.#marks;
-    const layer = this.#layer;
-    const isPassed = marks.passageMin(node) === layer;
-    if (marks.born(node) === layer && !marks.has(node, Flag.virtual)) return { kind: "directory" };
-    const own = this.#hidden.get(path);
-    if (own !== undefined) {
-      if (isPassed || this.#hidden.isMixed) throw new ScanNeeded("a hard link's target changed its type in its layer");
-      return this.#hiddenTarget(own, text);
-    }
-    if (marks.layer(node) === layer || marks.known(node) === layer) return { kind: "directory" };
-    if (isPassed) throw new ScanNeeded("a hard link's target was gone through");
-    return isGone || marks.closedSelf(node) === layer ? { kind: "missing", text } : { kind: "below", path, text };
-  }
-
-  /** The target lies where higher layers have decided, from below the directory `visible` on. */
-  #resolveHidden(path: ByteString, visible: ByteString, isGone: boolean, text: ByteString): LinkTarget {
-    if (this.#hidden.isMixed)
-      throw new ScanNeeded("a hard link's target lies among hidden names that changed their type");
-    const own = this.#hidden.get(path);
-    let isMissing = isGone || this.#isOpaqueHere(visible);
-    for (let end = path.indexOf("/", visible.length + 1); end > 0; end = path.indexOf("/", end + 1)) {
-      const above = this.#hidden.get(path, end);
-      if (above?.kind === HiddenKind.symlink || above?.kind === HiddenKind.hardlink) {
-        throw new ScanNeeded("a hard link's target lies behind a hidden symlink");
-      }
-      if (above?.kind === HiddenKind.other) {
-        if (own !== undefined && own.order < above.order)
-          throw new ScanNeeded("a hidden directory was replaced in its layer");
-        isMissing = true;
-      }
-      if (above?.kind === HiddenKind.whiteout || this.#isOpaqueHere(path.slice(0, end))) isMissing = true;
-    }
-    if (own !== undefined) return this.#hiddenTarget(own, text);
-    if (this.#passages.isPassed(path, this.#layer)) throw new ScanNeeded("a hard link's target was gone through");
-    return isMissing ? { kind: "missing", text } : { kind: "below", path, text };
-  }
-
-  #isOpaqueHere(dir: ByteString): boolean {
-    return this.#hidden.get(joinPath(dir, ".wh..wh..opq")) !== undefined;
-  }
-
-  #hiddenTarget({ kind, order, link }: HiddenEntry, text: ByteString): LinkTarget {
-    if (kind === HiddenKind.directory) return { kind: "directory" };
-    if (kind === HiddenKind.whiteout) return { kind: "missing", text };
-    return kind === HiddenKind.hardlink ? this.#hiddenLinks.get(link) : { kind: "hidden", order };
-  }
-
   /** The inode for a link at `path`: real, or a placeholder. */
   #bind(target: LinkTarget, path: ByteString, targetPath: ByteString): InodeId {
     if (target.kind === "inode") return target.inode;
@@ -735,7 +604,7 @@ export class LayerDescent {
   }
 
   #bindLate(placeholder: InodeId, target: ByteString): void {
-    const own = this.#resolveLink(target);
+    const own = this.#links.resolve(target);
     if (own.kind === "inode" && !this.#pending.isOpen(own.inode)) this.#pending.bind(placeholder, own.inode);
     else if (own.kind === "directory") this.#pending.fail(placeholder, "HARD_LINK_TO_DIRECTORY");
     else if (own.kind !== "missing")

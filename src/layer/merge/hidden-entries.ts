@@ -98,3 +98,11 @@ export class HiddenPassages {
     }
   }
 }
+
+/** A directory hides a symlink at `path`; paths of the symlink's own layer follow the symlink. */
+export function refuseHiddenSymlink(hidden: HiddenEntries, path: ByteString): void {
+  const own = hidden.get(path);
+  if (own?.kind === HiddenKind.symlink || own?.kind === HiddenKind.hardlink) {
+    throw new ScanNeeded("a path goes through a symlink of its layer that a higher directory hides");
+  }
+}
