@@ -89,6 +89,8 @@ async function writeSif(options: ConvertOptions): Promise<ConvertReport> {
   const { compression = { kind: "gzip", level: "default" }, workers = defaultWorkers() } = options;
   const signal = options.signal ?? new AbortController().signal;
 
+  // A wrong SOURCE_DATE_EPOCH is told before anything is fetched.
+  imageTimeSec(undefined, options.sourceDateEpoch);
   onProgress({ kind: "stage", stage: "fetch" });
   const image = await source.resolve({ signal });
   announce(image, onProgress);

@@ -15,10 +15,10 @@ export { type Platform, type PlatformOptions, type PlatformRequest, requestPlatf
 export { hasTransport } from "./oci/source-uri.ts";
 export type { OnProgress, ProgressEvent } from "./progress.ts";
 export { type GrantedResources, grantedResources } from "./resources.ts";
-export { FileSink } from "./sink/file-sink.ts";
+export { type FileOwner, FileSink, type FileSinkOptions } from "./sink/file-sink.ts";
 export { MemorySink } from "./sink/memory-sink.ts";
-export { openSink } from "./sink/open-sink.ts";
-export type { Sink } from "./sink/sink.ts";
+export { type OpenSinkOptions, openSink } from "./sink/open-sink.ts";
+export type { FinishOptions, Sink } from "./sink/sink.ts";
 export { createSource } from "./source/open-source.ts";
 export type { SourceOptions } from "./source/options.ts";
 export { MAX_BLOCK_SIZE, MIN_BLOCK_SIZE } from "./squashfs/format.ts";

@@ -2,11 +2,22 @@ import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
 import { type FileHandle, link, lstat, open, realpath, rename, stat, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import type { OnProgress } from "../progress.ts";
 import { BufferedFile } from "./buffered-file.ts";
 import { SinkError, toSinkError } from "./errors.ts";
 import type { FinishOptions, Sink } from "./sink.ts";
 
+/** Numeric, as the kernel has them. */
+export interface FileOwner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
 export interface FileSinkOptions {
+  /** Gives the file to somebody else than this process's user; a warning where that is refused. */
+  readonly owner?: FileOwner | undefined;
+  /** Told of that warning. */
+  readonly onProgress?: OnProgress;
   /** Replace a file of that name; without it that is OUTPUT_EXISTS, at the beginning or the end. */
   readonly overwrite?: boolean;
 }
@@ -18,15 +29,15 @@ export interface FileSinkOptions {
 export class FileSink implements Sink {
   readonly #target: string;
   readonly #temporary: string;
-  readonly #overwrite: boolean;
+  readonly #options: FileSinkOptions;
   readonly #handle: FileHandle;
   readonly #file: BufferedFile;
   #state: "open" | "finished" | "aborted" = "open";
 
-  private constructor(target: string, temporary: string, overwrite: boolean, handle: FileHandle) {
+  private constructor(target: string, temporary: string, options: FileSinkOptions, handle: FileHandle) {
     this.#target = target;
     this.#temporary = temporary;
-    this.#overwrite = overwrite;
+    this.#options = options;
     this.#handle = handle;
     this.#file = new BufferedFile(handle, { path: target });
   }
@@ -36,15 +47,14 @@ export class FileSink implements Sink {
    * @throws SinkError OUTPUT_EXISTS, OUTPUT_IS_DIRECTORY, OPEN_FAILED, DISK_FULL
    */
   static async open(path: string, options: FileSinkOptions = {}): Promise<FileSink> {
-    const overwrite = options.overwrite ?? false;
-    const target = await checkTarget(path, overwrite);
+    const target = await checkTarget(path, options.overwrite ?? false);
     const temporary = join(dirname(target), temporaryName(basename(target)));
     // The kernel takes the umask (or the directory's default ACL) off the mode; no race over process.umask().
     const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
     const handle = await open(temporary, flags, 0o777).catch((cause: unknown) => {
       throw openError(cause, path);
     });
-    return new FileSink(target, temporary, overwrite, handle);
+    return new FileSink(target, temporary, options, handle);
   }
 
   get position(): number {
@@ -66,6 +76,7 @@ export class FileSink implements Sink {
   async finish({ signal }: FinishOptions = {}): Promise<void> {
     if (this.#state !== "open") throw new TypeError(`the sink is ${this.#state}`);
     await this.#file.flush();
+    await this.#giveAway();
     await this.#guard(() => this.#handle.sync());
     // Of a large file the last bytes take a while.
     signal?.throwIfAborted();
@@ -85,6 +96,16 @@ export class FileSink implements Sink {
     await unlink(this.#temporary).catch(() => {});
   }
 
+  async #giveAway(): Promise<void> {
+    const { owner, onProgress } = this.#options;
+    if (owner === undefined) return;
+    // A network file system may refuse root; the image is good all the same.
+    await this.#handle.chown(owner.uid, owner.gid).catch((cause: Error) => {
+      const message = `Cannot give "${this.#target}" to user ${owner.uid}: ${cause.message}`;
+      onProgress?.({ kind: "warning", message });
+    });
+  }
+
   async #guard(work: () => Promise<void>): Promise<void> {
     try {
       await work();
@@ -95,7 +116,7 @@ export class FileSink implements Sink {
   }
 
   async #publish(): Promise<void> {
-    if (this.#overwrite) return rename(this.#temporary, this.#target);
+    if (this.#options.overwrite === true) return rename(this.#temporary, this.#target);
     // A link, unlike a rename, fails where someone else made the name in the meantime.
     try {
       await link(this.#temporary, this.#target);

@@ -1,6 +1,6 @@
 import { createWriteStream } from "node:fs";
 import { stat } from "node:fs/promises";
-import { FileSink } from "./file-sink.ts";
+import { type FileOwner, FileSink } from "./file-sink.ts";
 import { openStdout, type StdoutOptions } from "./open-stdout.ts";
 import { PipeSink } from "./pipe-sink.ts";
 import type { Sink } from "./sink.ts";
@@ -8,6 +8,8 @@ import type { Sink } from "./sink.ts";
 export interface OpenSinkOptions extends Omit<StdoutOptions, "fd"> {
   /** Replace an ordinary file of that name. */
   readonly overwrite?: boolean;
+  /** Whom an ordinary file is given to. */
+  readonly owner?: FileOwner | undefined;
 }
 
 /**
