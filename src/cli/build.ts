@@ -1,9 +1,16 @@
 import { Command } from "commander";
 import { hasTransport } from "../index.ts";
-import { type Context, createLogger } from "./context.ts";
-import { DISPLAY_OPTIONS, ENCODING_OPTIONS, SOURCE_OPTIONS, TREE_OPTIONS } from "./conversion-options.ts";
+import type { Context, LogOpener } from "./context.ts";
+import {
+  conversionTuning,
+  DISPLAY_OPTIONS,
+  ENCODING_OPTIONS,
+  openOptions,
+  SOURCE_OPTIONS,
+  TREE_OPTIONS,
+} from "./conversion-options.ts";
 import { FatalError, UsageError } from "./exit.ts";
-import { declareOptions, type OptionSpec, OptionValues } from "./options.ts";
+import { declareOptions, type OptionSpec } from "./options.ts";
 import { runConversion } from "./run-conversion.ts";
 import { checkBuildTarget, STDOUT_TARGET } from "./target.ts";
 
@@ -25,7 +32,7 @@ const STAGES = {
 } as const;
 
 /** `sifon build OUTPUT SOURCE`: a SIF from an image, to a file or, as `-`, to standard output. */
-export function buildCommand(context: Context): Command {
+export function buildCommand(context: Context, openLog: LogOpener): Command {
   const command = new Command("build")
     .description("Build a SIF from a Docker or OCI image")
     .usage("[options] <image path> <source>")
@@ -33,20 +40,21 @@ export function buildCommand(context: Context): Command {
     .action(async (words: string[], _options: unknown, self: Command) => {
       if (words.length !== 2) throw new UsageError("build", `accepts 2 arg(s), received ${words.length}`);
       const [target, uri] = words as [string, string];
-      const log = createLogger(self.parent ?? self, context);
-      const values = new OptionValues(self, OPTIONS, context.environment, log);
+      const log = openLog();
+      const values = openOptions(self, OPTIONS, context, log);
+      const tuning = conversionTuning(values, "build");
       if (!hasTransport(uri)) {
         throw new FatalError(
           `Unable to build from ${uri}: not a source that Sifon reads; name one such as docker://alpine or oci:DIR:TAG`,
         );
       }
       if (target !== STDOUT_TARGET) await checkBuildTarget(target, values.flag("force"), context);
-      if (!values.flag("json")) log.info("Starting build...");
+      log.info("Starting build...");
       await runConversion(
-        { command: "build", uri, target, overwrite: true, stages: STAGES, failure: "While performing build" },
+        { uri, target, overwrite: true, tuning, stages: STAGES, failure: "While performing build" },
         { values, log, context },
       );
-      if (!values.flag("json")) log.info(`Build complete: ${target === STDOUT_TARGET ? "standard output" : target}`);
+      log.info(`Build complete: ${target === STDOUT_TARGET ? "standard output" : target}`);
     });
   declareOptions(command, OPTIONS);
   return command;

@@ -1,6 +1,9 @@
+import type { Command } from "commander";
 import { type Compression, type ConvertTuning, MAX_BLOCK_SIZE, MIN_BLOCK_SIZE } from "../index.ts";
+import type { Context } from "./context.ts";
 import { UsageError } from "./exit.ts";
-import type { OptionSpec, OptionValues } from "./options.ts";
+import type { Logger } from "./logger.ts";
+import { type OptionSpec, OptionValues } from "./options.ts";
 import { parseBytes } from "./units.ts";
 
 /** How a registry is reached; shared by all commands that take a source. */
@@ -18,6 +21,12 @@ export const SOURCE_OPTIONS: readonly OptionSpec[] = [
   {
     flags: "--docker-password <password>",
     description: "password for the registry (better: the environment)",
+  },
+  {
+    flags: "--docker-host <uri>",
+    description: "the Docker daemon of docker-daemon: sources",
+    env: ["DOCKER_HOST"],
+    plainEnv: true,
   },
   { flags: "--authfile <file>", description: "credentials file in Docker's format" },
   { flags: "--disable-cache", description: "accepted; there is no cache to disable", env: ["DISABLE_CACHE"] },
@@ -55,6 +64,18 @@ export const TREE_OPTIONS: readonly OptionSpec[] = [
 export const DISPLAY_OPTIONS: readonly OptionSpec[] = [
   { flags: "--json", description: "report progress as one JSON object a line on standard error", env: ["JSON_EVENTS"] },
 ];
+
+/** Looks at a command's options: flags, then environment; `--json` takes effect at once. */
+export function openOptions(
+  command: Command,
+  specs: readonly OptionSpec[],
+  context: Context,
+  log: Logger,
+): OptionValues {
+  const values = new OptionValues(command, specs, context.environment, log);
+  if (values.flag("json")) log.format = "json";
+  return values;
+}
 
 /** Reads the options of {@link ENCODING_OPTIONS} and {@link TREE_OPTIONS}. */
 export function conversionTuning(values: OptionValues, command: string): ConvertTuning {

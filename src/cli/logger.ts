@@ -6,17 +6,28 @@ const PREFIX_COLUMNS = 8;
 const COLOURS = { FATAL: 31, ERROR: 31, WARNING: 33, INFO: 34, VERBOSE: 34, DEBUG: 36 } as const;
 type Label = keyof typeof COLOURS;
 
+/** What a program wants to know of the error that ends a run. */
+export interface FatalDetails {
+  /** The error's code: stable, upper snake case. */
+  readonly code: string;
+  readonly exitCode: number;
+}
+
 /** Where messages go: standard error, or what a test hands in. */
 export interface MessageStream {
   readonly isTTY?: boolean;
   write(text: string): unknown;
 }
 
-/** Writes messages in Apptainer's form: the level padded to eight columns, a space, the text. */
+/**
+ * Writes messages in Apptainer's form: the level padded to eight columns, a space, the text; or, for
+ * programs, as JSON objects among those of the progress events (docs/json-events.md).
+ */
 export class Logger {
   readonly verbosity: Verbosity;
   readonly stream: MessageStream;
   readonly #colour: boolean;
+  format: "text" | "json" = "text";
   /** Set while bars are drawn: takes whole lines so that they land above the bars. */
   lineWriter: ((line: string) => void) | undefined;
 
@@ -26,8 +37,9 @@ export class Logger {
     this.#colour = options.colour && options.stream.isTTY === true;
   }
 
-  fatal(text: string): void {
-    this.#write("FATAL", text);
+  fatal(text: string, details: FatalDetails): void {
+    if (this.format === "json") this.#object({ kind: "error", ...details, message: text });
+    else this.#write("FATAL", text);
   }
 
   error(text: string): void {
@@ -46,8 +58,10 @@ export class Logger {
     if (this.verbosity >= Verbosity.verbose) this.#write("VERBOSE", text);
   }
 
+  /** Lines of its own each: a stack has many. */
   debug(text: string): void {
-    if (this.verbosity >= Verbosity.debug) this.#write("DEBUG", text);
+    if (this.verbosity < Verbosity.debug) return;
+    for (const line of text.split("\n")) this.#write("DEBUG", line);
   }
 
   /** A line without a level, at the level of information: what is copied, how far it is. */
@@ -56,8 +70,16 @@ export class Logger {
   }
 
   #write(label: Label, text: string): void {
+    if (this.format === "json") {
+      this.#object({ kind: "log", level: label.toLowerCase(), message: text });
+      return;
+    }
     const prefix = `${label}:`.padEnd(PREFIX_COLUMNS);
     this.#line(`${this.#colour ? `\u001b[${COLOURS[label]}m${prefix}\u001b[0m` : prefix} ${printable(text)}`);
+  }
+
+  #object(object: object): void {
+    this.#line(JSON.stringify({ time: Date.now(), ...object }));
   }
 
   #line(line: string): void {
@@ -66,9 +88,7 @@ export class Logger {
   }
 }
 
-/** Names in images and answers of servers may hold escape sequences; none of them reaches a terminal. */
+/** Names in images and answers of servers may hold escape sequences; none of them reaches a terminal, nor a line end. */
 function printable(text: string): string {
-  return text.replace(/\p{Cc}/gu, (c) =>
-    c === "\n" || c === "\t" ? c : `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`,
-  );
+  return text.replace(/\p{Cc}/gu, (c) => (c === "\t" ? c : `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`));
 }

@@ -16,8 +16,11 @@ export interface OptionSpec {
   readonly hidden?: boolean;
 }
 
-/** Where a value was found: a flag, or the environment variable's name. */
-export type OptionOrigin = "flag" | string;
+interface FoundValue {
+  readonly value: string | boolean;
+  /** `flag`, or the environment variable's name. */
+  readonly origin: string;
+}
 
 const PREFIXES = ["SIFON_", "APPTAINER_", "SINGULARITY_"] as const;
 
@@ -36,6 +39,7 @@ export class OptionValues {
   readonly #specs: ReadonlyMap<string, OptionSpec>;
   readonly #environment: NodeJS.ProcessEnv;
   readonly #log: Logger;
+  readonly #found = new Map<string, FoundValue | undefined>();
 
   constructor(command: Command, specs: readonly OptionSpec[], environment: NodeJS.ProcessEnv, log: Logger) {
     this.#command = command;
@@ -73,7 +77,13 @@ export class OptionValues {
     return option.negate ? value === false : value;
   }
 
-  #find(name: string): { readonly value: string | boolean; readonly origin: OptionOrigin } | undefined {
+  /** Looks once: what is said of a variable is said once. */
+  #find(name: string): FoundValue | undefined {
+    if (!this.#found.has(name)) this.#found.set(name, this.#lookFor(name));
+    return this.#found.get(name);
+  }
+
+  #lookFor(name: string): FoundValue | undefined {
     const spec = this.#specs.get(name);
     if (spec === undefined) throw new TypeError(`command ${this.#command.name()} has no option ${name}`);
     const value = this.#given(spec.flags) ?? (spec.alias === undefined ? undefined : this.#given(spec.alias));

@@ -1,10 +1,17 @@
 import { join } from "node:path";
 import { Command } from "commander";
 import { pullOutputName } from "../index.ts";
-import { type Context, createLogger } from "./context.ts";
-import { DISPLAY_OPTIONS, ENCODING_OPTIONS, SOURCE_OPTIONS, TREE_OPTIONS } from "./conversion-options.ts";
+import type { Context, LogOpener } from "./context.ts";
+import {
+  conversionTuning,
+  DISPLAY_OPTIONS,
+  ENCODING_OPTIONS,
+  openOptions,
+  SOURCE_OPTIONS,
+  TREE_OPTIONS,
+} from "./conversion-options.ts";
 import { UsageError } from "./exit.ts";
-import { declareOptions, type OptionSpec, OptionValues } from "./options.ts";
+import { declareOptions, type OptionSpec } from "./options.ts";
 import { runConversion } from "./run-conversion.ts";
 import { checkPullTarget, STDOUT_TARGET } from "./target.ts";
 
@@ -23,7 +30,7 @@ const OPTIONS: readonly OptionSpec[] = [
 const STAGES = { fetch: "Converting OCI blobs to SIF format" } as const;
 
 /** `sifon pull [OUTPUT] URI`: as build, with the file named after the image where no name is given. */
-export function pullCommand(context: Context): Command {
+export function pullCommand(context: Context, openLog: LogOpener): Command {
   const command = new Command("pull")
     .description("Pull an image and write it as a SIF")
     .usage("[options] [output file] <URI>")
@@ -33,8 +40,9 @@ export function pullCommand(context: Context): Command {
         throw new UsageError("pull", `accepts between 1 and 2 arg(s), received ${words.length}`);
       }
       const uri = words[words.length - 1] as string;
-      const log = createLogger(self.parent ?? self, context);
-      const values = new OptionValues(self, OPTIONS, context.environment, log);
+      const log = openLog();
+      const values = openOptions(self, OPTIONS, context, log);
+      const tuning = conversionTuning(values, "pull");
       const name = (words.length === 2 ? words[0] : values.text("name")) ?? pullOutputName(uri);
       const dir = values.text("dir");
       const target = dir === undefined || name === STDOUT_TARGET ? name : join(dir, name);
@@ -42,10 +50,10 @@ export function pullCommand(context: Context): Command {
       if (target !== STDOUT_TARGET) await checkPullTarget(target, force);
       await runConversion(
         {
-          command: "pull",
           uri,
           target,
           overwrite: force,
+          tuning,
           stages: STAGES,
           failure: "While making image from oci registry",
         },

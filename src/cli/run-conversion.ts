@@ -1,5 +1,6 @@
 import {
   type ConvertReport,
+  type ConvertTuning,
   convert,
   createSource,
   type OnProgress,
@@ -8,19 +9,19 @@ import {
   type SourceOptions,
 } from "../index.ts";
 import type { Context } from "./context.ts";
-import { conversionTuning } from "./conversion-options.ts";
 import { openDisplay, type StageMessages } from "./display.ts";
 import { FatalError } from "./exit.ts";
 import type { Logger } from "./logger.ts";
 import type { OptionValues } from "./options.ts";
+import { sudoUser } from "./sudo-user.ts";
 
 /** One conversion as a command asks for it. */
 export interface ConversionRequest {
-  readonly command: string;
   readonly uri: string;
   /** A path, or `-` for standard output. */
   readonly target: string;
   readonly overwrite: boolean;
+  readonly tuning: ConvertTuning;
   readonly stages: StageMessages;
   /** What an error is said to have happened during, in Apptainer's words. */
   readonly failure: string;
@@ -31,7 +32,6 @@ export async function runConversion(
   request: ConversionRequest,
   { values, log, context }: { readonly values: OptionValues; readonly log: Logger; readonly context: Context },
 ): Promise<ConvertReport> {
-  const tuning = conversionTuning(values, request.command);
   const display = openDisplay(log, { json: values.flag("json"), stages: request.stages, stderr: context.stderr });
   const { onProgress } = display;
   try {
@@ -40,6 +40,7 @@ export async function runConversion(
       const spoolDirectory = values.text("tmpdir");
       const sink = await openSink(request.target, {
         overwrite: request.overwrite,
+        owner: sudoUser(context.environment),
         onProgress,
         ...(spoolDirectory === undefined ? {} : { spoolDirectory }),
       });
@@ -49,7 +50,7 @@ export async function runConversion(
         signal: context.signal,
         onProgress,
         sourceDateEpoch: context.environment.SOURCE_DATE_EPOCH,
-        ...tuning,
+        ...request.tuning,
       });
     } finally {
       await source.close();
@@ -72,6 +73,8 @@ function sourceOptions(values: OptionValues, context: Context, onProgress: OnPro
       authFile: values.text("authfile"),
     },
     noHttps: values.flag("noHttps"),
+    dockerHost: values.text("dockerHost"),
+    spoolDirectory: values.text("tmpdir"),
     env,
     onProgress,
   };

@@ -1,25 +1,35 @@
 import { Command, CommanderError } from "commander";
-import { VERSION } from "../index.ts";
+import { SifonError, VERSION } from "../index.ts";
 import { buildCommand } from "./build.ts";
-import { type Context, createLogger } from "./context.ts";
+import { type Context, createLogger, type LogOpener } from "./context.ts";
 import { ExitCode, FatalError, UsageError } from "./exit.ts";
+import type { Logger } from "./logger.ts";
 import { pullCommand } from "./pull.ts";
 import { Interrupted } from "./signals.ts";
+import { commanderMessage } from "./usage-message.ts";
 
 /** Runs one command line (without node and script); resolves to the exit code and never rejects. */
 export async function run(argv: readonly string[], context: Context): Promise<number> {
-  const program = createProgram(context);
+  let log: Logger | undefined;
+  const openLog = () => {
+    log ??= createLogger(program, context);
+    return log;
+  };
+  const program = createProgram(context, openLog);
   try {
     await program.parseAsync(argv, { from: "user" });
     return ExitCode.ok;
   } catch (error) {
-    return explain(error, program, context);
+    if (error instanceof CommanderError && error.exitCode === 0) return ExitCode.ok;
+    if (error instanceof UsageError) return explainUsage(error, program, context);
+    return explain(error, openLog(), context);
   }
 }
 
-function createProgram(context: Context): Command {
+function createProgram(context: Context, openLog: LogOpener): Command {
   const program = new Command("sifon")
     .description("Turns Docker and OCI images into SIF files, as a stream")
+    .usage("[global options] <command>")
     .version(`sifon version ${VERSION}`, "--version", "print the version")
     .helpOption("-h, --help", "print this help")
     .option("-d, --debug", "print debugging information")
@@ -27,58 +37,62 @@ function createProgram(context: Context): Command {
     .option("-q, --quiet", "suppress normal output")
     .option("-s, --silent", "only print errors")
     .option("--nocolor", "print without colour output")
+    .helpCommand("help [command]", "print the help of a command")
     .enablePositionalOptions()
     .showSuggestionAfterError(false)
-    .exitOverride()
-    // Commander's own error text is replaced by Apptainer's: explain() writes it.
+    // Commander's own error text is replaced by Apptainer's: explainUsage() writes it.
     .configureOutput({ writeErr: () => {}, writeOut: (text) => context.stdout.write(text) });
-  for (const command of [buildCommand(context), pullCommand(context)]) {
-    program.addCommand(command.copyInheritedSettings(program));
+  for (const command of [buildCommand(context, openLog), pullCommand(context, openLog)]) {
+    program.addCommand(refuseAsUsage(command.copyInheritedSettings(program), command.name()));
   }
   program.action((_options, command: Command) => {
     const unknown = command.args[0];
     if (unknown !== undefined) throw new UsageError("", `unknown command "${unknown}" for "sifon"`);
     command.outputHelp();
   });
-  return program.allowExcessArguments();
+  return refuseAsUsage(program.allowExcessArguments(), "");
 }
 
-function explain(error: unknown, program: Command, context: Context): number {
-  if (error instanceof CommanderError && error.exitCode === 0) return ExitCode.ok;
-  if (error instanceof CommanderError) return usage(program, failedCommand(program), commanderMessage(error), context);
-  if (error instanceof UsageError) return usage(program, error.command, error.message, context);
-  const log = createLogger(program, context);
+/** Lets what commander finds wrong end as a `UsageError` of that command; help and version pass. */
+function refuseAsUsage(command: Command, name: string): Command {
+  return command.exitOverride((error) => {
+    throw error.exitCode === 0 ? error : new UsageError(name, commanderMessage(error.message));
+  });
+}
+
+function explainUsage(error: UsageError, program: Command, context: Context): number {
+  const command = program.commands.find((candidate) => candidate.name() === error.command);
+  if (command === undefined) {
+    context.stderr.write(`Error: ${error.message}\nRun 'sifon --help' for usage.\n`);
+  } else {
+    context.stderr.write(`Error for command "${error.command}": ${error.message}\n\n${command.helpInformation()}`);
+  }
+  return ExitCode.usage;
+}
+
+function explain(error: unknown, log: Logger, context: Context): number {
   const interrupted = interruption(error) ?? interruption(context.signal.reason);
   if (interrupted !== undefined) {
-    log.fatal(`${interrupted.message[0]?.toUpperCase()}${interrupted.message.slice(1)}: nothing was written`);
-    return interrupted.exitCode;
+    const { exitCode, trapped } = interrupted;
+    log.fatal(`Interrupted by ${trapped}: nothing was written`, { code: "INTERRUPTED", exitCode });
+    return exitCode;
   }
-  log.fatal(error instanceof Error ? error.message : String(error));
-  for (const cause of causes(error)) log.verbose(`caused by: ${cause}`);
-  if (error instanceof Error && !(error instanceof FatalError)) log.debug(error.stack ?? "");
+  for (const cause of causes(error)) log.verbose(`caused by: ${cause.message}`);
+  for (const one of [error, ...causes(error)]) {
+    if (one instanceof Error && !(one instanceof FatalError)) log.debug(one.stack ?? "");
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  log.fatal(message, { code: codeOf(error), exitCode: ExitCode.fatal });
   return ExitCode.fatal;
 }
 
-/** The command that stands in the arguments, for `Error for command "build": …`. */
-function failedCommand(program: Command): string {
-  const names = new Set(program.commands.map((command) => command.name()));
-  return program.args.find((word) => names.has(word)) ?? "";
-}
-
-function commanderMessage(error: CommanderError): string {
-  const text = error.message.replace(/^error: /, "");
-  const unknown = /^unknown option '([^']*)'/.exec(text)?.[1];
-  return unknown === undefined ? text : `unknown flag: ${unknown}`;
-}
-
-function usage(program: Command, name: string, message: string, context: Context): number {
-  const command = program.commands.find((candidate) => candidate.name() === name);
-  if (command === undefined) {
-    context.stderr.write(`Error: ${message}\nRun 'sifon --help' for usage.\n`);
-  } else {
-    context.stderr.write(`Error for command "${name}": ${message}\n\n${command.helpInformation()}`);
+/** The code of what was refused: Sifon's own, or that of a refusal by the command line. */
+function codeOf(error: unknown): string {
+  for (const one of [error, ...causes(error)]) {
+    if (one instanceof SifonError) return one.code;
+    if (one instanceof FatalError && one.cause === undefined) return "REFUSED";
   }
-  return ExitCode.usage;
+  return "FAILED";
 }
 
 function interruption(reason: unknown): Interrupted | undefined {
@@ -88,6 +102,6 @@ function interruption(reason: unknown): Interrupted | undefined {
   return undefined;
 }
 
-function* causes(error: unknown): Generator<string> {
-  for (let at = error instanceof Error ? error.cause : undefined; at instanceof Error; at = at.cause) yield at.message;
+function* causes(error: unknown): Generator<Error> {
+  for (let at = error instanceof Error ? error.cause : undefined; at instanceof Error; at = at.cause) yield at;
 }

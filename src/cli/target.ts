@@ -1,4 +1,5 @@
-import { lstat, open } from "node:fs/promises";
+import type { Stats } from "node:fs";
+import { lstat, open, stat } from "node:fs/promises";
 import { createInterface } from "node:readline/promises";
 import type { Context } from "./context.ts";
 import { FatalError } from "./exit.ts";
@@ -11,7 +12,7 @@ const MAGICS = ["SIF_MAGIC", "hsqs"] as const;
 
 /** `pull` never asks: an existing file without `--force` ends it before anything is fetched. */
 export async function checkPullTarget(path: string, force: boolean): Promise<void> {
-  const found = await statOrNone(path);
+  const found = await findFile(path);
   if (found === undefined) return;
   if (found.isDirectory()) throw new FatalError(`Image file would replace a directory: "${path}" - will not overwrite`);
   if (!force) throw new FatalError(`Image file already exists: "${path}" - will not overwrite`);
@@ -19,7 +20,7 @@ export async function checkPullTarget(path: string, force: boolean): Promise<voi
 
 /** `build` asks on a terminal before it replaces a file, and refuses without one unless `--force` is given. */
 export async function checkBuildTarget(path: string, force: boolean, context: Context): Promise<void> {
-  const found = await statOrNone(path);
+  const found = await findFile(path);
   if (found === undefined) return;
   if (found.isDirectory()) throw new FatalError(`While checking build target: '${path}' is a directory; name a file`);
   if (force) return;
@@ -34,9 +35,12 @@ export async function checkBuildTarget(path: string, force: boolean, context: Co
   if (!(await confirm(question, context))) throw new FatalError("While checking build target: stopping build");
 }
 
-async function statOrNone(path: string) {
+/** What would be replaced; nothing where a pipe or a device (`/dev/stdout`) takes the image. */
+async function findFile(path: string): Promise<Stats | undefined> {
   try {
-    return await lstat(path);
+    const found = await lstat(path);
+    const behind = found.isSymbolicLink() ? await stat(path).catch(() => found) : found;
+    return behind.isFIFO() || behind.isCharacterDevice() ? undefined : behind;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw new FatalError(`While checking build target: cannot look at '${path}': ${(error as Error).message}`, {
