@@ -1,3 +1,5 @@
+import type { ByteString } from "../bytes/byte-string.ts";
+import type { NodeId } from "../fstree/tree.ts";
 import { SquashfsError } from "./errors.ts";
 import { MAX_IDS } from "./format.ts";
 
@@ -10,14 +12,14 @@ export class IdTable {
   }
 
   /**
-   * @param path of the file that has the id, asked for only in case of an error
+   * @param node the file that has the id, for an error
    * @throws SquashfsError TOO_MANY_IDS
    */
-  indexOf(id: number, path: () => string): number {
+  indexOf(id: number, node: NodeId, pathOf: (node: NodeId) => ByteString): number {
     const known = this.#indexes.get(id);
     if (known !== undefined) return known;
     const index = this.#indexes.size;
-    if (index === MAX_IDS) throw new SquashfsError("TOO_MANY_IDS", { path: path(), limit: MAX_IDS });
+    if (index === MAX_IDS) throw new SquashfsError("TOO_MANY_IDS", { path: pathOf(node), limit: MAX_IDS });
     this.#indexes.set(id, index);
     return index;
   }

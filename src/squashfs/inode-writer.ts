@@ -1,6 +1,7 @@
-import { displayBytes } from "../bytes/byte-string.ts";
+import type { ByteString } from "../bytes/byte-string.ts";
 import { InternalError } from "../errors.ts";
 import { type InodeId, InodeKind, type InodeTable } from "../fstree/inodes.ts";
+import type { NodeId } from "../fstree/tree.ts";
 import type { BlockCodec } from "../wasm/block-codec.ts";
 import type { Contents } from "./contents.ts";
 import type { Listing } from "./directory-writer.ts";
@@ -8,26 +9,69 @@ import { SquashfsError } from "./errors.ts";
 import {
   DEVICE_INODE,
   DIRECTORY_INODE,
+  type DirectoryInode,
   EMPTY_LISTING,
   EXTENDED,
   EXTENDED_DEVICE_INODE,
   EXTENDED_DIRECTORY_INODE,
   EXTENDED_FILE_INODE,
   EXTENDED_IPC_INODE,
+  type ExtendedDeviceInode,
+  type ExtendedDirectoryInode,
+  type ExtendedIpcInode,
   encodeDevice,
   FILE_INODE,
-  type InodeHeader,
+  type FileInode,
   IPC_INODE,
   MAX_TARGET_SIZE,
   NO_XATTRS,
   SYMLINK_INODE,
+  type SymlinkInode,
 } from "./format.ts";
 import type { IdTable } from "./id-table.ts";
 import { MetadataWriter } from "./metadata-writer.ts";
 import type { XattrTableWriter } from "./xattr-table-writer.ts";
 
+/** All fields of all records but the large file's, which has 64-bit ones. */
+type InodeFields = ExtendedDirectoryInode &
+  DirectoryInode &
+  FileInode &
+  SymlinkInode &
+  ExtendedDeviceInode &
+  ExtendedIpcInode;
+
+/** A record of the format, as far as writing goes. */
+interface InodeRecord {
+  readonly size: number;
+  write(target: Uint8Array, offset: number, fields: InodeFields): void;
+}
+
+const NO_FIELDS: InodeFields = {
+  type: 0,
+  mode: 0,
+  uidIndex: 0,
+  gidIndex: 0,
+  mtimeSec: 0,
+  inodeNumber: 0,
+  linkCount: 0,
+  fileSize: 0,
+  blockStart: 0,
+  blockOffset: 0,
+  parentInode: 0,
+  indexCount: 0,
+  xattrIndex: NO_XATTRS,
+  blocksStart: 0,
+  fragmentIndex: 0,
+  fragmentOffset: 0,
+  targetSize: 0,
+  device: 0,
+};
+
 const U16_MAX = 0xffff;
 const U32_MAX = 0xffff_ffff;
+/** What `encodeDevice` has room for. */
+const MAX_MAJOR = 0xfff;
+const MAX_MINOR = 0xfffff;
 /** Words of a block list encoded at a time. */
 const LIST_STEP = 2048;
 
@@ -37,19 +81,23 @@ export interface InodeWriterOptions {
   readonly codec: BlockCodec;
   readonly ids: IdTable;
   readonly xattrs: XattrTableWriter;
+  /** For errors. */
+  readonly pathOf: (node: NodeId) => ByteString;
 }
 
-/** What an inode needs beside its columns. */
+/** What an inode needs beside its columns. One object serves for all of them. */
 export interface InodePlace {
-  readonly number: number;
-  readonly linkCount: number;
-  /** For errors; asked for only then. */
-  readonly path: () => string;
+  number: number;
+  linkCount: number;
+  /** For errors. */
+  node: NodeId;
 }
 
 /** Writes inodes into the inode table: basic ones where they can say it all, extended ones where not. */
 export class InodeWriter {
   readonly table: MetadataWriter;
+  /** Of the inode being written: nothing is allocated per inode, there may be millions. */
+  readonly #fields: InodeFields = { ...NO_FIELDS };
   readonly #options: InodeWriterOptions;
   readonly #inodes: InodeTable;
   readonly #record = Buffer.allocUnsafeSlow(LIST_STEP * 4);
@@ -80,7 +128,7 @@ export class InodeWriter {
         this.#ipc(id, place);
         break;
       case InodeKind.directory:
-        throw new InternalError("a directory was written as a file", { path: displayBytes(place.path()) });
+        throw new InternalError("a directory was written as a file", { path: this.#options.pathOf(place.node) });
     }
   }
 
@@ -89,50 +137,46 @@ export class InodeWriter {
    * @param parentInode number of the inode above; of the root: inode count + 1
    */
   directory(id: InodeId, place: InodePlace, listing: Listing, parentInode: number): void {
-    const xattrIndex = this.#xattrs(id, place);
-    const fileSize = listing.size + EMPTY_LISTING;
     const { blockStart, blockOffset, indexCount } = listing;
-    const fields = { blockStart, linkCount: place.linkCount, fileSize, blockOffset, parentInode };
-    if (fileSize <= U16_MAX && indexCount === 0 && xattrIndex === NO_XATTRS) {
-      DIRECTORY_INODE.write(this.#record, 0, { ...this.#header(id, place, false), ...fields });
-      this.#append(DIRECTORY_INODE.size);
+    const fields = this.#fields;
+    this.#common(id, place);
+    fields.fileSize = listing.size + EMPTY_LISTING;
+    fields.blockStart = blockStart;
+    fields.blockOffset = blockOffset;
+    fields.parentInode = parentInode;
+    fields.indexCount = indexCount;
+    if (fields.fileSize <= U16_MAX && indexCount === 0 && fields.xattrIndex === NO_XATTRS) {
+      this.#append(DIRECTORY_INODE);
       return;
     }
-    if (fileSize > U32_MAX) throw new SquashfsError("TABLE_TOO_LARGE", { table: "directory", limit: U32_MAX });
-    const extended = { ...this.#header(id, place, true), ...fields, indexCount, xattrIndex };
-    EXTENDED_DIRECTORY_INODE.write(this.#record, 0, extended);
-    this.#append(EXTENDED_DIRECTORY_INODE.size);
+    if (fields.fileSize > U32_MAX) throw new SquashfsError("TABLE_TOO_LARGE", { table: "directory", limit: U32_MAX });
+    this.#appendExtended(EXTENDED_DIRECTORY_INODE);
     this.table.append(listing.index);
   }
 
   #file(id: InodeId, place: InodePlace): void {
-    const { contents } = this.#options;
+    const { contents, pathOf } = this.#options;
     const content = this.#inodes.content(id);
     if (!contents.has(content))
-      throw new InternalError("a file has a content that is not in the image", { path: displayBytes(place.path()) });
-    const xattrIndex = this.#xattrs(id, place);
+      throw new InternalError("a file has a content that is not in the image", { path: pathOf(place.node) });
     const run = contents.run(content);
     const start = contents.runStart(run);
     const size = contents.size(content);
     const sparse = contents.runHoles(run);
-    const fragmentIndex = contents.fragmentIndex(content);
-    const fragmentOffset = contents.fragmentOffset(content);
-    const { linkCount } = place;
-    if (linkCount === 1 && start <= U32_MAX && size <= U32_MAX && sparse === 0 && xattrIndex === NO_XATTRS) {
-      const header = this.#header(id, place, false);
-      FILE_INODE.write(this.#record, 0, {
-        ...header,
-        blocksStart: start,
-        fragmentIndex,
-        fragmentOffset,
-        fileSize: size,
-      });
-      this.#append(FILE_INODE.size);
+    const fields = this.#fields;
+    this.#common(id, place);
+    fields.fragmentIndex = contents.fragmentIndex(content);
+    fields.fragmentOffset = contents.fragmentOffset(content);
+    const isPlain = place.linkCount === 1 && sparse === 0 && fields.xattrIndex === NO_XATTRS;
+    if (isPlain && start <= U32_MAX && size <= U32_MAX) {
+      fields.blocksStart = start;
+      fields.fileSize = size;
+      this.#append(FILE_INODE);
     } else {
       const wide = { blocksStart: BigInt(start), fileSize: BigInt(size), sparseSize: BigInt(sparse) };
-      const narrow = { linkCount, fragmentIndex, fragmentOffset, xattrIndex };
-      EXTENDED_FILE_INODE.write(this.#record, 0, { ...this.#header(id, place, true), ...wide, ...narrow });
-      this.#append(EXTENDED_FILE_INODE.size);
+      const record = { ...fields, ...wide, type: fields.type + EXTENDED };
+      EXTENDED_FILE_INODE.write(this.#record, 0, record);
+      this.#appendBytes(EXTENDED_FILE_INODE.size);
     }
     this.#blockList(contents.runList(run), contents.runBlockCount(run));
   }
@@ -141,65 +185,71 @@ export class InodeWriter {
     for (let done = 0; done < count; done += LIST_STEP) {
       const step = Math.min(LIST_STEP, count - done);
       this.#options.contents.lists.encode(list + done, step, this.#view);
-      this.#append(step * 4);
+      this.#appendBytes(step * 4);
     }
   }
 
   #symlink(id: InodeId, place: InodePlace): void {
-    const xattrIndex = this.#xattrs(id, place);
     const target = Buffer.from(this.#inodes.target(id), "latin1");
-    if (target.length === 0 || target.length > MAX_TARGET_SIZE)
-      throw new SquashfsError("TARGET_TOO_LONG", { path: place.path(), seen: target.length, limit: MAX_TARGET_SIZE });
-    const extended = xattrIndex !== NO_XATTRS;
-    const fields = { linkCount: place.linkCount, targetSize: target.length };
-    SYMLINK_INODE.write(this.#record, 0, { ...this.#header(id, place, extended), ...fields });
-    this.#append(SYMLINK_INODE.size);
+    if (target.length === 0 || target.length > MAX_TARGET_SIZE) {
+      const path = this.#options.pathOf(place.node);
+      throw new SquashfsError("TARGET_TOO_LONG", { path, seen: target.length, limit: MAX_TARGET_SIZE });
+    }
+    const fields = this.#fields;
+    this.#common(id, place);
+    fields.targetSize = target.length;
+    const isExtended = fields.xattrIndex !== NO_XATTRS;
+    if (isExtended) this.#appendExtended(SYMLINK_INODE);
+    else this.#append(SYMLINK_INODE);
     this.table.append(target);
-    if (!extended) return;
-    this.#view.setUint32(0, xattrIndex, true);
-    this.#append(4);
+    if (!isExtended) return;
+    this.#view.setUint32(0, fields.xattrIndex, true);
+    this.#appendBytes(4);
   }
 
   #device(id: InodeId, place: InodePlace): void {
-    const xattrIndex = this.#xattrs(id, place);
     const major = this.#inodes.deviceMajor(id);
     const minor = this.#inodes.deviceMinor(id);
-    if (major > 0xfff || minor > 0xfffff)
-      throw new SquashfsError("DEVICE_OUT_OF_RANGE", { path: place.path(), major, minor });
-    const extended = xattrIndex !== NO_XATTRS;
-    const device = encodeDevice(major, minor);
-    const fields = { ...this.#header(id, place, extended), linkCount: place.linkCount, device };
-    if (extended) EXTENDED_DEVICE_INODE.write(this.#record, 0, { ...fields, xattrIndex });
-    else DEVICE_INODE.write(this.#record, 0, fields);
-    this.#append(extended ? EXTENDED_DEVICE_INODE.size : DEVICE_INODE.size);
+    if (major > MAX_MAJOR || minor > MAX_MINOR)
+      throw new SquashfsError("DEVICE_OUT_OF_RANGE", { path: this.#options.pathOf(place.node), major, minor });
+    this.#common(id, place);
+    this.#fields.device = encodeDevice(major, minor);
+    if (this.#fields.xattrIndex === NO_XATTRS) this.#append(DEVICE_INODE);
+    else this.#appendExtended(EXTENDED_DEVICE_INODE);
   }
 
   #ipc(id: InodeId, place: InodePlace): void {
-    const xattrIndex = this.#xattrs(id, place);
-    const extended = xattrIndex !== NO_XATTRS;
-    const fields = { ...this.#header(id, place, extended), linkCount: place.linkCount };
-    if (extended) EXTENDED_IPC_INODE.write(this.#record, 0, { ...fields, xattrIndex });
-    else IPC_INODE.write(this.#record, 0, fields);
-    this.#append(extended ? EXTENDED_IPC_INODE.size : IPC_INODE.size);
+    this.#common(id, place);
+    if (this.#fields.xattrIndex === NO_XATTRS) this.#append(IPC_INODE);
+    else this.#appendExtended(EXTENDED_IPC_INODE);
   }
 
-  #header(id: InodeId, place: InodePlace, extended: boolean): InodeHeader {
-    const { ids } = this.#options;
-    return {
-      type: this.#inodes.kind(id) + (extended ? EXTENDED : 0),
-      mode: this.#inodes.mode(id),
-      uidIndex: ids.indexOf(this.#inodes.uid(id), place.path),
-      gidIndex: ids.indexOf(this.#inodes.gid(id), place.path),
-      mtimeSec: this.#inodes.mtimeSec(id),
-      inodeNumber: place.number,
-    };
+  /** Sets what every inode has. */
+  #common(id: InodeId, place: InodePlace): void {
+    const { ids, xattrs, pathOf } = this.#options;
+    const fields = this.#fields;
+    const { node } = place;
+    fields.type = this.#inodes.kind(id);
+    fields.mode = this.#inodes.mode(id);
+    fields.uidIndex = ids.indexOf(this.#inodes.uid(id), node, pathOf);
+    fields.gidIndex = ids.indexOf(this.#inodes.gid(id), node, pathOf);
+    fields.mtimeSec = this.#inodes.mtimeSec(id);
+    fields.inodeNumber = place.number;
+    fields.linkCount = place.linkCount;
+    fields.xattrIndex = xattrs.indexOf(this.#inodes.xattrSet(id), node, pathOf);
   }
 
-  #xattrs(id: InodeId, place: InodePlace): number {
-    return this.#options.xattrs.indexOf(this.#inodes.xattrSet(id), place.path);
+  #append(record: InodeRecord): void {
+    record.write(this.#record, 0, this.#fields);
+    this.#appendBytes(record.size);
   }
 
-  #append(size: number): void {
+  #appendExtended(record: InodeRecord): void {
+    this.#fields.type += EXTENDED;
+    this.#append(record);
+  }
+
+  #appendBytes(size: number): void {
     this.table.append(this.#record.subarray(0, size));
   }
 }

@@ -2,10 +2,10 @@ import type { InodeId } from "../fstree/inodes.ts";
 import { FsTree, type NodeId } from "../fstree/tree.ts";
 import type { Sink } from "../sink/sink.ts";
 import type { BlockCodec } from "../wasm/block-codec.ts";
-import { DirectoryWriter, type ListedEntry, type Listing } from "./directory-writer.ts";
+import { DirectoryWriter, type Listing } from "./directory-writer.ts";
 import { SquashfsError } from "./errors.ts";
 import { EXPORTS_PER_BLOCK, inodeRef, MAX_NAME_SIZE } from "./format.ts";
-import type { InodeWriter } from "./inode-writer.ts";
+import type { InodePlace, InodeWriter } from "./inode-writer.ts";
 
 /** Compressed inodes that gather before they are written. */
 const DRAIN_SIZE = 256 * 1024;
@@ -37,6 +37,7 @@ export class TreeWriter {
   /** Per inode number. The offset is never 0xffff, which stands for "not written". */
   readonly #blocks: Uint32Array;
   readonly #offsets: Uint16Array;
+  readonly #nextPlace: InodePlace = { number: 0, linkCount: 0, node: FsTree.root };
   #lastNumber = 0;
 
   constructor(tree: FsTree, inodes: InodeWriter, codec: BlockCodec) {
@@ -128,7 +129,7 @@ export class TreeWriter {
       if (tree.isDirectory(child)) this.#writeDirectory(child, listings[directory++] as Listing, parent);
       else this.#writeFile(child);
     }
-    return this.#directories.write(this.#entries(children));
+    return this.#list(children);
   }
 
   #number(id: InodeId): void {
@@ -140,17 +141,13 @@ export class TreeWriter {
     const number = this.#numbers[id] as number;
     // Another name of a hard link was here before.
     if (this.#offsets[number] !== NOT_WRITTEN) return;
-    this.#place(number);
-    const linkCount = this.#linkCounts[id] as number;
-    this.#inodes.write(id, { number, linkCount, path: () => this.#tree.path(node) });
+    this.#inodes.write(id, this.#place(number, this.#linkCounts[id] as number, node));
   }
 
   #writeDirectory(node: NodeId, listing: Listing, parentInode: number): void {
     const id = this.#tree.inode(node);
-    const number = this.#numbers[id] as number;
-    this.#place(number);
-    const linkCount = 2 + this.#subdirectoryCount(node);
-    this.#inodes.directory(id, { number, linkCount, path: () => this.#tree.path(node) }, listing, parentInode);
+    const place = this.#place(this.#numbers[id] as number, 2 + this.#subdirectoryCount(node), node);
+    this.#inodes.directory(id, place, listing, parentInode);
   }
 
   #subdirectoryCount(node: NodeId): number {
@@ -159,24 +156,30 @@ export class TreeWriter {
     return count;
   }
 
-  /** Notes that the next inode written is that number's. */
-  #place(number: number): void {
+  /** Notes where the next inode, this one, will stand. */
+  #place(number: number, linkCount: number, node: NodeId): InodePlace {
     this.#blocks[number] = this.#inodes.table.blockStart;
     this.#offsets[number] = this.#inodes.table.blockOffset;
+    const place = this.#nextPlace;
+    place.number = number;
+    place.linkCount = linkCount;
+    place.node = node;
+    return place;
   }
 
-  *#entries(children: Int32Array): Iterable<ListedEntry> {
+  #list(children: Int32Array): Listing {
     const tree = this.#tree;
+    this.#directories.begin();
     for (const node of children) {
       const id = tree.inode(node);
       const number = this.#numbers[id] as number;
       const name = tree.name(node);
       if (name.length === 0 || name.length > MAX_NAME_SIZE)
         throw new SquashfsError("NAME_TOO_LONG", { path: tree.path(node), seen: name.length, limit: MAX_NAME_SIZE });
-      const inodeBlock = this.#blocks[number] as number;
-      const inodeOffset = this.#offsets[number] as number;
-      yield { name, type: tree.inodes.kind(id), inodeNumber: number, inodeBlock, inodeOffset };
+      const block = this.#blocks[number] as number;
+      this.#directories.add(name, tree.inodes.kind(id), number, block, this.#offsets[number] as number);
     }
+    return this.#directories.end();
   }
 
   #ref(number: number): bigint {

@@ -118,7 +118,14 @@ export class SquashfsWriter {
     const ids = new IdTable();
     const codec = this.#codec;
     const xattrs = new XattrTableWriter(tree.inodes, codec);
-    const inodes = new InodeWriter({ inodes: tree.inodes, contents: this.#table, codec, ids, xattrs });
+    const inodes = new InodeWriter({
+      inodes: tree.inodes,
+      contents: this.#table,
+      codec,
+      ids,
+      xattrs,
+      pathOf: (node) => tree.path(node),
+    });
     const writer = new TreeWriter(tree, inodes, codec);
     signal?.throwIfAborted();
     const { rootInode, directoryTableStart } = await writer.write(sink);

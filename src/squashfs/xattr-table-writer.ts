@@ -1,6 +1,7 @@
 import { type ByteString, displayBytes } from "../bytes/byte-string.ts";
 import type { Xattr } from "../bytes/file-body.ts";
 import type { InodeTable } from "../fstree/inodes.ts";
+import type { NodeId } from "../fstree/tree.ts";
 import type { Sink } from "../sink/sink.ts";
 import type { BlockCodec } from "../wasm/block-codec.ts";
 import { SquashfsError } from "./errors.ts";
@@ -51,14 +52,15 @@ export class XattrTableWriter {
 
   /**
    * The index that an inode with this set holds.
+   * @param node the file, for an error
    * @throws SquashfsError XATTR_TOO_LARGE
    */
-  indexOf(set: number, path: () => string): number {
+  indexOf(set: number, node: NodeId, pathOf: (node: NodeId) => ByteString): number {
     if (set === 0) return NO_XATTRS;
     const known = this.#indexes[set] as number;
     if (known !== 0) return known === NO_XATTRS ? NO_XATTRS : known - 1;
     const xattrs = this.#inodes.xattrsOf(set);
-    for (const xattr of xattrs) checkLimits(xattr, path);
+    for (const xattr of xattrs) checkLimits(xattr, () => pathOf(node));
     for (const { name } of xattrs) {
       const shown = displayBytes(name);
       if (prefixOf(name) === undefined) this.#skipped.set(shown, (this.#skipped.get(shown) ?? 0) + 1);
@@ -129,7 +131,7 @@ function keysOf(xattrs: readonly Xattr[]): Key[] {
   return keys;
 }
 
-function checkLimits({ name, value }: Xattr, path: () => string): void {
+function checkLimits({ name, value }: Xattr, path: () => ByteString): void {
   const check = (what: string, seen: number, limit: number) => {
     if (seen > limit) throw new SquashfsError("XATTR_TOO_LARGE", { path: path(), name, what, seen, limit });
   };
