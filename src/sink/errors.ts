@@ -37,17 +37,13 @@ export class SinkError extends SifonError {
 /** The error of the operating system as ours. */
 export function toSinkError(cause: unknown, details: ErrorDetails): SinkError {
   const systemCode = (cause as NodeJS.ErrnoException | undefined)?.code;
-  const all = { ...details, cause };
-  switch (systemCode) {
-    case "ENOSPC":
-    case "EDQUOT":
-      return new SinkError("DISK_FULL", all);
-    case "EFBIG":
-      return new SinkError("FILE_TOO_LARGE", all);
-    case "EPIPE":
-    case "ECONNRESET":
-      return new SinkError("CLOSED_OUTPUT", all);
-    default:
-      return new SinkError("WRITE_FAILED", all);
-  }
+  return new SinkError(CODES.get(systemCode) ?? "WRITE_FAILED", { ...details, cause });
 }
+
+const CODES: ReadonlyMap<string | undefined, SinkErrorCode> = new Map([
+  ["ENOSPC", "DISK_FULL"],
+  ["EDQUOT", "DISK_FULL"],
+  ["EFBIG", "FILE_TOO_LARGE"],
+  ["EPIPE", "CLOSED_OUTPUT"],
+  ["ECONNRESET", "CLOSED_OUTPUT"],
+]);

@@ -116,7 +116,7 @@ export class PipeSink implements Sink {
   #send(bytes: Uint8Array, signal: AbortSignal | undefined): Promise<void> {
     return new Promise((resolve, reject) => {
       // A reader that has stopped reading must not hold up an abort.
-      const abort = () => reject(signal?.reason);
+      const abort = () => reject(signal?.reason as Error);
       if (signal?.aborted) return abort();
       signal?.addEventListener("abort", abort, { once: true });
       // Awaiting the callback is the backpressure.

@@ -101,14 +101,6 @@ export interface Lz4Options {
 /** LZ4 always carries its options. */
 export const LZ4_OPTIONS: Struct<Lz4Options> = struct<Lz4Options>({ version: u32, flags: u32 });
 
-export interface GzipOptions {
-  level: number;
-  windowLog: number;
-  strategies: number;
-}
-/** Absent for level 9, window 15, default strategy. */
-export const GZIP_OPTIONS: Struct<GzipOptions> = struct<GzipOptions>({ level: u32, windowLog: u16, strategies: u16 });
-
 /** Most bytes of a metadata block once decompressed; all but a table's last block have exactly these. */
 export const METADATA_BLOCK_SIZE = 8192;
 /** Bit of a metadata block's u16 header: the bytes are stored. The rest is their size on disk, never 0. */
@@ -389,11 +381,8 @@ export const XattrPrefix = { user: 0, trusted: 1, security: 2 } as const;
 export type XattrPrefix = (typeof XattrPrefix)[keyof typeof XattrPrefix];
 export const XATTR_OUT_OF_LINE = 0x100;
 
-/** Of a table of u32 or u64 or records, split over metadata blocks: records in one of them. */
-export const IDS_PER_BLOCK: number = METADATA_BLOCK_SIZE / 4;
+/** Inode refs (u64) in one metadata block of the export table. */
 export const EXPORTS_PER_BLOCK: number = METADATA_BLOCK_SIZE / 8;
-export const FRAGMENTS_PER_BLOCK: number = METADATA_BLOCK_SIZE / 16;
-export const XATTR_IDS_PER_BLOCK: number = METADATA_BLOCK_SIZE / 16;
 /** `idCount` is a u16. */
 export const MAX_IDS = 0xffff;
 

@@ -17,7 +17,7 @@ export class Gate {
 
   /** Undefined where there is room at once: awaiting nothing is cheaper. An amount beyond the limit passes alone. */
   take(amount: number): Promise<void> | undefined {
-    if (this.#failure !== undefined) return Promise.reject(this.#failure.error);
+    if (this.#failure !== undefined) return Promise.reject(this.#failure.error as Error);
     if (this.#taken <= 0 || this.#taken + amount <= this.#limit) {
       this.#taken += amount;
       return undefined;
