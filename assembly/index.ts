@@ -6,7 +6,9 @@ import { adler32 as checksum } from "./hash/adler32";
 import { sha256Digest, sha256Reset, sha256Update } from "./hash/sha256";
 import { digestHigh, digestLow, hash128, hash128Digest, hash128Reset, hash128Update } from "./hash/xxh128";
 import { isZero as allZero } from "./hash/zero";
-import { INPUT, layout, layoutBest, output, STATIC_END } from "./memory";
+import { lz4Best } from "./lz4/best";
+import { lz4Fast } from "./lz4/fast";
+import { INPUT, INPUT_SLACK, layout, layoutBest, output, STATIC_END } from "./memory";
 
 /** Lays out memory for blocks of up to `blockSize` bytes; called once. False where memory is refused. */
 export function init(blockSize: u32): bool {
@@ -34,6 +36,13 @@ export function outputAddress(): usize {
 /** Compresses the first `size` bytes of the input into a zlib stream; 0 where that is not smaller. */
 export function deflate(size: u32, level: u32): u32 {
   return zlib(size, level);
+}
+
+/** Compresses the first `size` bytes of the input into an LZ4 block; 0 where that is not smaller. */
+export function lz4(size: u32, best: bool): u32 {
+  // What a search reads past the input must not depend on the block before.
+  memory.fill(INPUT + size, 0, INPUT_SLACK);
+  return best ? lz4Best(size) : lz4Fast(size);
 }
 
 /** Continues an Adler-32 over the input. */

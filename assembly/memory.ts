@@ -81,8 +81,6 @@ export let chunks: usize = 0;
 export let output: usize = 0;
 
 // Only the near-optimal parse has these; they exist after `layoutBest`.
-/** u16[32768][2]: children of the window's positions in the binary trees (see tree.ts). */
-export let tree: usize = 0;
 /** u32 per position and one: where its matches begin in `matches`. */
 export let matchIndex: usize = 0;
 /** u32 per match: length << 16 | distance − 1. */
@@ -92,10 +90,13 @@ export let pathCost: usize = 0;
 /** u32 per position: the match taken there, 0 for a literal. */
 export let pathChoice: usize = 0;
 
+/** Encoders may write this far past the block size before they give up. */
+const OUTPUT_SLACK: usize = 1024;
+
 let blockLimit: usize = 0;
 let fixedEnd: usize = 0;
-/** Room for matches, per byte of input. Where they do not fit, the shorter ones of a position go. */
-export const MATCHES_PER_BYTE: usize = 6;
+/** Room for matches, per byte of input; text has 4 or 5. The parse takes fewer where it runs short. */
+export const MATCHES_PER_BYTE: usize = 10;
 
 /** Lays out memory for blocks of up to `blockSize` bytes and grows it; called once, before any view is taken. */
 export function layout(blockSize: u32): bool {
@@ -105,16 +106,15 @@ export function layout(blockSize: u32): bool {
   chunks = records + ((size * 3) >> 1) + 1024;
   output = chunks + (size / CHUNK_SIZE + 2) * CHUNK_SLOT;
   blockLimit = size;
-  fixedEnd = (output + size + 256 + 63) & ~(<usize>63);
+  fixedEnd = (output + size + OUTPUT_SLACK + 63) & ~(<usize>63);
   return reach(fixedEnd);
 }
 
-/** Adds what the near-optimal parse needs, 38 bytes per byte of block; views taken before are dead. */
+/** Adds what the near-optimal parse needs, 52 bytes per byte of block; views taken before are dead. */
 export function layoutBest(): bool {
-  tree = fixedEnd;
-  matchIndex = tree + 4 * 32768;
+  matchIndex = fixedEnd;
   matches = matchIndex + 4 * blockLimit + 64;
-  pathCost = matches + 4 * MATCHES_PER_BYTE * blockLimit + 64;
+  pathCost = matches + 4 * MATCHES_PER_BYTE * blockLimit + 1088;
   // A cost vector may be read past the end.
   pathChoice = pathCost + 4 * blockLimit + 64;
   return reach(pathChoice + 4 * blockLimit + 64);

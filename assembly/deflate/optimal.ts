@@ -1,6 +1,6 @@
 import { log2 } from "../inline/entropy";
 import { pushLiterals, pushMatch } from "../inline/records";
-import { enterTree, ROOTS_SIZE } from "../inline/tree";
+import { collect, hash3, hash4, insert, rowOf, tagOf } from "../inline/rows";
 import {
   DISTANCE_COST,
   DISTANCE_EXTRA,
@@ -16,58 +16,101 @@ import {
   pathChoice,
   pathCost,
   ROWS,
+  ROWS_SIZE,
   records,
   SYMBOL_EXTRA,
 } from "../memory";
 import { blockSlot, CHUNK_DISTANCES, CHUNK_START } from "./split";
-import { distanceSlot, FIRST_LENGTH } from "./symbols";
+import { distanceSlot, FIRST_LENGTH, WINDOW } from "./symbols";
 
 // The near-optimal parse: all matches of all positions are gathered once; then the cheapest path through
 // them is found backwards, with the costs of symbols in the blocks that an earlier parse was split into.
 
-/** Tree nodes to visit per position: more finds little. */
-const DEPTH: u32 = 48;
 /** A match this long is taken whole; nothing is looked for inside. */
 const NICE: u32 = 130;
 /** Units of a bit: costs are fractions, since a Huffman code averages to them better than whole bits would. */
 const BIT: f32 = 64;
-const HASH_FACTOR: u32 = 0x9e3779b1;
+/** A 3-byte match further back is no use to the seed. */
+const FAR3: u32 = 4096;
 
 /** Gathers the matches of all positions. */
 export function gatherMatches(size: u32): void {
-  memory.fill(ROWS, 0, ROOTS_SIZE);
+  memory.fill(ROWS, 0, ROWS_SIZE);
   memory.fill(HEADS3, 0, (<usize>2) << HEADS3_BITS);
   const stop = INPUT + size;
-  const limit = matches + MATCHES_PER_BYTE * 4 * <usize>size;
+  // From here on a position keeps its 3-byte match and its longest, for which there is always room.
+  const plenty = matches + 4 * (MATCHES_PER_BYTE - 2) * <usize>size;
   let cursor = matches;
-  let skipTo = INPUT;
-  for (let at = INPUT; at < stop; at++) {
-    const start = cursor;
-    store<u32>(matchIndex + ((at - INPUT) << 2), <u32>cursor);
+  let index = matchIndex;
+  let at = INPUT;
+  while (at < stop) {
+    store<u32>(index, <u32>cursor);
+    index += 4;
     const word = load<u32>(at);
-    const head = HEADS3 + ((((word << 8) * HASH_FACTOR) >>> (32 - HEADS3_BITS)) << 1);
+    const hash = hash4(word);
+    const row = rowOf(hash);
+    const tag = tagOf(hash);
+    const head = hash3(word);
     const distance1 = (at - 1 - <usize>load<u16>(head)) & 0xffff;
     store<u16>(head, at);
-    if (stop - at < 4) continue;
-    if (at < skipTo) {
-      enterTree(at, stop, DEPTH, NICE, cursor, cursor);
-      continue;
-    }
-    // A later position keeps room for one match.
-    const room = limit - (stop - at) * 4;
-    if (cursor < room && distance1 < min<usize>(32768, at - INPUT)) {
+    if (distance1 < min<usize>(WINDOW, at - INPUT) && stop - at >= 3) {
       if ((load<u32>(at - 1 - distance1) ^ word) << 8 === 0) {
         store<u32>(cursor, (3 << 16) | <u32>distance1);
         cursor += 4;
       }
     }
-    cursor = enterTree(at, stop, DEPTH, NICE, cursor, room);
-    if (cursor > start) {
-      const length = load<u32>(cursor - 4) >>> 16;
-      if (length >= NICE) skipTo = at + length;
+    let end = collect(at, stop, word, row, tag, NICE, cursor);
+    if (cursor > plenty && end > cursor + 4) {
+      store<u32>(cursor, load<u32>(end - 4));
+      end = cursor + 4;
+    }
+    insert(row, tag, at);
+    at++;
+    if (end === cursor) continue;
+    cursor = end;
+    const length = load<u32>(end - 4) >>> 16;
+    if (length < NICE) continue;
+    for (const skipTo = at - 1 + length; at < skipTo; at++) {
+      store<u32>(index, <u32>cursor);
+      index += 4;
+      const word = load<u32>(at);
+      const hash = hash4(word);
+      insert(rowOf(hash), tagOf(hash), at);
+      store<u16>(hash3(word), at);
     }
   }
-  store<u32>(matchIndex + ((stop - INPUT) << 2), <u32>cursor);
+  store<u32>(index, <u32>cursor);
+}
+
+/** The longest match gathered at a position, or 0. */
+function longestAt(index: usize): u32 {
+  const end = <usize>load<u32>(index, 4);
+  if (end === <usize>load<u32>(index)) return 0;
+  const match = load<u32>(end - 4);
+  return match >>> 16 === 3 && (match & 0xffff) >= FAR3 ? 0 : match;
+}
+
+/** A lazy parse of the gathered matches, whose statistics the first path is priced by. */
+export function parseSeed(size: u32): usize {
+  let end = records;
+  let run: u32 = 0;
+  let index = matchIndex;
+  const stop = matchIndex + ((<usize>size) << 2);
+  let match = longestAt(index);
+  while (index < stop) {
+    const next = index + 4 < stop ? longestAt(index + 4) : 0;
+    if (match === 0 || next >>> 16 > match >>> 16) {
+      run++;
+      index += 4;
+      match = next;
+      continue;
+    }
+    end = pushMatch(end, run, match >>> 16, match & 0xffff);
+    run = 0;
+    index += (match >>> 16) << 2;
+    match = index < stop ? longestAt(index) : 0;
+  }
+  return pushLiterals(end, run);
 }
 
 /** Finds the cheapest path for the costs of the current blocks and writes it as records; returns their end. */
@@ -113,27 +156,45 @@ function symbolCost(counts: usize, symbol: u32, total: f32): u32 {
   return <u32>(max<f32>(bits, 0.05) * BIT + 0.5);
 }
 
+/** Four lengths a step: lanes past a match's own length are masked. */
 function findPath(start: u32, stop: u32): void {
   for (let i = <i32>stop - 1; i >= <i32>start; i--) {
     const costs = pathCost + ((<usize>i) << 2);
-    let best = load<u32>(costs, 4) + load<u32>(LITERAL_COST + ((<usize>load<u8>(INPUT + i)) << 2));
-    let choice: u32 = 0;
+    const literal = load<u32>(costs, 4) + load<u32>(LITERAL_COST + ((<usize>load<u8>(INPUT + i)) << 2));
+    let best = i32x4.splat(literal);
+    let choices = i32x4.splat(0);
+    let length: u32 = 3;
     const end = <usize>load<u32>(matchIndex + ((<usize>i) << 2), 4);
-    let length: usize = 3;
     for (let at = <usize>load<u32>(matchIndex + ((<usize>i) << 2)); at < end; at += 4) {
       const match = load<u32>(at);
       const distance1 = match & 0xffff;
-      const base = load<u32>(DISTANCE_COST + (distanceSlot(distance1) << 2));
-      const last = <usize>(match >>> 16);
-      for (; length <= last; length++) {
-        const cost = base + load<u32>(LENGTH_COST + (length << 2)) + load<u32>(costs + (length << 2));
-        if (cost < best) {
-          best = cost;
-          choice = ((<u32>length) << 16) | distance1;
-        }
-      }
+      const base = i32x4.splat(load<u32>(DISTANCE_COST + (distanceSlot(distance1) << 2)));
+      // Length in the high half and distance in the low: the match as the path keeps it.
+      const last = i32x4.splat(match | 0xffff);
+      let candidates = i32x4.add(i32x4.splat((length << 16) | distance1), i32x4(0, 0x10000, 0x20000, 0x30000));
+      do {
+        const rest = i32x4.add(v128.load(costs + (length << 2)), v128.load(LENGTH_COST + (length << 2)));
+        const cost = i32x4.add(rest, base);
+        const better = v128.and(i32x4.lt_s(cost, best), i32x4.le_s(candidates, last));
+        best = v128.bitselect(cost, best, better);
+        choices = v128.bitselect(candidates, choices, better);
+        candidates = i32x4.add(candidates, i32x4.splat(0x40000));
+        length += 4;
+      } while (length <= match >>> 16);
+      length = (match >>> 16) + 1;
     }
-    store<u32>(costs, best);
+    let least = i32x4.extract_lane(best, 0);
+    let choice = i32x4.extract_lane(choices, 0);
+    const second = i32x4.extract_lane(best, 1);
+    choice = select(i32x4.extract_lane(choices, 1), choice, second < least);
+    least = min(second, least);
+    const third = i32x4.extract_lane(best, 2);
+    choice = select(i32x4.extract_lane(choices, 2), choice, third < least);
+    least = min(third, least);
+    const fourth = i32x4.extract_lane(best, 3);
+    choice = select(i32x4.extract_lane(choices, 3), choice, fourth < least);
+    least = min(fourth, least);
+    store<u32>(costs, least);
     store<u32>(pathChoice + ((<usize>i) << 2), choice);
   }
 }

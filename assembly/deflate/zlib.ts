@@ -5,7 +5,7 @@ import { emit } from "./emit";
 import { parseFast } from "./fast";
 import { isIncompressible } from "./incompressible";
 import { parseLazy } from "./lazy";
-import { gatherMatches, parseOptimal } from "./optimal";
+import { gatherMatches, parseOptimal, parseSeed } from "./optimal";
 import { plan } from "./plan";
 import { split } from "./split";
 
@@ -17,7 +17,7 @@ export const DEFAULT: u32 = 1;
 export const BEST: u32 = 2;
 
 /** Near-optimal parses, each with the statistics of the one before. */
-const PASSES: i32 = 2;
+const PASSES: i32 = 1;
 
 /**
  * A zlib stream of the first `size` bytes of the input, at `output`. Returns its size, or 0 where it would
@@ -42,10 +42,9 @@ function parse(size: u32, level: u32): u32 {
   // What finders read past the input, and what they remember, must not depend on the block before.
   memory.fill(INPUT + size, 0, INPUT_SLACK);
   if (level === FAST) return split(parseFast(size));
-  let blocks = split(parseLazy(size));
-  if (level === BEST) {
-    gatherMatches(size);
-    for (let i = 0; i < PASSES; i++) blocks = split(parseOptimal(size, blocks));
-  }
+  if (level === DEFAULT) return split(parseLazy(size));
+  gatherMatches(size);
+  let blocks = split(parseSeed(size));
+  for (let i = 0; i < PASSES; i++) blocks = split(parseOptimal(size, blocks));
   return blocks;
 }

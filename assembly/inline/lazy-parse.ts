@@ -1,3 +1,4 @@
+import { MAX_MATCH, WINDOW } from "../deflate/symbols";
 import { INPUT, records } from "../memory";
 import { pushLiterals, pushMatch } from "./records";
 import { hash3, hash4, insert, rowOf, search, tagOf } from "./rows";
@@ -22,7 +23,7 @@ export function lazyParse(size: u32, nice: u32): usize {
     const row = rowOf(hash);
     const tag = tagOf(hash);
     const head3 = hash3(word);
-    let found = search(at, stop, word, row, tag, max<u32>(held >>> 16, 3), nice);
+    let found = search(at, stop, word, row, tag, max<u32>(held >>> 16, 3), nice, WINDOW, MAX_MATCH);
     if ((found | held) === 0) {
       const distance1 = (at - 1 - <usize>load<u16>(head3)) & 0xffff;
       if (distance1 < min(FAR3, at - INPUT) && (load<u32>(at - 1 - distance1) ^ word) << 8 === 0 && stop - at >= 3) {

@@ -12,6 +12,8 @@ import { extend } from "./match";
 
 /** Knuth's multiplicative hash: 2^32 / golden ratio. */
 const HASH_FACTOR: u32 = 0x9e3779b1;
+/** Entries of a tag in a row from which on older ones are taken to be lost. */
+const CROWDED: u32 = 3;
 const ROW_SHIFT: u32 = 32 - ROW_BITS;
 
 /** Hash of 4 bytes: the row in the high bits, the tag in the 8 below. */
@@ -59,8 +61,20 @@ export function insert(row: usize, tag: u32, at: usize): void {
  * indentation) have rare continuations, so few candidates are looked at and 16 reach far back.
  * @param first the 4 bytes at `at`, whose row and tag are given
  * @param bar at least 3
+ * @param window largest distance, up to 65535
+ * @param limit longest match, up to 65535
  */
-export function search(at: usize, stop: usize, first: u32, row: usize, tag: u32, bar: u32, nice: u32): u32 {
+export function search(
+  at: usize,
+  stop: usize,
+  first: u32,
+  row: usize,
+  tag: u32,
+  bar: u32,
+  nice: u32,
+  window: usize,
+  limit: u32,
+): u32 {
   let found: u32 = 0;
   let longest = bar;
   let beginnings = lanesWith(row, tag);
@@ -86,8 +100,8 @@ export function search(at: usize, stop: usize, first: u32, row: usize, tag: u32,
       const distance1 = (from - <usize>load<u16>(walked + ((<usize>ctz(lanes)) << 1), 16)) & 0xffff;
       lanes &= lanes - 1;
       if (load<u32>(ending - distance1) !== word) continue;
-      if (distance1 >= min<usize>(WINDOW, at - INPUT) || load<u32>(at - 1 - distance1) !== first) continue;
-      const length = extend(at - 1 - distance1, at, 0, min<u32>(MAX_MATCH, <u32>(stop - at)));
+      if (distance1 >= min<usize>(window, at - INPUT) || load<u32>(at - 1 - distance1) !== first) continue;
+      const length = extend(at - 1 - distance1, at, 0, min<u32>(limit, <u32>(stop - at)));
       if (length > longest) {
         longest = length;
         found = (length << 16) | <u32>distance1;
@@ -99,4 +113,47 @@ export function search(at: usize, stop: usize, first: u32, row: usize, tag: u32,
     if (walked === row) beginnings = lanes;
   }
   return found;
+}
+
+/**
+ * Writes ever longer matches at `at` to `list`, each length << 16 | distance − 1, from 4 bytes up, and
+ * returns the end of the list. First come those of the row, the newest being the nearest; then, where the
+ * row has many entries and so may have lost some, longer ones by their endings, as in `search`. Ends at a
+ * match of at least `nice`.
+ */
+export function collect(at: usize, stop: usize, first: u32, row: usize, tag: u32, nice: u32, list: usize): usize {
+  const most = min<u32>(MAX_MATCH, <u32>(stop - at));
+  let end = list;
+  let longest: u32 = 3;
+  let lanes = lanesWith(row, tag);
+  let byEndings = popcnt(lanes) > CROWDED;
+  let walked = row;
+  let from = at - 1;
+  let atEndings = false;
+  while (lanes !== 0) {
+    let word = load<u32>(at + longest - 3);
+    let improved = false;
+    while (lanes !== 0) {
+      const distance1 = (from - <usize>load<u16>(walked + ((<usize>ctz(lanes)) << 1), 16)) & 0xffff;
+      lanes &= lanes - 1;
+      if (load<u32>(at - 1 - distance1 + longest - 3) !== word) continue;
+      if (distance1 >= min<usize>(WINDOW, at - INPUT) || load<u32>(at - 1 - distance1) !== first) continue;
+      const length = extend(at - 1 - distance1, at, 4, most);
+      if (length <= longest) continue;
+      longest = length;
+      store<u32>(end, (length << 16) | <u32>distance1);
+      end += 4;
+      improved = true;
+      if (length >= nice) return end;
+      if (atEndings) break;
+      word = load<u32>(at + longest - 3);
+    }
+    if (!byEndings || !improved) break;
+    atEndings = true;
+    const hash = hash4(load<u32>(at + longest - 3));
+    walked = rowOf(hash);
+    lanes = lanesWith(walked, tagOf(hash));
+    from = at - 4 + longest;
+  }
+  return end;
 }

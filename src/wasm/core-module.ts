@@ -6,7 +6,9 @@ export interface CoreExports {
   init(blockSize: number): number;
   inputAddress(): number;
   outputAddress(): number;
+  initBest(): number;
   deflate(size: number, level: number): number;
+  lz4(size: number, best: number): number;
   adler32(start: number, size: number): number;
   isZero(size: number): number;
   contentHash(size: number): void;

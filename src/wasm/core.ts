@@ -71,6 +71,7 @@ class WasmCore implements Core {
   readonly #inputAddress: number;
   readonly #outputAddress: number;
   #bytes: Uint8Array;
+  #bestReady = false;
 
   constructor(wasm: CoreExports, blockSize: number) {
     this.blockSize = blockSize;
@@ -100,9 +101,13 @@ class WasmCore implements Core {
     if (input.length > this.blockSize) {
       throw new RangeError(`input is ${input.length} bytes, the core was loaded for ${this.blockSize}`);
     }
-    if (compression.kind !== "gzip") return undefined;
+    if (compression.kind === "none") return undefined;
+    if (compression.kind === "gzip" && compression.level === "best") this.#prepareBest();
     this.#take(input);
-    const size = this.#wasm.deflate(input.length, DEFLATE_LEVEL[compression.level]);
+    const size =
+      compression.kind === "gzip"
+        ? this.#wasm.deflate(input.length, DEFLATE_LEVEL[compression.level])
+        : this.#wasm.lz4(input.length, compression.level === "best" ? 1 : 0);
     if (size === 0) return undefined;
     return this.#bytes.subarray(this.#outputAddress, this.#outputAddress + size);
   }
@@ -135,6 +140,16 @@ class WasmCore implements Core {
       zero &&= this.#wasm.isZero(size) !== 0;
     });
     return zero;
+  }
+
+  /** The near-optimal parse needs six times the memory of the others; it comes when first asked for. */
+  #prepareBest(): void {
+    if (this.#bestReady) return;
+    if (this.#wasm.initBest() === 0) {
+      throw new InternalError("the WASM core cannot grow its memory", { blockSize: this.blockSize });
+    }
+    this.#bytes = new Uint8Array(this.#wasm.memory.buffer);
+    this.#bestReady = true;
   }
 
   #contentHashWords(): ContentHash {
