@@ -3,6 +3,14 @@
  * @packageDocumentation
  */
 
+export {
+  bytesAccess,
+  handleAccess,
+  openFileAccess,
+  type RandomAccess,
+  windowAccess,
+  withFileAccess,
+} from "./bytes/random-access.ts";
 export { archCode, archName, hostArch, SifArch } from "./sif/architecture.ts";
 export {
   DataType,
@@ -30,7 +38,6 @@ export {
   type SifImage,
   type SifObject,
 } from "./sif/image.ts";
-export { accessBytes, accessHandle, type RandomAccess, withFile } from "./sif/random-access.ts";
 export { getObject, readObject, readSif, streamObject } from "./sif/reader.ts";
 export { formatHeader, formatInfo, formatList } from "./sif/text.ts";
 export { type NewObject, SifWriter, type SifWriterOptions } from "./sif/writer.ts";

@@ -58,6 +58,22 @@ export async function openFileAccess(path: string): Promise<RandomAccess> {
   }
 }
 
+/** An open file as a source, which stays the caller's to close. */
+export async function handleAccess(file: FileHandle, name: string): Promise<RandomAccess> {
+  const { size } = await file.stat();
+  return { ...fileAccess(file, name, size), async close() {} };
+}
+
+/** Opens a file for reading, runs `use` and closes the file, also when `use` fails. */
+export async function withFileAccess<T>(path: string, use: (source: RandomAccess) => Promise<T>): Promise<T> {
+  const source = await openFileAccess(path);
+  try {
+    return await use(source);
+  } finally {
+    await source.close();
+  }
+}
+
 function fileAccess(file: FileHandle, name: string, size: number): RandomAccess {
   let closing: Promise<void> | undefined;
   return {

@@ -1,10 +1,10 @@
 import { type FileHandle, open } from "node:fs/promises";
+import { handleAccess } from "../bytes/random-access.ts";
 import { SifArch } from "./architecture.ts";
 import { DataType, dataTypeName, PartitionType, partitionTypeName } from "./data-type.ts";
 import { SifError } from "./errors.ts";
 import { findPrimaryPartition, type SifHeader, type SifImage, type SifObject } from "./image.ts";
 import { DESCRIPTOR, DESCRIPTOR_COUNT, DESCRIPTORS_OFFSET, HEADER, PARTITION_ALIGNMENT } from "./layout.ts";
-import { accessHandle } from "./random-access.ts";
 import { getObject, readSif } from "./reader.ts";
 import { headerToRecord, objectToRecord } from "./records.ts";
 import { alignUp, type NewObject } from "./writer.ts";
@@ -148,7 +148,7 @@ export async function setPrimaryPartition(path: string, id: number, options: Edi
 async function edit<T>(path: string, change: (handle: FileHandle, image: SifImage) => Promise<T>): Promise<T> {
   const handle = await open(path, "r+");
   try {
-    const result = await change(handle, await readSif(await accessHandle(handle, path)));
+    const result = await change(handle, await readSif(await handleAccess(handle, path)));
     await handle.sync();
     return result;
   } finally {

@@ -3,11 +3,11 @@ import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import { withFileAccess } from "../../src/bytes/random-access.ts";
 import { DataType, FsType, HashType, PartitionType, SbomFormat } from "../../src/sif/data-type.ts";
 import { addObject, createSif, deleteObject, setPrimaryPartition } from "../../src/sif/edit.ts";
 import { deriveUuid } from "../../src/sif/identity.ts";
 import { DESCRIPTOR, DESCRIPTORS_OFFSET, HEADER } from "../../src/sif/layout.ts";
-import { withFile } from "../../src/sif/random-access.ts";
 import { readSif } from "../../src/sif/reader.ts";
 import { formatHeader, formatInfo, formatList } from "../../src/sif/text.ts";
 import { SifWriter } from "../../src/sif/writer.ts";
@@ -29,7 +29,7 @@ function sif(...args: readonly string[]): string {
 
 /** Whether Apptainer's listings of a file are the ones that we print. */
 async function expectSameTexts(name: string): Promise<void> {
-  const image = await withFile(join(folder, name), readSif);
+  const image = await withFileAccess(join(folder, name), readSif);
   expect(formatList(image)).toBe(sif("list", name));
   expect(formatHeader(image)).toBe(sif("header", name));
   for (const object of image.objects) expect(formatInfo(object)).toBe(sif("info", String(object.id), name));
@@ -165,7 +165,7 @@ describe.skipIf(apptainer === undefined)("SIF files beside Apptainer", () => {
     expect(sif("dump", "1", "edited.sif")).toBe("bootstrap: docker\nfrom: alpine\n\n");
     sif("del", "2", "edited.sif");
     await expectSameTexts("edited.sif");
-    const { objects } = await withFile(join(folder, "edited.sif"), readSif);
+    const { objects } = await withFileAccess(join(folder, "edited.sif"), readSif);
     expect(objects.map(({ id }) => id)).toEqual([1, 3]);
   });
 });

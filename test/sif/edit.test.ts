@@ -2,11 +2,11 @@ import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { withFileAccess } from "../../src/bytes/random-access.ts";
 import { DataType, FsType, PartitionType } from "../../src/sif/data-type.ts";
 import { addObject, createSif, deleteObject, setPrimaryPartition } from "../../src/sif/edit.ts";
 import type { SifImage } from "../../src/sif/image.ts";
 import { HEADER } from "../../src/sif/layout.ts";
-import { withFile } from "../../src/sif/random-access.ts";
 import { readSif } from "../../src/sif/reader.ts";
 import type { NewObject } from "../../src/sif/writer.ts";
 import { minimalSif } from "./minimal-sif.ts";
@@ -20,7 +20,7 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
 const UUID = new Uint8Array(16).fill(9);
-const read = (): Promise<SifImage> => withFile(path, readSif);
+const read = (): Promise<SifImage> => withFileAccess(path, readSif);
 const partition = (partitionType: number, arch: number): NewObject => ({
   dataType: DataType.partition,
   extra: { kind: "partition", fsType: FsType.squashfs, partitionType, arch },

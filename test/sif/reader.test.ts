@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { bytesAccess } from "../../src/bytes/random-access.ts";
 import { SifonError } from "../../src/errors.ts";
 import { SifError } from "../../src/sif/errors.ts";
 import { findDefinition, findJson, findPrimaryPartition } from "../../src/sif/image.ts";
 import { DESCRIPTOR, HEADER, type HeaderRecord } from "../../src/sif/layout.ts";
-import { accessBytes } from "../../src/sif/random-access.ts";
 import { getObject, MAX_DESCRIPTORS, readObject, readSif, streamObject } from "../../src/sif/reader.ts";
 import { emptyRootSquashfs, minimalSif } from "./minimal-sif.ts";
 
@@ -18,7 +18,7 @@ function withHeader(change: Partial<HeaderRecord>): Uint8Array {
 
 describe("readSif()", () => {
   it("reads header and objects", async () => {
-    const image = await readSif(accessBytes(minimal));
+    const image = await readSif(bytesAccess(minimal));
     expect(image.header).toMatchObject({
       launchScript: "#!/usr/bin/env run-singularity\n",
       version: "01",
@@ -60,7 +60,7 @@ describe("readSif()", () => {
       "DESCRIPTORS_TRUNCATED",
     ],
   ])("refuses %s", async (_what, bytes, code) => {
-    const error = await readSif(accessBytes(bytes, "x.sif")).catch((e: unknown) => e);
+    const error = await readSif(bytesAccess(bytes, "x.sif")).catch((e: unknown) => e);
     expect(error).toBeInstanceOf(SifError);
     expect(error).toMatchObject({ code, name: "SifError" });
     expect((error as SifError).message).toContain('"x.sif"');
@@ -71,7 +71,7 @@ describe("readSif()", () => {
     ["another launch script", { launchScript: Buffer.from("#!/bin/sh\n") }],
     ["no launch script", { launchScript: new Uint8Array() }],
   ])("accepts %s", async (_what, change) => {
-    expect((await readSif(accessBytes(withHeader(change)))).objects).toHaveLength(3);
+    expect((await readSif(bytesAccess(withHeader(change)))).objects).toHaveLength(3);
   });
 
   it("finds a table that stands elsewhere and is of another size", async () => {
@@ -84,12 +84,12 @@ describe("readSif()", () => {
       descriptorsTotal: 3n,
       descriptorsSize: BigInt(table.length),
     });
-    expect((await readSif(accessBytes(bytes))).objects).toHaveLength(3);
+    expect((await readSif(bytesAccess(bytes))).objects).toHaveLength(3);
   });
 
   it("gives objects or a typed error for any flipped byte and any cut", async () => {
     const read = async (bytes: Uint8Array): Promise<void> => {
-      const access = accessBytes(bytes);
+      const access = bytesAccess(bytes);
       try {
         const image = await readSif(access);
         for (const object of image.objects) await readObject(access, object);
@@ -112,7 +112,7 @@ describe("readSif()", () => {
 
 describe("readObject()", () => {
   it("gives an object's bytes", async () => {
-    const access = accessBytes(minimal);
+    const access = bytesAccess(minimal);
     const image = await readSif(access);
     expect(Buffer.from(await readObject(access, getObject(image, 1))).toString()).toBe(
       "bootstrap: docker\nfrom: alpine\n\n",
@@ -121,7 +121,7 @@ describe("readObject()", () => {
   });
 
   it("refuses an object that the file does not hold", async () => {
-    const access = accessBytes(minimal.subarray(0, 36_863));
+    const access = bytesAccess(minimal.subarray(0, 36_863));
     const image = await readSif(access);
     await expect(readObject(access, getObject(image, 3))).rejects.toMatchObject({
       code: "OBJECT_OUTSIDE_FILE",
@@ -130,13 +130,13 @@ describe("readObject()", () => {
   });
 
   it("getObject() refuses an ID that is not there", async () => {
-    const image = await readSif(accessBytes(minimal));
+    const image = await readSif(bytesAccess(minimal));
     expect(() => getObject(image, 4)).toThrow(expect.objectContaining({ code: "OBJECT_NOT_FOUND" }));
     expect(() => getObject(image, 0)).toThrow(expect.objectContaining({ code: "OBJECT_NOT_FOUND" }));
   });
 
   it("streamObject() gives the same bytes in pieces", async () => {
-    const access = accessBytes(minimal);
+    const access = bytesAccess(minimal);
     const object = getObject(await readSif(access), 3);
     const pieces: Uint8Array[] = [];
     for await (const piece of streamObject(access, object)) pieces.push(piece);

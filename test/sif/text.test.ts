@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
+import { bytesAccess } from "../../src/bytes/random-access.ts";
 import { DataType } from "../../src/sif/data-type.ts";
 import type { Extra } from "../../src/sif/extra.ts";
 import type { SifObject } from "../../src/sif/image.ts";
-import { accessBytes } from "../../src/sif/random-access.ts";
 import { readSif } from "../../src/sif/reader.ts";
 import { formatHeader, formatInfo, formatList } from "../../src/sif/text.ts";
 import { minimalSif } from "./minimal-sif.ts";
 
-const image = await readSif(accessBytes(await minimalSif()));
+const image = await readSif(bytesAccess(await minimalSif()));
 
 function object(change: Partial<SifObject>): SifObject {
   return { ...image.objects[0]!, ...change };

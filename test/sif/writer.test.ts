@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
+import { bytesAccess } from "../../src/bytes/random-access.ts";
 import { DataType, FsType, PartitionType } from "../../src/sif/data-type.ts";
-import { accessBytes } from "../../src/sif/random-access.ts";
 import { readObject, readSif } from "../../src/sif/reader.ts";
 import { SifWriter } from "../../src/sif/writer.ts";
 import { MemorySink } from "../../src/sink/memory-sink.ts";
@@ -46,7 +46,7 @@ describe("SifWriter", () => {
     expect(await writer.endPartition(4)).toBe(1);
     await writer.add({ dataType: DataType.generic, name: "late" }, Buffer.from("tail"));
     await writer.finish();
-    const { header, objects } = await readSif(accessBytes(sink.bytes));
+    const { header, objects } = await readSif(bytesAccess(sink.bytes));
     expect(objects.map(({ offset, size }) => [offset, size])).toEqual([
       [32_768, 4096],
       [36_864, 4],
@@ -77,7 +77,7 @@ describe("SifWriter", () => {
     await writer.replace(id, Buffer.from('{"a":1}'));
     await writer.add({ dataType: DataType.generic }, Buffer.from("late"));
     await writer.finish();
-    const access = accessBytes(sink.bytes);
+    const access = bytesAccess(sink.bytes);
     const { header, objects } = await readSif(access);
     expect(objects.map(({ offset, size, sizeWithPadding, name }) => [offset, size, sizeWithPadding, name])).toEqual([
       [36_864, 7, 7, "j"],
