@@ -103,7 +103,7 @@ async function writeSif(options: ConvertOptions): Promise<ConvertReport> {
     timeSec,
     sourceDigest: image.manifestDigest,
   });
-  const sif = await SifWriter.begin(sink, { uuid: deriveUuid(image.manifestDigest), timeSec });
+  const sif = await SifWriter.begin(sink, { uuid: deriveUuid(image.configDescriptor.digest), timeSec });
   await sif.add({ dataType: DataType.definition }, Buffer.from(files.definitionText));
   const foreseen = inspectMetadata(files, new Map(), []);
   const metadataId = await sif.add(

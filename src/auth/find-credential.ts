@@ -21,6 +21,8 @@ export interface CredentialOptions {
 export interface FindCredentialOptions extends CredentialOptions {
   readonly registry: string;
   readonly repository: string;
+  /** Leaves out what is given by hand or in variables: it is for the registry that the user named, not for a mirror. */
+  readonly storedOnly?: boolean;
   readonly env?: Environment;
   /** Told when a helper that a file names cannot be asked; the registry is then tried without credentials. */
   readonly onWarning?: (message: string) => void;
@@ -36,7 +38,7 @@ export interface FindCredentialOptions extends CredentialOptions {
  */
 export async function findCredential(options: FindCredentialOptions): Promise<Credential> {
   const env = options.env ?? process.env;
-  const given = givenCredential(options, env);
+  const given = options.storedOnly === true ? undefined : givenCredential(options, env);
   if (given !== undefined) return given;
   const { paths, named } = authFilePaths(options.authFile, env);
   for (const path of paths) {

@@ -17,7 +17,7 @@ export interface Layer {
 export interface Image {
   /** The reference as the user gave it, transport and all: `docker://alpine`, `oci:dir:tag`. */
   readonly reference: string;
-  /** Digest of the image manifest (not of the index it came from). */
+  /** Digest of the image manifest (not of the index it came from); of the config where an archive has no manifest. */
   readonly manifestDigest: Digest;
   readonly configDescriptor: Descriptor;
   readonly config: ImageConfig;

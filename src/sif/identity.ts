@@ -5,11 +5,12 @@ import { SifError } from "./errors.ts";
 const MAX_TIME_SEC = 0xffffffff;
 
 /**
- * UUID of an image's SIF: the first 16 bytes of the SHA-256 of `sifon image ` and the manifest digest,
- * with the version (4) and variant bits of RFC 4122 set. The same image gets the same UUID everywhere.
+ * UUID of an image's SIF: the first 16 bytes of the SHA-256 of `sifon image ` and the digest of its config, with
+ * the version (4) and variant bits of RFC 4122 set. The config names the layers' contents and, unlike the manifest,
+ * comes through every store and archive unchanged: the same image gets the same UUID from everywhere.
  */
-export function deriveUuid(manifestDigest: string): Uint8Array {
-  const uuid = new Uint8Array(createHash("sha256").update(`sifon image ${manifestDigest}`).digest().subarray(0, 16));
+export function deriveUuid(configDigest: string): Uint8Array {
+  const uuid = new Uint8Array(createHash("sha256").update(`sifon image ${configDigest}`).digest().subarray(0, 16));
   uuid[6] = (uuid[6]! & 0x0f) | 0x40; // RFC 4122 §4.1.3: version 4 in the high nibble
   uuid[8] = (uuid[8]! & 0x3f) | 0x80; // RFC 4122 §4.1.1: variant 10
   return uuid;

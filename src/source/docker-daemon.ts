@@ -1,7 +1,9 @@
 import { Agent, type Dispatcher, request } from "undici";
+import type { Environment } from "../auth/environment.ts";
 import { openArchiveHandle } from "./archive/archive-file.ts";
 import type { OpenedArchive } from "./archive/open-archive.ts";
 import { spoolStream } from "./archive/spool.ts";
+import { daemonTls } from "./daemon-tls.ts";
 import { SourceError } from "./errors.ts";
 import { DEFAULT_TIMEOUTS, type SourceOptions } from "./options.ts";
 
@@ -13,7 +15,8 @@ const EXPORT_TIMEOUT_MS = 30 * 60_000;
  * Has the daemon export an image (Docker Engine API, `GET /images/{name}/get`) and spools what it sends: a
  * `docker save` archive, which comes but once.
  *
- * Throws `SourceError` DAEMON_UNREACHABLE, DAEMON_IMAGE_UNKNOWN, DAEMON_FAILED, DAEMON_HOST_INVALID.
+ * Throws `SourceError` DAEMON_UNREACHABLE, DAEMON_IMAGE_UNKNOWN, DAEMON_FAILED, DAEMON_HOST_INVALID,
+ * DAEMON_CERTIFICATES_INVALID.
  */
 export async function openDaemonImage(
   uri: string,
@@ -23,7 +26,7 @@ export async function openDaemonImage(
 ): Promise<OpenedArchive> {
   const { env = process.env, spoolDirectory: directory, onProgress } = options;
   const dockerHost = options.dockerHost || env.DOCKER_HOST || DEFAULT_DOCKER_HOST;
-  const { origin, dispatcher } = connectDaemon(dockerHost, options);
+  const { origin, dispatcher } = await connectDaemon(dockerHost, options, env);
   try {
     const answer = await exportImage(`${origin}/images/${encodeURIComponent(image)}/get`, dispatcher, signal).catch(
       (cause: Error) => {
@@ -53,7 +56,11 @@ function exportImage(url: string, dispatcher: Dispatcher, signal: AbortSignal): 
   return request(url, { dispatcher, signal });
 }
 
-function connectDaemon(dockerHost: string, { timeouts }: SourceOptions): { origin: string; dispatcher: Dispatcher } {
+async function connectDaemon(
+  dockerHost: string,
+  { timeouts }: SourceOptions,
+  env: Environment,
+): Promise<{ origin: string; dispatcher: Dispatcher }> {
   const { connectMs } = { ...DEFAULT_TIMEOUTS, ...timeouts };
   const common = { headersTimeout: EXPORT_TIMEOUT_MS, bodyTimeout: EXPORT_TIMEOUT_MS };
   const [, scheme = "", rest = ""] = /^(\w+):\/\/(.*)$/.exec(dockerHost) ?? [];
@@ -63,14 +70,19 @@ function connectDaemon(dockerHost: string, { timeouts }: SourceOptions): { origi
       dispatcher: new Agent({ ...common, connect: { socketPath: rest, timeout: connectMs } }),
     };
   }
-  const schemes: Readonly<Record<string, string>> = { tcp: "http", http: "http", https: "https" };
+  const tls = await daemonTls(env);
+  const schemes: Readonly<Record<string, string>> = {
+    tcp: tls === undefined ? "http" : "https",
+    http: "http",
+    https: "https",
+  };
   const protocol = Object.hasOwn(schemes, scheme) ? schemes[scheme] : undefined;
   if (protocol === undefined || !URL.canParse(`${protocol}://${rest}`)) {
     throw new SourceError("DAEMON_HOST_INVALID", { dockerHost });
   }
   return {
     origin: new URL(`${protocol}://${rest}`).origin,
-    dispatcher: new Agent({ ...common, connect: { timeout: connectMs } }),
+    dispatcher: new Agent({ ...common, connect: { timeout: connectMs, ...tls } }),
   };
 }
 

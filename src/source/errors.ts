@@ -13,6 +13,12 @@ export type SourceErrorCode =
   | "TLS_FAILED"
   | "REDIRECT_LOOP"
   | "REDIRECT_INVALID"
+  // What the machine's files say of registries.
+  | "REGISTRIES_CONF_UNREADABLE"
+  | "REGISTRIES_CONF_INVALID"
+  | "REGISTRY_BLOCKED"
+  | "CERTIFICATES_INVALID"
+  | "PROXY_INVALID"
   // What the registry says.
   | "UNAUTHORIZED"
   | "TOKEN_REFUSED"
@@ -43,7 +49,8 @@ export type SourceErrorCode =
   | "DAEMON_UNREACHABLE"
   | "DAEMON_IMAGE_UNKNOWN"
   | "DAEMON_FAILED"
-  | "DAEMON_HOST_INVALID";
+  | "DAEMON_HOST_INVALID"
+  | "DAEMON_CERTIFICATES_INVALID";
 
 /** What was being done, then Apptainer's key phrase where it has one (scripts match on those), then the remedy. */
 const MESSAGES: MessageTable<SourceErrorCode> = {
@@ -60,13 +67,22 @@ const MESSAGES: MessageTable<SourceErrorCode> = {
     `pinging container registry ${d.host}: Get "https://${d.host}/v2/": tls: first record does not look like a TLS handshake. The registry speaks plain HTTP; if that is meant, give --no-https.`,
   TLS_REQUIRED: (d) => `${d.what}: ${d.host} speaks HTTPS, not plain HTTP. Leave --no-https out.`,
   TLS_CERTIFICATE: (d) =>
-    `pinging container registry ${d.host}: tls: failed to verify certificate: ${d.problem}. If the registry has a certificate of its own authority, name that in NODE_EXTRA_CA_CERTS.`,
+    `pinging container registry ${d.host}: tls: failed to verify certificate: ${d.problem}. If the registry has a certificate of its own authority, name that with --cacert, or put it into ~/.config/containers/certs.d/${d.host}/ca.crt.`,
   TLS_FAILED: (d) =>
     `pinging container registry ${d.host}: the TLS handshake failed: ${d.problem}. Check that this is the registry's port.`,
   REDIRECT_LOOP: (d) =>
     `${d.what}: ${d.host} redirects in a circle (${d.limit} redirects, the last to ${d.target}). The registry is set up wrongly; tell those who run it.`,
   REDIRECT_INVALID: (d) =>
     `${d.what}: ${d.host} redirects to an address that cannot be followed. The registry is set up wrongly.`,
+  REGISTRIES_CONF_UNREADABLE: (d) =>
+    `Cannot read the registries file ${quote(d.path)}: ${d.problem}. Make it readable, or name another in CONTAINERS_REGISTRIES_CONF.`,
+  REGISTRIES_CONF_INVALID: (d) =>
+    `Cannot use the registries file ${quote(d.path)}: ${d.problem}. Correct it (containers-registries.conf(5), version 2), or name another in CONTAINERS_REGISTRIES_CONF.`,
+  REGISTRY_BLOCKED: (d) =>
+    `Cannot pull ${d.name}: registries under ${quote(d.prefix)} are blocked in ${quote(d.path)}. Ask those who run this machine, or name another file in CONTAINERS_REGISTRIES_CONF.`,
+  CERTIFICATES_INVALID: (d) => `Cannot use the certificates in ${quote(d.path)}: ${d.problem}. Correct or remove them.`,
+  PROXY_INVALID: (d) =>
+    `Cannot use the proxy that ${d.name} names: write http://HOST:PORT, https://HOST:PORT or socks5://HOST:PORT.`,
   UNAUTHORIZED: (d) => `${d.what}: unauthorized${says(d)}. ${credentialStory(d)}`,
   TOKEN_REFUSED: (d) =>
     `${d.what}: unable to retrieve auth token: ${d.anonymous === true ? "authentication required" : "invalid username/password"}: unauthorized${says(d)}. ${credentialStory(d)}`,
@@ -114,6 +130,8 @@ const MESSAGES: MessageTable<SourceErrorCode> = {
     `Cannot read ${quote(d.uri)} from the Docker daemon at ${d.dockerHost}: ${d.problem}. See the daemon's log.`,
   DAEMON_HOST_INVALID: (d) =>
     `Cannot use the Docker host ${quote(d.dockerHost)}: write unix:///PATH, tcp://HOST:PORT, http://HOST:PORT or https://HOST:PORT.`,
+  DAEMON_CERTIFICATES_INVALID: (d) =>
+    `Cannot use the certificates for the Docker daemon in ${quote(d.path)} (DOCKER_CERT_PATH): ${d.problem}.`,
 };
 
 function quote(text: unknown): string {

@@ -13,7 +13,7 @@ export interface SourceOptions {
   readonly noHttps?: boolean;
   /** Variables for credentials and proxies; `process.env` by default. */
   readonly env?: Environment;
-  /** PEM certificates of further authorities for the registry. */
+  /** PEM certificates of further authorities for registries, beside those that the machine trusts. */
   readonly ca?: string | Buffer;
   /** Takes any certificate of the registry, which gives credentials to whoever stands in between. */
   readonly insecure?: boolean;

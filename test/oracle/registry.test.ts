@@ -1,11 +1,13 @@
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { createServer as createHttpsServer } from "node:https";
 import { type AddressInfo, connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { SifonError } from "../../src/errors.ts";
 import { createSource } from "../../src/source/open-source.ts";
 import type { SourceOptions } from "../../src/source/options.ts";
 import { pullAll, QUICK } from "../source/pull.ts";
@@ -82,6 +84,46 @@ describe.skipIf(!ready)("docker-registry", () => {
       { stdin: password },
     );
     expect(await pull(secure, "one", { ...withCa, credentials: { authFile } })).toEqual(layers);
+  });
+
+  it("trusts an authority in the host's directory of certificates", async () => {
+    const { user: username, password, host, caFile = "" } = secure;
+    const shelf = join(folder, "home/.config/containers/certs.d", host);
+    await mkdir(shelf, { recursive: true });
+    await copyFile(caFile, join(shelf, "ca.crt"));
+    const { ca: _, ...rest } = withCa;
+    const options = { ...rest, credentials: { username, password }, env: { HOME: join(folder, "home") } };
+    expect(await pull(secure, "one", options)).toEqual(layers);
+  });
+
+  it("shows its own certificate to a registry that asks for one", async () => {
+    const keyFile = join(folder, "client.key");
+    await mustRun("openssl", [
+      ...["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-subj", "/CN=localhost"],
+      ...["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", keyFile, "-out", join(folder, "client.cert")],
+    ]);
+    const [own, key] = await Promise.all([readFile(join(folder, "client.cert")), readFile(keyFile)]);
+    const manifest = image.blobs.get(image.descriptor.digest) as Buffer;
+    const server = createHttpsServer({ cert: own, key, ca: own, requestCert: true, rejectUnauthorized: true });
+    server.on("request", ({ url = "" }, response) => {
+      const digest = url.slice(url.lastIndexOf("/") + 1) as `sha256:${string}`;
+      response.end(image.blobs.get(digest) ?? manifest);
+    });
+    await once(server.listen(0, "127.0.0.1"), "listening");
+    const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const shelf = join(folder, "home2/.config/containers/certs.d", host);
+    await mkdir(shelf, { recursive: true });
+    await writeFile(join(shelf, "ca.crt"), own);
+    const options = { ...QUICK, noHttps: false, env: { HOME: join(folder, "home2") } };
+    const app = `docker://${host}/team/app`;
+    await expect(pullAll(createSource(app, options))).rejects.toBeInstanceOf(SifonError);
+    await writeFile(join(shelf, "client.cert"), own);
+    await expect(pullAll(createSource(app, options))).rejects.toMatchObject({ code: "CERTIFICATES_INVALID" });
+    await writeFile(join(shelf, "client.key"), key);
+    expect(await pullAll(createSource(app, options))).toEqual(layers);
+    await writeFile(join(shelf, "other.crt"), "not PEM");
+    await expect(pullAll(createSource(app, options))).rejects.toThrow(/other\.crt": it is not in PEM format/);
+    server.close();
   });
 
   it("takes any certificate when told to", async () => {

@@ -1,15 +1,26 @@
 import { once } from "node:events";
-import { createServer } from "node:http";
+import { createServer, request as send } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { request } from "undici";
 import { expect, it } from "vitest";
 import { createDispatcher } from "../../src/source/registry/dispatcher.ts";
+import { proxyChoice } from "../../src/source/registry/proxies.ts";
 import { startFakeRegistry } from "../support/registry-server.ts";
 
-/** A proxy that takes CONNECT and sends everything to one place, whatever the name. */
+/** A proxy that takes whole addresses and CONNECT, and sends everything to one place, whatever the name. */
 async function startProxy(target: string) {
   const asked: string[] = [];
-  const server = createServer();
+  const server = createServer((message, response) => {
+    asked.push(message.url ?? "");
+    const [host, port] = target.split(":");
+    const { pathname } = new URL(message.url ?? "");
+    const upstream = send({ host, port, path: pathname, method: message.method, headers: message.headers });
+    upstream.on("response", (answer) => {
+      response.writeHead(answer.statusCode ?? 502, answer.headers);
+      answer.pipe(response);
+    });
+    upstream.end();
+  });
   server.on("connect", (message, client) => {
     asked.push(message.url ?? "");
     const [host, port] = target.split(":");
@@ -31,14 +42,27 @@ async function startProxy(target: string) {
 }
 
 it.each([
-  ["a name", "http_proxy", "registry.example:5000", {}, true],
-  ["a name, in capitals", "HTTP_PROXY", "registry.example:5000", {}, true],
-  ["a name that no_proxy lists", "http_proxy", "localhost.localdomain:1", { no_proxy: "localhost.localdomain" }, false],
-  ["loopback", "http_proxy", "LOOPBACK", {}, false],
-])("createDispatcher() with a proxy, for %s", async (_, variable, host, env, expected) => {
+  ["a name", { http_proxy: "PROXY" }, "registry.example:5000", true],
+  ["a name, in capitals", { HTTP_PROXY: "PROXY" }, "registry.example:5000", true],
+  ["a name, by a proxy without a scheme", { http_proxy: "BARE" }, "registry.example:5000", true],
+  ["a name, where only HTTPS has a proxy", { https_proxy: "PROXY" }, "localhost.localdomain:1", false],
+  [
+    "a name that no_proxy lists",
+    { http_proxy: "PROXY", no_proxy: "localhost.localdomain" },
+    "localhost.localdomain:1",
+    false,
+  ],
+  ["loopback", { http_proxy: "PROXY" }, "LOOPBACK", false],
+])("createDispatcher() with a proxy, for %s", async (_, variables, host, expected) => {
   const registry = await startFakeRegistry();
   const proxy = await startProxy(registry.host);
-  const dispatcher = createDispatcher({ env: { [variable]: proxy.url, ...env }, timeouts: { connectMs: 500 } });
+  const env = Object.fromEntries(
+    Object.entries(variables).map(([name, value]) => [
+      name,
+      value.replace("PROXY", proxy.url).replace("BARE", proxy.url.slice(7)),
+    ]),
+  );
+  const dispatcher = createDispatcher({ env, timeouts: { connectMs: 500 } });
   const url = `http://${host === "LOOPBACK" ? registry.host : host}/v2/`;
   const status = await request(url, { dispatcher }).then(
     async ({ statusCode, body }) => {
@@ -47,9 +71,62 @@ it.each([
     },
     () => undefined,
   );
-  expect(proxy.asked.length > 0).toBe(expected);
+  expect(proxy.asked).toEqual(expected ? [url] : []);
   if (expected || host === "LOOPBACK") expect(status).toBe(404);
   await dispatcher.destroy();
   proxy.close();
   await registry.close();
+});
+
+it("createDispatcher() tunnels HTTPS through its proxy, as the user it names", async () => {
+  const asked: (string | undefined)[][] = [];
+  const server = createServer().on("connect", ({ url, headers }, client) => {
+    asked.push([url, headers["proxy-authorization"]]);
+    client.end("HTTP/1.1 403 Forbidden\r\n\r\n");
+  });
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const { port } = server.address() as AddressInfo;
+  const dispatcher = createDispatcher({ env: { HTTPS_PROXY: `http://me:p%40ss@127.0.0.1:${port}` } });
+  await expect(request("https://registry.example/v2/", { dispatcher })).rejects.toThrow(/403/);
+  expect(asked).toEqual([["registry.example:443", `Basic ${Buffer.from("me:p@ss").toString("base64")}`]]);
+  await dispatcher.destroy();
+  server.close();
+});
+
+const ALL = { HTTP_PROXY: "http://h:1", HTTPS_PROXY: "https://s:2" };
+
+it.each([
+  ["http://registry.example/", {}, "http://h:1"],
+  ["https://registry.example/", {}, "https://s:2"],
+  ["https://registry.example/", { HTTPS_PROXY: "" }, undefined],
+  ["http://registry.example/", { HTTP_PROXY: "", http_proxy: "small:3" }, "http://small:3"],
+  ["http://registry.example/", { http_proxy: "http://small:3" }, "http://h:1"],
+  ["http://registry.example/", { HTTP_PROXY: "socks5://x:4" }, "socks5://x:4"],
+  ["http://localhost/", {}, undefined],
+  ["http://127.9.9.9/", {}, undefined],
+  ["http://[::1]/", {}, undefined],
+  ["http://registry.example/", { NO_PROXY: "*" }, undefined],
+  ["http://registry.example/", { NO_PROXY: "example" }, undefined],
+  ["http://registry.example/", { no_proxy: " other , Registry.Example " }, undefined],
+  ["http://registry.example/", { NO_PROXY: ".example" }, undefined],
+  ["http://registry.example/", { NO_PROXY: "*.example" }, undefined],
+  ["http://example/", { NO_PROXY: ".example" }, "http://h:1"],
+  ["http://xexample/", { NO_PROXY: "example" }, "http://h:1"],
+  ["http://registry.example:5000/", { NO_PROXY: "registry.example:5000" }, undefined],
+  ["http://registry.example:5001/", { NO_PROXY: "registry.example:5000" }, "http://h:1"],
+  ["https://registry.example/", { NO_PROXY: "registry.example:443" }, undefined],
+  ["http://10.1.2.3/", { NO_PROXY: "10.0.0.0/8" }, undefined],
+  ["http://11.1.2.3/", { NO_PROXY: "10.0.0.0/8" }, "http://h:1"],
+  ["http://10.1.2.3:80/", { NO_PROXY: "10.1.2.3" }, undefined],
+  ["http://10.1.2.3:81/", { NO_PROXY: "10.1.2.3:80" }, "http://h:1"],
+  ["http://[fd00::1]/", { NO_PROXY: "fd00::/16" }, undefined],
+  ["http://[fd00::1]/", { NO_PROXY: "fd00::1" }, undefined],
+  ["http://[fd00::1]:99/", { NO_PROXY: "[fd00::1]:99" }, undefined],
+  ["http://registry.example/", { NO_PROXY: ",, ,:,/8,10.0.0.0/99" }, "http://h:1"],
+])("proxyChoice() for %s with %j", (url, env, expected) => {
+  expect(proxyChoice({ ...ALL, ...env })(new URL(url))?.href.replace(/\/$/, "")).toBe(expected);
+});
+
+it.each(["ftp://x", "http://", "http://secret@:99999"])("proxyChoice() refuses %j without quoting it", (value) => {
+  expect(() => proxyChoice({ https_proxy: value })).toThrow(/^Cannot use the proxy that https_proxy names: write/);
 });

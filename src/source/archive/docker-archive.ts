@@ -89,7 +89,8 @@ async function resolveSaved(
       return addAbortSignal(layerSignal, archive.open(saved.layers[index] as string, layerSignal));
     },
   };
-  const top = { bytes, digest: computeDigest(bytes), mediaType: ManifestType.dockerManifest };
+  // The manifest is made up here, so that its digest would name nothing; the config's is the image's id in Docker.
+  const top = { bytes, digest: config.digest, mediaType: ManifestType.dockerManifest };
   return resolveImage(top, store, { reference: uri, platform, onProgress: options.onProgress, signal });
 }
 

@@ -1,6 +1,4 @@
 import type { Readable } from "node:stream";
-import type { Dispatcher } from "undici";
-import { findCredential } from "../../auth/find-credential.ts";
 import type { Descriptor } from "../../oci/descriptor.ts";
 import type { Digest } from "../../oci/digest.ts";
 import type { Image, ImageSource } from "../../oci/image.ts";
@@ -8,38 +6,37 @@ import { requestPlatform } from "../../oci/platform.ts";
 import type { DockerReference } from "../../oci/reference.ts";
 import { checkBlob } from "../check-blob.ts";
 import { SourceError } from "../errors.ts";
-import { DEFAULT_RETRY, DEFAULT_TIMEOUTS, type SourceOptions } from "../options.ts";
+import type { SourceOptions } from "../options.ts";
 import { type ImageStore, resolveImage, type ServedManifest } from "../resolve-image.ts";
 import { BlobStream } from "./blob-stream.ts";
-import { createDispatcher } from "./dispatcher.ts";
-import { registryEndpoint } from "./endpoint.ts";
 import { BUFFER_SIZE, LayerPrefetch } from "./layer-prefetch.ts";
-import { RegistryClient } from "./registry-client.ts";
+import type { RegistryClient } from "./registry-client.ts";
+import { RegistryPlaces } from "./registry-places.ts";
 
 /** An image in a registry: `docker://`. */
 export class RegistrySource implements ImageSource {
   readonly #uri: string;
   readonly #reference: DockerReference;
   readonly #options: SourceOptions;
-  readonly #dispatcher: Dispatcher;
   readonly #closed = new AbortController();
   readonly #prefetches = new Set<LayerPrefetch>();
-  #client: RegistryClient | undefined;
+  readonly #places: RegistryPlaces;
 
   constructor(uri: string, reference: DockerReference, options: SourceOptions = {}) {
     this.#uri = uri;
     this.#reference = reference;
     this.#options = options;
-    this.#dispatcher = createDispatcher(options);
+    this.#places = new RegistryPlaces(reference, options);
   }
 
   async resolve(options: { readonly signal: AbortSignal }): Promise<Image> {
     const signal = this.#signal(options.signal);
-    const client = await this.#connect(signal);
     const platform = this.#options.platform ?? requestPlatform();
     const { onProgress } = this.#options;
-    const top = await client.manifest(this.#manifestName(), signal);
-    return resolveImage(top, this.#store(client), { reference: this.#uri, platform, onProgress, signal });
+    return this.#places.ask(async (client) => {
+      const top = await client.manifest(this.#manifestName(), signal);
+      return resolveImage(top, this.#store(client), { reference: this.#uri, platform, onProgress, signal });
+    }, signal);
   }
 
   /** The digest that the reference has at present, by a HEAD request that no registry counts as a pull. */
@@ -47,14 +44,14 @@ export class RegistrySource implements ImageSource {
     const { digest } = this.#reference;
     if (digest !== undefined) return digest;
     const signal = this.#signal(options.signal);
-    return (await this.#connect(signal)).manifestDigest(this.#manifestName(), signal);
+    return this.#places.ask((client) => client.manifestDigest(this.#manifestName(), signal), signal);
   }
 
   async close(): Promise<void> {
     this.#closed.abort();
     for (const prefetch of this.#prefetches) prefetch.close();
     this.#prefetches.clear();
-    await this.#dispatcher.destroy();
+    await this.#places.destroy();
   }
 
   #manifestName(): string {
@@ -64,30 +61,6 @@ export class RegistrySource implements ImageSource {
   #signal(signal: AbortSignal): AbortSignal {
     if (this.#closed.signal.aborted) throw new SourceError("SOURCE_CLOSED", { what: JSON.stringify(this.#uri) });
     return AbortSignal.any([signal, this.#closed.signal]);
-  }
-
-  async #connect(signal: AbortSignal): Promise<RegistryClient> {
-    if (this.#client !== undefined) return this.#client;
-    const { registry, repository } = this.#reference;
-    const { credentials, env, onProgress, timeouts, retry, noHttps = false } = this.#options;
-    const credential = await findCredential({
-      ...credentials,
-      ...(env === undefined ? {} : { env }),
-      registry,
-      repository,
-      onWarning: (message) => onProgress?.({ kind: "warning", message }),
-      signal,
-    });
-    this.#client = new RegistryClient({
-      endpoint: registryEndpoint(registry, noHttps),
-      repository,
-      credential,
-      dispatcher: this.#dispatcher,
-      timeouts: { ...DEFAULT_TIMEOUTS, ...timeouts },
-      retry: { ...DEFAULT_RETRY, ...retry },
-      onProgress,
-    });
-    return this.#client;
   }
 
   #store(client: RegistryClient): ImageStore {

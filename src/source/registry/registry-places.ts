@@ -1,0 +1,105 @@
+import type { Dispatcher } from "undici";
+import { findCredential } from "../../auth/find-credential.ts";
+import { SifonError } from "../../errors.ts";
+import type { DockerReference } from "../../oci/reference.ts";
+import type { SourceErrorCode } from "../errors.ts";
+import { DEFAULT_RETRY, DEFAULT_TIMEOUTS, type SourceOptions } from "../options.ts";
+import { createDispatcher } from "./dispatcher.ts";
+import { registryEndpoint } from "./endpoint.ts";
+import { findHostCertificates } from "./host-certificates.ts";
+import { type PullPlace, pullPlaces } from "./pull-places.ts";
+import { loadRegistryRules } from "./registries-files.ts";
+import { RegistryClient } from "./registry-client.ts";
+
+/** What an insecure place that speaks plain HTTP looks like when TLS is tried. */
+const NO_TLS: ReadonlySet<string> = new Set<SourceErrorCode>([
+  "TLS_NOT_SPOKEN",
+  "TLS_FAILED",
+  "REGISTRY_UNREACHABLE",
+  "CONNECTION_LOST",
+]);
+
+/** Tries at a mirror: behind it stands another place, so there is no use in waiting long. */
+const MIRROR_ATTEMPTS = 2;
+
+/** The places of one reference: mirrors, then its registry. The first that gives the image is kept to. */
+export class RegistryPlaces {
+  readonly #reference: DockerReference;
+  readonly #options: SourceOptions;
+  readonly #dispatchers: Dispatcher[] = [];
+  #client: RegistryClient | undefined;
+
+  constructor(reference: DockerReference, options: SourceOptions) {
+    this.#reference = reference;
+    this.#options = options;
+  }
+
+  /** Does the work at the first place where it succeeds. Throws what the last one threw. */
+  async ask<T>(work: (client: RegistryClient) => Promise<T>, signal: AbortSignal): Promise<T> {
+    if (this.#client !== undefined) return work(this.#client);
+    const { env = process.env, noHttps = false, insecure = false } = this.#options;
+    const rules = await loadRegistryRules(env);
+    const places = pullPlaces(this.#reference, rules, { noHttps, insecure });
+    let failure: unknown;
+    for (const [i, place] of places.entries()) {
+      if (place.onlyWithoutTls && !(failure instanceof SifonError && NO_TLS.has(failure.code))) continue;
+      try {
+        const client = await this.#open(place, i < places.length - 1, signal);
+        const result = await work(client);
+        this.#client = client;
+        return result;
+      } catch (error) {
+        signal.throwIfAborted();
+        if (!(error instanceof SifonError)) throw error;
+        failure = error;
+        this.#tell(error, places.slice(i + 1));
+      }
+    }
+    throw failure;
+  }
+
+  async destroy(): Promise<void> {
+    await Promise.all(this.#dispatchers.map((dispatcher) => dispatcher.destroy()));
+  }
+
+  #tell(error: SifonError, left: readonly PullPlace[]): void {
+    const next = left.find(({ onlyWithoutTls }) => !onlyWithoutTls || NO_TLS.has(error.code));
+    // That an insecure place speaks plain HTTP is no news.
+    if (next === undefined || next.onlyWithoutTls) return;
+    const message = `${error.message} Trying ${next.registry}/${next.repository} now`;
+    this.#options.onProgress?.({ kind: "warning", message });
+  }
+
+  async #open(place: PullPlace, hasNext: boolean, signal: AbortSignal): Promise<RegistryClient> {
+    const { credentials = {}, env = process.env, onProgress, timeouts, ca } = this.#options;
+    const { registry, repository, insecure, foreign } = place;
+    const retry = { ...DEFAULT_RETRY, ...this.#options.retry };
+    const credential = await findCredential({
+      ...credentials,
+      storedOnly: foreign,
+      env,
+      registry,
+      repository,
+      onWarning: (message) => onProgress?.({ kind: "warning", message }),
+      signal,
+    });
+    const ofHost = await findHostCertificates(registry, env);
+    const dispatcher = createDispatcher({
+      env,
+      insecure,
+      ...ofHost,
+      ca: [...ofHost.ca, ...(ca === undefined ? [] : [ca])],
+      ...(timeouts === undefined ? {} : { timeouts }),
+    });
+    this.#dispatchers.push(dispatcher);
+    return new RegistryClient({
+      endpoint: registryEndpoint(registry, place.plainHttp),
+      repository,
+      credential,
+      dispatcher,
+      timeouts: { ...DEFAULT_TIMEOUTS, ...timeouts },
+      retry: hasNext ? { ...retry, attempts: Math.min(retry.attempts, MIRROR_ATTEMPTS) } : retry,
+      onProgress,
+    });
+  }
+}
