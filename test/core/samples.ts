@@ -37,17 +37,21 @@ function text(size: number): Uint8Array {
   return new TextEncoder().encode(written.slice(0, size));
 }
 
-/** Byte k about as often as the k-th Fibonacci number: the Huffman tree wants one more bit per symbol. */
+/**
+ * A hundred bytes about equally often, so that little repeats, and seventeen more about as often as the
+ * Fibonacci numbers: a free Huffman tree gives each of those a bit more than the next.
+ */
 function fibonacci(size: number): Uint8Array {
   const weights = [1, 1];
-  while (weights.length < 27) weights.push((weights.at(-1) ?? 0) + (weights.at(-2) ?? 0));
+  while (weights.length < 17) weights.push((weights.at(-1) ?? 0) + (weights.at(-2) ?? 0));
+  while (weights.length < 117) weights.push(1600);
   const total = weights.reduce((sum, weight) => sum + weight, 0);
   const next = randomWords(3);
   return fill(size, () => {
     let point = next() % total;
     let symbol = 0;
     while (point >= (weights[symbol] ?? total)) point -= weights[symbol++] ?? 0;
-    return symbol * 7;
+    return symbol * 2;
   });
 }
 
