@@ -10,7 +10,7 @@ export type MessageTable<Code extends string> = Readonly<Record<Code, (details: 
 /**
  * Base of all errors that Sifon throws on purpose. Callers branch on `code`, which is stable; the
  * message is for people. Each area has its subclass beside its code (`src/<area>/errors.ts`), with a
- * closed set of codes and a {@link MessageTable}.
+ * closed set of codes and a table of messages.
  */
 export class SifonError extends Error {
   /** Closed per subclass, upper snake case: `BLOB_DIGEST_MISMATCH`. */

@@ -81,7 +81,8 @@ export function struct<T extends object>(fields: { readonly [K in keyof T]: Fiel
   }
   const viewOf = (b: Uint8Array, offset: number) => new DataView(b.buffer, b.byteOffset + offset, size);
   const write = (target: Uint8Array, offset: number, value: T) => {
-    if (offset + size > target.length) throw new RangeError(`record needs ${size} bytes at ${offset}, only ${target.length} in all`);
+    if (offset + size > target.length)
+      throw new RangeError(`record needs ${size} bytes at ${offset}, only ${target.length} in all`);
     const view = viewOf(target, offset);
     for (const name of names) fields[name].write(view, offsets[name], value[name]);
   };
@@ -89,7 +90,8 @@ export function struct<T extends object>(fields: { readonly [K in keyof T]: Fiel
     size,
     offsets,
     read(source, offset = 0) {
-      if (offset + size > source.length) throw new RangeError(`record needs ${size} bytes at ${offset}, only ${source.length} in all`);
+      if (offset + size > source.length)
+        throw new RangeError(`record needs ${size} bytes at ${offset}, only ${source.length} in all`);
       const view = viewOf(source, offset);
       const value = {} as T;
       for (const name of names) value[name] = fields[name].read(view, offsets[name]);
@@ -106,6 +108,7 @@ export function struct<T extends object>(fields: { readonly [K in keyof T]: Fiel
 
 /** A 64-bit value as a number. Throws RangeError outside 0…2^53−1. */
 export function toSafeNumber(value: bigint, what: string): number {
-  if (value < 0n || value > BigInt(Number.MAX_SAFE_INTEGER)) throw new RangeError(`${what} is ${value}, outside 0…2^53−1`);
+  if (value < 0n || value > BigInt(Number.MAX_SAFE_INTEGER))
+    throw new RangeError(`${what} is ${value}, outside 0…2^53−1`);
   return Number(value);
 }

@@ -71,6 +71,7 @@ export class InodeTable {
     return this.#count;
   }
 
+  /** Appends an inode; ids are never used again. */
   add(attributes: InodeAttributes): InodeId {
     const id = this.#count++;
     this.update(id, attributes);
@@ -100,22 +101,27 @@ export class InodeTable {
     this.#data.set(id, data);
   }
 
+  /** Which of the seven kinds it is. */
   kind(id: InodeId): InodeKind {
     return ((this.#flags.get(id) >>> KIND_SHIFT) & KIND_MASK) as InodeKind;
   }
 
+  /** 0–0o7777. */
   mode(id: InodeId): number {
     return this.#flags.get(id) & MODE_MASK;
   }
 
+  /** 0…2^32−1. */
   uid(id: InodeId): number {
     return this.#uids.get(id);
   }
 
+  /** 0…2^32−1. */
   gid(id: InodeId): number {
     return this.#gids.get(id);
   }
 
+  /** Seconds since 1970, 0…2^32−1. */
   mtimeSec(id: InodeId): number {
     return this.#mtimes.get(id);
   }
@@ -132,14 +138,17 @@ export class InodeTable {
     return this.kind(id) === InodeKind.file ? this.#data.get(id) : 0;
   }
 
+  /** SIF architecture code of an executable ELF file, else 0. */
   elfArch(id: InodeId): number {
     return (this.#flags.get(id) >>> ARCH_SHIFT) & 255;
   }
 
+  /** 0 for all but devices. */
   deviceMajor(id: InodeId): number {
     return this.#isDevice(id) ? this.#data.get(id) : 0;
   }
 
+  /** 0 for all but devices. */
   deviceMinor(id: InodeId): number {
     return this.#isDevice(id) ? this.#sizes.get(id) : 0;
   }
@@ -171,15 +180,18 @@ export class InodeTable {
     this.#flags.set(id, (this.#flags.get(id) & 0xffff) | (elfArch << ARCH_SHIFT));
   }
 
+  /** Takes the low twelve bits. */
   setMode(id: InodeId, mode: number): void {
     this.#flags.set(id, (this.#flags.get(id) & ~MODE_MASK) | (mode & MODE_MASK));
   }
 
+  /** Both ids at once. */
   setOwner(id: InodeId, uid: number, gid: number): void {
     this.#uids.set(id, uid);
     this.#gids.set(id, gid);
   }
 
+  /** 0…2^32−1. */
   setMtime(id: InodeId, mtimeSec: number): void {
     this.#mtimes.set(id, mtimeSec);
   }

@@ -47,7 +47,7 @@ export class FsTree {
     return this.#nodeCount;
   }
 
-  /** The node of that name in a directory, or {@link NO_NODE}. */
+  /** The node of that name in a directory, or `NO_NODE`. */
   lookup(dir: NodeId, name: ByteString): NodeId {
     const hash = hashBytes(name, dir);
     const slots = this.#index.slots;
@@ -63,7 +63,7 @@ export class FsTree {
   /**
    * Makes a name in a directory.
    * @throws TypeError where the name is taken, empty, `.`, `..`, has a `/` or NUL, or `dir` is no directory
-   * @throws RangeError where it is longer than {@link MAX_NAME_SIZE}
+   * @throws RangeError where it is longer than `MAX_NAME_SIZE`
    */
   add(dir: NodeId, name: ByteString, inode: InodeId): NodeId {
     checkName(name);
@@ -76,10 +76,12 @@ export class FsTree {
     return node;
   }
 
+  /** What the name stands for. */
   inode(node: NodeId): InodeId {
     return this.#inodeOf.get(node);
   }
 
+  /** Lets the name stand for another inode. */
   setInode(node: NodeId, inode: InodeId): void {
     this.#inodeOf.set(node, inode);
   }
@@ -89,6 +91,7 @@ export class FsTree {
     return this.#parents.get(node);
   }
 
+  /** The last part of its path; "" for the root. */
   name(node: NodeId): ByteString {
     return this.#bytes.get(this.#names.get(node));
   }
@@ -155,6 +158,7 @@ export class FsTree {
     return nodes.sort((a, b) => this.#bytes.compare(this.#names.get(a), this.#names.get(b)));
   }
 
+  /** Whether its inode is a directory. */
   isDirectory(node: NodeId): boolean {
     return this.inodes.kind(this.inode(node)) === InodeKind.directory;
   }

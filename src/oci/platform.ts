@@ -32,6 +32,7 @@ export interface PlatformRequest extends Platform {
   readonly explicit: boolean;
 }
 
+/** What the user said of the platform; see `requestPlatform`. */
 export interface PlatformOptions {
   /** `--arch`; the host's architecture when undefined. */
   readonly arch?: string | undefined;

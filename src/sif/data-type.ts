@@ -13,16 +13,22 @@ export const DataType = {
   ociBlob: 0x400b,
 } as const;
 
+/** File systems of partitions (sif-format: `extra` of type 0x4004). */
 export const FsType = { squashfs: 1, ext3: 2, archive: 3, raw: 4, encryptedSquashfs: 5, gocryptfsSquashfs: 6 } as const;
 
+/** What a partition is for; a SIF has at most one `primarySystem`. */
 export const PartitionType = { system: 1, primarySystem: 2, data: 3, overlay: 4 } as const;
 
+/** Hash functions that a signature object may name. */
 export const HashType = { sha256: 1, sha384: 2, sha512: 3, blake2s256: 4, blake2b256: 5 } as const;
 
+/** Encodings of cryptographic messages. */
 export const MessageFormat = { openPgp: 1, pem: 2 } as const;
 
+/** Kinds of cryptographic messages. */
 export const MessageType = { clearSignature: 0x100, rsaOaep: 0x200 } as const;
 
+/** Formats of software bills of materials. */
 export const SbomFormat = {
   cyclonedxJson: 1,
   cyclonedxXml: 2,
@@ -103,9 +109,15 @@ const naming =
 
 /** Names of codes as people know them from `sif list`; "Unknown" for codes that no tool has given a name. */
 export const dataTypeName: (code: number) => string = naming(DATA_TYPE_NAMES);
+/** Names of file systems as `sif list` and `sif info` print them; `Unknown` for other codes. */
 export const fsTypeName: (code: number) => string = naming(FS_TYPE_NAMES);
+/** Names of partition types as `sif list` and `sif info` print them; `Unknown` for other codes. */
 export const partitionTypeName: (code: number) => string = naming(PARTITION_TYPE_NAMES);
+/** Names of hash functions as `sif list` and `sif info` print them; `Unknown` for other codes. */
 export const hashTypeName: (code: number) => string = naming(HASH_TYPE_NAMES);
+/** Names of message formats as `sif list` and `sif info` print them; `Unknown` for other codes. */
 export const messageFormatName: (code: number) => string = naming(MESSAGE_FORMAT_NAMES);
+/** Names of message types as `sif list` and `sif info` print them; `Unknown` for other codes. */
 export const messageTypeName: (code: number) => string = naming(MESSAGE_TYPE_NAMES);
+/** Names of bills of materials as `sif list` and `sif info` print them; `Unknown` for other codes. */
 export const sbomFormatName: (code: number) => string = naming(SBOM_FORMAT_NAMES);

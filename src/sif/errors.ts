@@ -1,5 +1,6 @@
 import { type ErrorDetails, type MessageTable, SifonError } from "../errors.ts";
 
+/** Why a SIF cannot be read, written or edited. */
 export type SifErrorCode =
   | "HEADER_TRUNCATED"
   | "HEADER_DAMAGED"

@@ -87,7 +87,9 @@ export const SUPERBLOCK: Struct<Superblock> = struct<Superblock>({
 /** A table that is not there. */
 export const NO_TABLE = 0xffff_ffff_ffff_ffffn;
 
+/** Least block size of SquashFS 4.0, in bytes. */
 export const MIN_BLOCK_SIZE = 4096;
+/** Greatest block size of SquashFS 4.0, in bytes. */
 export const MAX_BLOCK_SIZE = 0x10_0000;
 /** The whole file is padded to this with zeros, for loop devices. */
 export const PADDING = 4096;

@@ -29,6 +29,7 @@ import { writeLookupTable } from "./lookup-table.ts";
 import { TreeWriter } from "./tree-writer.ts";
 import { XattrTableWriter } from "./xattr-table-writer.ts";
 
+/** Where an image is written, and with what. */
 export interface SquashfsWriterOptions {
   /** Empty, and the writer's alone until `finish` resolves; a `WindowSink` puts the image inside a SIF. Neither finished nor aborted here. */
   readonly sink: Sink;
@@ -41,6 +42,7 @@ export interface SquashfsWriterOptions {
   readonly onProgress?: OnProgress;
 }
 
+/** Counts and sizes of an image that was written. */
 export interface SquashfsReport {
   readonly inodeCount: number;
   readonly fragmentCount: number;

@@ -13,6 +13,7 @@ import type { WorkerSetup } from "./worker-messages.ts";
  */
 const SPARE_SLOTS = 8;
 
+/** How blocks are encoded, and by how many threads. */
 export interface BlockEncoderOptions {
   readonly compression: Compression;
   /** Largest block. */

@@ -151,6 +151,7 @@ describe.concurrent("where the output goes", () => {
     const end = await place.run(["pull", ...args, HELLO], { env });
     expect(end.code, end.stderr).toBe(0);
     const { mode, size } = await stat(join(place.out, expected));
+    // oxlint-disable-next-line typescript/no-deprecated -- read once, in a test that starts no threads
     expect(mode & 0o777).toBe(0o777 & ~process.umask());
     expect(size % 4096).toBe(0);
   });

@@ -363,7 +363,9 @@ describe("mergeLayers()", () => {
   });
 
   it("refuses more layers than it has numbers for", async () => {
-    await expect(merge(new Array(MAX_LAYERS + 1).fill([]))).rejects.toMatchObject({ code: "TOO_MANY_LAYERS" });
+    await expect(merge(Array.from({ length: MAX_LAYERS + 1 }, () => []))).rejects.toMatchObject({
+      code: "TOO_MANY_LAYERS",
+    });
   });
 
   it("takes names of 255 bytes, paths of 4,096 and targets of 4,096", async () => {

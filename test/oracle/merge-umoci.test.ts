@@ -54,7 +54,7 @@ async function tarOf(entries: readonly TarEntry[]): Promise<Buffer> {
     packing.entry(header, contentOf(entry));
   }
   packing.finalize();
-  return await buffer(packing);
+  return buffer(packing);
 }
 
 /** An OCI layout with one tagged image of these layers. */

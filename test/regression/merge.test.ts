@@ -99,7 +99,7 @@ it.each(cases)("mergeLayers() %s", async (_, layers) => {
     expected = describeNaive(naiveApply(layers));
   } catch (error) {
     expect(error).toBeInstanceOf(NaiveError);
-    return await expect(merged).rejects.toBeInstanceOf(MergeError);
+    return expect(merged).rejects.toBeInstanceOf(MergeError);
   }
   expect(describeTree((await merged).tree, contents, IMPLICIT_MTIME)).toEqual(expected);
 });

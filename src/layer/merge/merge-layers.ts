@@ -29,7 +29,7 @@ export async function mergeLayers(layers: readonly MergeLayer[], options: MergeO
     if (!(error instanceof ScanNeeded)) throw error;
     const message = `Reading all layers twice, as one pass cannot tell what the image holds: ${error.message}`;
     options.onProgress?.({ kind: "warning", message });
-    return await mergeByScan(layers, options, error.message, descent);
+    return mergeByScan(layers, options, error.message, descent);
   }
 }
 

@@ -100,8 +100,8 @@ class ContentSearch {
     this.#intake = intake;
     this.#capture = capture;
     this.orders = Array.from({ length: layerCount }, () => new Map<number, Wanted>());
-    this.bytesKept = new Array<number>(layerCount).fill(0);
-    this.entriesKept = new Array<number>(layerCount).fill(0);
+    this.bytesKept = Array.from({ length: layerCount }, () => 0);
+    this.entriesKept = Array.from({ length: layerCount }, () => 0);
     this.#byOrigin = sortByOrigin(stored);
     this.#seen = new Uint8Array(scan.tree.inodes.count);
   }

@@ -14,6 +14,7 @@ export type TableName =
   | "xattr keys"
   | "data";
 
+/** What is wrong with an image that is read. */
 export type SquashfsReadErrorCode =
   /** No superblock here: another kind of file. */
   | "NOT_SQUASHFS"

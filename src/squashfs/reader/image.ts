@@ -22,11 +22,13 @@ import { type VerifyOptions, type VerifyResult, verifyImage } from "./verify-con
 import { type WalkEntry, walkTree } from "./walk.ts";
 import { XattrTable } from "./xattr-table.ts";
 
+/** How a path is looked up. */
 export interface LookupOptions {
   /** Follow symlinks, the last component's too, inside the image; default false: then a symlink on the way is `NOT_A_DIRECTORY`. */
   readonly follow?: boolean;
 }
 
+/** How much is read at once. */
 export interface ReadWholeOptions {
   /** Most bytes to take into memory; default 16 MiB. */
   readonly limit?: number;

@@ -22,6 +22,7 @@ export interface InodeBase {
   readonly xattrIndex: number | undefined;
 }
 
+/** A regular file: where its blocks and its tail lie. */
 export interface FileInode extends InodeBase {
   readonly kind: "file";
   readonly size: number;
@@ -35,6 +36,7 @@ export interface FileInode extends InodeBase {
   readonly blockList: MetadataPlace;
 }
 
+/** A directory: where its listing lies. */
 export interface DirectoryInode extends InodeBase {
   readonly kind: "directory";
   /** Bytes of its listing. */
@@ -48,21 +50,25 @@ export interface DirectoryInode extends InodeBase {
   readonly index: MetadataPlace;
 }
 
+/** A symbolic link with its target. */
 export interface SymlinkInode extends InodeBase {
   readonly kind: "symlink";
   readonly target: ByteString;
 }
 
+/** A block or character device. */
 export interface DeviceInode extends InodeBase {
   readonly kind: "charDevice" | "blockDevice";
   readonly deviceMajor: number;
   readonly deviceMinor: number;
 }
 
+/** A FIFO or socket. */
 export interface IpcInode extends InodeBase {
   readonly kind: "fifo" | "socket";
 }
 
+/** An inode of any kind; `kind` tells which. */
 export type Inode = FileInode | DirectoryInode | SymlinkInode | DeviceInode | IpcInode;
 
 /** The kind that a basic type code means, as it stands in directory entries. */

@@ -21,7 +21,7 @@ export interface ImageHeader {
   readonly blockSize: number;
   readonly fragmentCount: number;
   readonly compressor: keyof typeof Compressor;
-  /** {@link SuperblockFlag} bits. */
+  /** `SuperblockFlag` bits. */
   readonly flags: number;
   readonly idCount: number;
   /** Ref of the root directory's inode. */

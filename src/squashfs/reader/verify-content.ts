@@ -11,6 +11,7 @@ import { verifyTables } from "./verify-tables.ts";
 import { type WalkTables, walkTree } from "./walk.ts";
 import type { XattrTable } from "./xattr-table.ts";
 
+/** How a verification reports and ends. */
 export interface VerifyOptions {
   readonly signal?: AbortSignal;
   /** Called for each file or directory, before its content is read. */
