@@ -21,6 +21,7 @@ import { inspectMetadata } from "./singularity-d/inspect-metadata.ts";
 import { installSingularity } from "./singularity-d/install.ts";
 import { findArchitecture, listApps } from "./singularity-d/survey.ts";
 import type { Sink } from "./sink/sink.ts";
+import { checkSpace } from "./space.ts";
 import { SquashfsWriter } from "./squashfs/writer.ts";
 import type { Compression } from "./wasm/compression.ts";
 import { loadCore } from "./wasm/core.ts";
@@ -47,6 +48,8 @@ export interface ConvertOptions extends ConvertTuning {
   readonly sink: Sink;
   readonly signal?: AbortSignal;
   readonly onProgress?: OnProgress;
+  /** Begins even where the image will hardly fit; without it that is `SinkError` SPACE_TOO_SMALL. */
+  readonly ignoreSpace?: boolean;
   /** Seconds since 1970 as text, as the variable SOURCE_DATE_EPOCH has it: image time, and the latest file time. */
   readonly sourceDateEpoch?: string | undefined;
 }
@@ -94,6 +97,14 @@ async function writeSif(options: ConvertOptions): Promise<ConvertReport> {
   onProgress({ kind: "stage", stage: "fetch" });
   const image = await source.resolve({ signal });
   announce(image, onProgress);
+  await checkSpace({
+    layers: image.layers.map(({ descriptor }) => descriptor),
+    compression: compression.kind,
+    directory: sink.directory,
+    sideCopy: image.sideCopy,
+    ignore: options.ignoreSpace === true,
+    onProgress,
+  });
 
   const timeSec = imageTimeSec(image.config.created, options.sourceDateEpoch);
   const files = containerFiles({

@@ -11,6 +11,18 @@ export type ProgressEvent =
   | { readonly kind: "blob-start"; readonly role: "layer" | "config"; readonly digest: string; readonly size: number }
   | { readonly kind: "blob-progress"; readonly digest: string; readonly received: number; readonly size: number }
   | { readonly kind: "blob-end"; readonly digest: string; readonly size: number }
+  /** The blob is in the cache; it is read from there. */
+  | { readonly kind: "blob-reused"; readonly digest: string; readonly size: number }
+  /** An earlier run has left the first `offset` bytes of it in the cache. */
+  | { readonly kind: "blob-resumed"; readonly digest: string; readonly offset: number; readonly size: number }
+  /** What will be written where, before it is; `free` is undefined where the file system does not tell. */
+  | {
+      readonly kind: "space";
+      readonly use: "image" | "cache";
+      readonly path: string;
+      readonly size: number;
+      readonly free: number | undefined;
+    }
   | {
       readonly kind: "retry";
       readonly what: string;
@@ -26,4 +38,5 @@ export type ProgressEvent =
   | { readonly kind: "encode-progress"; readonly read: number; readonly written: number }
   | { readonly kind: "done"; readonly fileCount: number; readonly size: number };
 
+/** Hears of every event, in order; what it throws ends the conversion. */
 export type OnProgress = (event: ProgressEvent) => void;

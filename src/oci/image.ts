@@ -24,6 +24,17 @@ export interface Image {
   readonly platform: Platform;
   /** Lowest layer first, as in the manifest. */
   readonly layers: readonly Layer[];
+  /** What goes into a cache on the way. */
+  readonly sideCopy?: SideCopy | undefined;
+}
+
+/** Bytes that reading an image's layers will write beside the output, and how to do without. */
+export interface SideCopy {
+  /** A directory on the file system that takes them. */
+  readonly path: string;
+  readonly size: number;
+  /** Gives the copy up, for the reason. */
+  skip(reason: string): void;
 }
 
 /** A place that an image comes from. */

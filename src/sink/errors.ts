@@ -6,11 +6,14 @@ export type SinkErrorCode =
   | "OUTPUT_IS_TERMINAL"
   | "OPEN_FAILED"
   | "DISK_FULL"
+  | "SPACE_TOO_SMALL"
   | "FILE_TOO_LARGE"
   | "WRITE_FAILED"
   | "CLOSED_OUTPUT";
 
 const systemReason = (d: ErrorDetails) => (d.cause instanceof Error ? d.cause.message : String(d.cause ?? "unknown"));
+
+const mebibytes = (bytes: unknown) => `${(Number(bytes) / 2 ** 20).toFixed(1)} MiB`;
 
 const MESSAGES: MessageTable<SinkErrorCode> = {
   OUTPUT_EXISTS: (d) => `Cannot write "${d.path}": the file already exists. Use --force to overwrite it.`,
@@ -20,6 +23,8 @@ const MESSAGES: MessageTable<SinkErrorCode> = {
   OPEN_FAILED: (d) => `Cannot open "${d.path}" for writing: ${systemReason(d)}.`,
   DISK_FULL: (d) =>
     `Cannot write "${d.path}" at byte ${d.offset}: no space is left there (${systemReason(d)}). Free some space, or ${d.advice ?? "write to another file system"}.`,
+  SPACE_TOO_SMALL: (d) =>
+    `Not enough space in "${d.path}": ${mebibytes(d.free)} are free, the image will need about ${mebibytes(d.likely)} and hardly less than ${mebibytes(d.least)}. Free some space, write to another file system, or give --ignore-space to try all the same.`,
   FILE_TOO_LARGE: (d) =>
     `Cannot write "${d.path}" at byte ${d.offset}: the file system or a limit (ulimit -f) allows no larger file.`,
   WRITE_FAILED: (d) => `Cannot write "${d.path}" at byte ${d.offset}: ${systemReason(d)}.`,

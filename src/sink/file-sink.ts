@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
 import { type FileHandle, link, lstat, open, realpath, rename, stat, unlink } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import type { OnProgress } from "../progress.ts";
 import { BufferedFile } from "./buffered-file.ts";
 import { SinkError, toSinkError } from "./errors.ts";
@@ -13,6 +13,7 @@ export interface FileOwner {
   readonly gid: number;
 }
 
+/** How a file is written. */
 export interface FileSinkOptions {
   /** Gives the file to somebody else than this process's user; a warning where that is refused. */
   readonly owner?: FileOwner | undefined;
@@ -55,6 +56,10 @@ export class FileSink implements Sink {
       throw openError(cause, path);
     });
     return new FileSink(target, temporary, options, handle);
+  }
+
+  get directory(): string {
+    return resolve(dirname(this.#target));
   }
 
   get position(): number {

@@ -29,6 +29,8 @@ export interface PipeSinkOptions {
  * beginning, so that nothing is left behind however the process ends; then it is sent.
  */
 export class PipeSink implements Sink {
+  /** Of the spool. */
+  readonly directory: string;
   readonly #handle: FileHandle;
   readonly #spool: BufferedFile;
   readonly #options: PipeSinkOptions;
@@ -37,6 +39,7 @@ export class PipeSink implements Sink {
   #ended = false;
 
   private constructor(handle: FileHandle, directory: string, options: PipeSinkOptions) {
+    this.directory = directory;
     this.#handle = handle;
     this.#options = options;
     this.#spool = new BufferedFile(handle, {

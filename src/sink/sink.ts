@@ -1,3 +1,4 @@
+/** How an output is finished. */
 export interface FinishOptions {
   readonly signal?: AbortSignal | undefined;
 }
@@ -9,6 +10,8 @@ export interface FinishOptions {
 export interface Sink {
   /** Where the next write goes; bytes in front of it have been taken. */
   readonly position: number;
+  /** The directory whose file system takes the bytes; undefined where they leave the process or stay in memory. */
+  readonly directory?: string | undefined;
   /** Appends; the bytes are copied or written before the promise resolves, so the caller may reuse them then. */
   write(bytes: Uint8Array): Promise<void>;
   /** Overwrites bytes in front of `position`. */

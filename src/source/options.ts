@@ -1,5 +1,6 @@
 import type { Environment } from "../auth/environment.ts";
 import type { CredentialOptions } from "../auth/find-credential.ts";
+import type { BlobCache } from "../cache/blob-cache.ts";
 import type { PlatformRequest } from "../oci/platform.ts";
 import type { OnProgress } from "../progress.ts";
 
@@ -23,12 +24,15 @@ export interface SourceOptions {
   readonly stdin?: AsyncIterable<Uint8Array>;
   /** Where a stream that comes but once is kept; the system's folder for temporary files by default. */
   readonly spoolDirectory?: string | undefined;
+  /** Where a registry's blobs may lie already, and are kept if it says so; none by default. */
+  readonly cache?: BlobCache | undefined;
   readonly timeouts?: Partial<Timeouts>;
   readonly retry?: Partial<RetryPolicy>;
   /** Told of retries, spools and warnings, and of the config's transfer. */
   readonly onProgress?: OnProgress;
 }
 
+/** How long each step of a transfer may be silent. */
 export interface Timeouts {
   /** Until a connection stands, TLS included. */
   readonly connectMs: number;
@@ -40,6 +44,7 @@ export interface Timeouts {
 
 export const DEFAULT_TIMEOUTS: Timeouts = { connectMs: 20_000, headersMs: 60_000, stallMs: 60_000 };
 
+/** How often, and how far apart, a transfer that broke is tried again. */
 export interface RetryPolicy {
   /** Tries in a row without progress, the first included. */
   readonly attempts: number;

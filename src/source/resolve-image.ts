@@ -23,6 +23,8 @@ export interface ImageStore {
   readManifest(descriptor: Descriptor, signal: AbortSignal): Promise<ServedManifest>;
   /** The whole blob, digest and size checked; for the config. */
   readBlob(descriptor: Descriptor, signal: AbortSignal): Promise<Uint8Array>;
+  /** The blob where it need not be fetched, checked likewise. */
+  findBlob?(descriptor: Descriptor): Promise<Uint8Array | undefined>;
   /** Opens a layer's stored bytes; `index` counts from the lowest layer. */
   openLayer(layers: readonly Descriptor[], index: number, signal: AbortSignal): Promise<Readable>;
 }
@@ -40,7 +42,7 @@ const INDEX_DEPTH_LIMIT = 6;
 
 /** Goes from what a reference names, an index or a manifest, to the image for the platform. */
 export async function resolveImage(top: ServedManifest, store: ImageStore, options: ResolveOptions): Promise<Image> {
-  const { reference, onProgress, signal } = options;
+  const { reference } = options;
   const { manifest, digest } = await findManifest(top, store, options);
   const name = JSON.stringify(reference);
   checkRunnable(manifest, name);
@@ -49,10 +51,7 @@ export async function resolveImage(top: ServedManifest, store: ImageStore, optio
   if (size > CONFIG_SIZE_LIMIT) {
     throw new OciError("DOCUMENT_TOO_LARGE", { what, seen: size, limit: CONFIG_SIZE_LIMIT, kind: "config" });
   }
-  const { digest: configDigest } = manifest.config;
-  onProgress?.({ kind: "blob-start", role: "config", digest: configDigest, size });
-  const config = parseImageConfig(await store.readBlob(manifest.config, signal), what);
-  onProgress?.({ kind: "blob-end", digest: configDigest, size });
+  const config = parseImageConfig(await readConfig(manifest.config, store, options), what);
   const { layers } = manifest;
   if (config.diffIds.length > 0 && config.diffIds.length !== layers.length) {
     throw new OciError("CONFIG_LAYERS_MISMATCH", { what: name, layers: layers.length, diffIds: config.diffIds.length });
@@ -71,6 +70,23 @@ export async function resolveImage(top: ServedManifest, store: ImageStore, optio
       }),
     ),
   };
+}
+
+async function readConfig(
+  descriptor: Descriptor,
+  store: ImageStore,
+  { onProgress, signal }: ResolveOptions,
+): Promise<Uint8Array> {
+  const { digest, size } = descriptor;
+  const found = await store.findBlob?.(descriptor);
+  if (found !== undefined) {
+    onProgress?.({ kind: "blob-reused", digest, size });
+    return found;
+  }
+  onProgress?.({ kind: "blob-start", role: "config", digest, size });
+  const bytes = await store.readBlob(descriptor, signal);
+  onProgress?.({ kind: "blob-end", digest, size });
+  return bytes;
 }
 
 async function findManifest(

@@ -11,6 +11,8 @@ import { RetryBudget } from "./retry-budget.ts";
 export interface BlobStreamOptions {
   readonly client: RegistryClient;
   readonly descriptor: Descriptor;
+  /** The first byte that is wanted; 0 by default. */
+  readonly offset?: number;
   /** How many bytes may wait for the reader; the connection pauses beyond. */
   readonly bufferSize: number;
   readonly signal: AbortSignal;
@@ -18,7 +20,7 @@ export interface BlobStreamOptions {
 
 /**
  * A blob's stored bytes. Where a connection breaks, the next goes on at the byte where it broke, so that a
- * reader (and its running digest) sees one uncut stream of exactly the descriptor's size. The digest is the
+ * reader (and its running digest) sees one uncut stream that ends at exactly the descriptor's size. The digest is the
  * reader's to check.
  *
  * Fails with a `SourceError` once the tries without progress are spent, or at once where no try can help.
@@ -29,12 +31,13 @@ export class BlobStream extends Readable {
   readonly #abort = new AbortController();
   #started = false;
   #resume: (() => void) | undefined;
-  #offset = 0;
+  #offset: number;
   #useRange = true;
 
   constructor(options: BlobStreamOptions) {
     super({ highWaterMark: options.bufferSize });
     this.#options = options;
+    this.#offset = options.offset ?? 0;
     this.#what = `reading blob ${options.descriptor.digest} in ${options.client.name}`;
   }
 

@@ -1,4 +1,6 @@
 import type { Readable } from "node:stream";
+import type { BlobCache } from "../../cache/blob-cache.ts";
+import { CachedBlobStream, type FetchBlob } from "../../cache/cached-blob-stream.ts";
 import type { Descriptor } from "../../oci/descriptor.ts";
 import type { Digest } from "../../oci/digest.ts";
 import type { Image, ImageSource } from "../../oci/image.ts";
@@ -9,6 +11,7 @@ import { SourceError } from "../errors.ts";
 import type { SourceOptions } from "../options.ts";
 import { type ImageStore, resolveImage, type ServedManifest } from "../resolve-image.ts";
 import { BlobStream } from "./blob-stream.ts";
+import { cacheDocuments, cachedManifest, headDigest, withSideCopy } from "./cached-registry-store.ts";
 import { BUFFER_SIZE, LayerPrefetch } from "./layer-prefetch.ts";
 import type { RegistryClient } from "./registry-client.ts";
 import { RegistryPlaces } from "./registry-places.ts";
@@ -21,21 +24,26 @@ export class RegistrySource implements ImageSource {
   readonly #closed = new AbortController();
   readonly #prefetches = new Set<LayerPrefetch>();
   readonly #places: RegistryPlaces;
+  /** Undefined also where there is one that holds nothing and takes nothing. */
+  readonly #cache: BlobCache | undefined;
+  #reached: Promise<RegistryClient> | undefined;
 
   constructor(uri: string, reference: DockerReference, options: SourceOptions = {}) {
     this.#uri = uri;
     this.#reference = reference;
     this.#options = options;
     this.#places = new RegistryPlaces(reference, options);
+    this.#cache = options.cache?.readable === true ? options.cache : undefined;
   }
 
   async resolve(options: { readonly signal: AbortSignal }): Promise<Image> {
     const signal = this.#signal(options.signal);
-    const platform = this.#options.platform ?? requestPlatform();
-    const { onProgress } = this.#options;
+    const known = await this.#knownManifest(signal);
+    if (known !== undefined) return this.#resolveFrom(known, () => this.#reach(), signal);
     return this.#places.ask(async (client) => {
       const top = await client.manifest(this.#manifestName(), signal);
-      return resolveImage(top, this.#store(client), { reference: this.#uri, platform, onProgress, signal });
+      await this.#cache?.keep(top.digest, top.bytes);
+      return this.#resolveFrom(top, async () => client, signal);
     }, signal);
   }
 
@@ -54,6 +62,31 @@ export class RegistrySource implements ImageSource {
     await this.#places.destroy();
   }
 
+  /** The manifest out of the cache, if a HEAD request says, or the reference itself, which one it is. */
+  async #knownManifest(signal: AbortSignal): Promise<ServedManifest | undefined> {
+    if (this.#cache === undefined) return undefined;
+    const digest = await headDigest(this.currentDigest({ signal }));
+    return digest === undefined ? undefined : cachedManifest(this.#cache, digest);
+  }
+
+  async #resolveFrom(top: ServedManifest, connect: Connect, signal: AbortSignal): Promise<Image> {
+    const { onProgress, platform = requestPlatform() } = this.#options;
+    const store = this.#store(connect);
+    const cached = this.#cache === undefined ? store : cacheDocuments(store, this.#cache);
+    const image = await resolveImage(top, cached, { reference: this.#uri, platform, onProgress, signal });
+    return withSideCopy(image, this.#cache);
+  }
+
+  /** The place to fetch from, when all that was needed so far came out of the cache. */
+  #reach(): Promise<RegistryClient> {
+    const { signal } = this.#closed;
+    this.#reached ??= this.#places.ask(async (client) => {
+      await client.manifestDigest(this.#manifestName(), signal);
+      return client;
+    }, signal);
+    return this.#reached;
+  }
+
   #manifestName(): string {
     return this.#reference.digest ?? this.#reference.tag ?? "latest";
   }
@@ -63,29 +96,54 @@ export class RegistrySource implements ImageSource {
     return AbortSignal.any([signal, this.#closed.signal]);
   }
 
-  #store(client: RegistryClient): ImageStore {
+  #store(connect: Connect): ImageStore {
+    const cache = this.#cache;
     let prefetch: LayerPrefetch | undefined;
-    const open = (descriptor: Descriptor, signal: AbortSignal) =>
+    const fetch = (client: RegistryClient, descriptor: Descriptor, signal: AbortSignal) =>
       new BlobStream({ client, descriptor, bufferSize: BUFFER_SIZE, signal });
     return {
-      readManifest: (descriptor, signal) => readChild(client, descriptor, signal),
+      readManifest: async (descriptor, signal) => readChild(await connect(), descriptor, signal),
       readBlob: async (descriptor, signal) => {
         const chunks: Buffer[] = [];
-        for await (const chunk of open(descriptor, signal) as AsyncIterable<Buffer>) chunks.push(chunk);
+        const stream = fetch(await connect(), descriptor, signal);
+        for await (const chunk of stream as AsyncIterable<Buffer>) chunks.push(chunk);
         const bytes = Buffer.concat(chunks);
         checkBlob(bytes, descriptor);
         return bytes;
       },
       openLayer: async (layers, index, signal): Promise<Readable> => {
-        // The source's life, not one reader's: a layer that waits outlives the opening of the one above.
-        prefetch ??= new LayerPrefetch((i) => open(layers[i] as Descriptor, this.#closed.signal));
-        this.#prefetches.add(prefetch);
         const both = this.#signal(signal);
         both.throwIfAborted();
-        return prefetch.take(index, both);
+        if (prefetch === undefined) {
+          // The source's life, not one reader's: a layer that waits outlives the opening of the one above.
+          const life = this.#closed.signal;
+          const client = cache === undefined ? await connect() : undefined;
+          prefetch = new LayerPrefetch((i) => {
+            const descriptor = layers[i] as Descriptor;
+            if (client !== undefined) return fetch(client, descriptor, life);
+            return (cache as BlobCache).stream(descriptor, fetchThrough(connect, descriptor), BUFFER_SIZE);
+          });
+          this.#prefetches.add(prefetch);
+        }
+        const stream = prefetch.take(index, both);
+        if (stream instanceof CachedBlobStream) await stream.located;
+        return stream;
       },
     };
   }
+}
+
+/** Gives the client to fetch with, once something has to be fetched. */
+type Connect = () => Promise<RegistryClient>;
+
+/** What goes through the cache waits there for its reader: little need wait here. */
+const PASSING_BUFFER_SIZE = 256 * 1024;
+
+function fetchThrough(connect: Connect, descriptor: Descriptor): FetchBlob {
+  return async function* (offset, signal) {
+    const client = await connect();
+    yield* new BlobStream({ client, descriptor, offset, bufferSize: PASSING_BUFFER_SIZE, signal });
+  };
 }
 
 async function readChild(client: RegistryClient, descriptor: Descriptor, signal: AbortSignal): Promise<ServedManifest> {

@@ -1,0 +1,80 @@
+import { readdir, stat, unlink, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { blobFolder, EMPTY_INDEX, partialFolder } from "./blob-folder.ts";
+import { CacheError, systemProblem } from "./errors.ts";
+
+/** What may lie in a cache; all but `blob` are whole containers, under the names of Apptainer's folders. */
+export const CACHE_TYPES = ["library", "oci", "shub", "oras", "net", "blob"] as const;
+export type CacheType = (typeof CACHE_TYPES)[number];
+
+/** One file in the cache. */
+export interface CacheEntry {
+  readonly type: CacheType;
+  /** File name: of a blob the hexadecimal digest. */
+  readonly name: string;
+  readonly path: string;
+  readonly size: number;
+  /** When it was written, or served last. */
+  readonly mtimeMs: number;
+  /** A blob of which only the beginning is there. */
+  readonly partial: boolean;
+}
+
+const CONTAINER_FOLDERS: Readonly<Record<Exclude<CacheType, "blob">, string>> = {
+  library: "library",
+  oci: "oci-tmp",
+  shub: "shub",
+  oras: "oras",
+  net: "net",
+};
+
+/** All files of the cache, those of one type together. Throws `CacheError` CACHE_UNREADABLE. */
+export async function listCache(root: string, types: readonly CacheType[] = CACHE_TYPES): Promise<CacheEntry[]> {
+  const entries: CacheEntry[] = [];
+  for (const type of types) {
+    for (const [folder, partial] of foldersOf(root, type)) entries.push(...(await listFolder(folder, type, partial)));
+  }
+  return entries;
+}
+
+function foldersOf(root: string, type: CacheType): readonly (readonly [folder: string, partial: boolean])[] {
+  if (type !== "blob") return [[join(root, CONTAINER_FOLDERS[type]), false]];
+  const blobs = join(blobFolder(root), "blobs");
+  return [
+    [join(blobs, "sha256"), false],
+    [join(blobs, "sha512"), false],
+    [partialFolder(root), true],
+  ];
+}
+
+async function listFolder(folder: string, type: CacheType, partial: boolean): Promise<CacheEntry[]> {
+  const names = await readdir(folder).catch((cause: NodeJS.ErrnoException): string[] => {
+    if (cause.code === "ENOENT" || cause.code === "ENOTDIR") return [];
+    throw new CacheError("CACHE_UNREADABLE", { path: folder, problem: systemProblem(cause), cause });
+  });
+  const entries: CacheEntry[] = [];
+  for (const name of names.sort()) {
+    const path = join(folder, name);
+    // Gone since: another process has renamed or removed it.
+    const stats = await stat(path).catch(() => undefined);
+    if (stats?.isFile() !== true) continue;
+    const { size, mtimeMs } = stats;
+    entries.push({ type, name, path, size, mtimeMs, partial });
+  }
+  return entries;
+}
+
+/** Removes one file; one that is gone already counts. Throws `CacheError` CACHE_ENTRY_STUCK. */
+export async function removeEntry({ path }: Pick<CacheEntry, "path">): Promise<void> {
+  await unlink(path).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code === "ENOENT") return;
+    throw new CacheError("CACHE_ENTRY_STUCK", { path, problem: systemProblem(cause), cause });
+  });
+}
+
+/** After all blobs were removed: an index that Apptainer wrote would name manifests that are not there. */
+export async function emptyIndex(root: string): Promise<void> {
+  const path = join(blobFolder(root), "index.json");
+  if ((await stat(path).catch(() => undefined)) === undefined) return;
+  await writeFile(path, EMPTY_INDEX).catch(() => {});
+}

@@ -1,0 +1,24 @@
+import { type ErrorDetails, type MessageTable, SifonError } from "../errors.ts";
+
+export type CacheErrorCode = "CACHE_UNREADABLE" | "CACHE_ENTRY_STUCK";
+
+const MESSAGES: MessageTable<CacheErrorCode> = {
+  CACHE_UNREADABLE: (d) => `Cannot read the cache at "${d.path}": ${d.problem}. Check who may read that directory.`,
+  CACHE_ENTRY_STUCK: (d) =>
+    `Cannot remove "${d.path}" from the cache: ${d.problem}. Check who may write that directory.`,
+};
+
+/** A cache that cannot be listed or cleaned. While images are converted, a bad cache is a warning, never an error. */
+export class CacheError extends SifonError {
+  declare readonly code: CacheErrorCode;
+
+  constructor(code: CacheErrorCode, details: ErrorDetails = {}) {
+    super(code, MESSAGES[code](details), details);
+  }
+}
+
+/** What the operating system says, without the path that the message names already. */
+export function systemProblem(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  return code ?? message;
+}
