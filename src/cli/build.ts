@@ -14,7 +14,7 @@ import { declareOptions, type OptionSpec } from "./options.ts";
 import { runConversion } from "./run-conversion.ts";
 import { checkBuildTarget, STDOUT_TARGET } from "./target.ts";
 
-const OPTIONS: readonly OptionSpec[] = [
+export const BUILD_OPTIONS: readonly OptionSpec[] = [
   { flags: "-F, --force", description: "overwrite an existing image file", env: ["FORCE"] },
   { flags: "--arch <arch>", description: "architecture to choose from a multi-platform image", env: ["BUILD_ARCH"] },
   { flags: "--arch-variant <variant>", description: "variant of the architecture", env: ["BUILD_ARCH_VARIANT"] },
@@ -41,7 +41,7 @@ export function buildCommand(context: Context, openLog: LogOpener): Command {
       if (words.length !== 2) throw new UsageError("build", `accepts 2 arg(s), received ${words.length}`);
       const [target, uri] = words as [string, string];
       const log = openLog();
-      const values = openOptions(self, OPTIONS, context, log);
+      const values = openOptions(self, BUILD_OPTIONS, context, log);
       const tuning = conversionTuning(values, "build");
       if (!hasTransport(uri)) {
         throw new FatalError(
@@ -56,6 +56,6 @@ export function buildCommand(context: Context, openLog: LogOpener): Command {
       );
       log.info(`Build complete: ${target === STDOUT_TARGET ? "standard output" : target}`);
     });
-  declareOptions(command, OPTIONS);
+  declareOptions(command, BUILD_OPTIONS);
   return command;
 }

@@ -6,8 +6,8 @@ import type { Logger } from "./logger.ts";
 import { type OptionSpec, OptionValues } from "./options.ts";
 import { parseBytes } from "./units.ts";
 
-/** How a registry is reached; shared by all commands that take a source. */
-export const SOURCE_OPTIONS: readonly OptionSpec[] = [
+/** How a registry is spoken to; shared by all commands that do. */
+export const REGISTRY_OPTIONS: readonly OptionSpec[] = [
   {
     flags: "--no-https",
     alias: "--nohttps",
@@ -15,12 +15,33 @@ export const SOURCE_OPTIONS: readonly OptionSpec[] = [
     env: ["NOHTTPS", "NO_HTTPS"],
   },
   {
+    flags: "--cacert <file>",
+    description: "certificates (PEM) of further authorities for registries",
+    env: ["CACERT"],
+  },
+  {
+    flags: "--insecure",
+    description: "take any certificate of a registry; whoever stands in between then sees passwords",
+    env: ["INSECURE"],
+  },
+  { flags: "--authfile <file>", description: "credentials file in Docker's format", env: ["AUTH_FILE", "AUTHFILE"] },
+];
+
+/** How an image is got at; shared by all commands that take a source. */
+export const SOURCE_OPTIONS: readonly OptionSpec[] = [
+  ...REGISTRY_OPTIONS,
+  { flags: "--docker-login", description: "ask for user name and password of the registry", env: ["DOCKER_LOGIN"] },
+  {
     flags: "--docker-username <name>",
     description: "user name for the registry",
+    env: ["DOCKER_USERNAME"],
+    plainEnv: true,
   },
   {
     flags: "--docker-password <password>",
     description: "password for the registry (better: the environment)",
+    env: ["DOCKER_PASSWORD"],
+    plainEnv: true,
   },
   {
     flags: "--docker-host <uri>",
@@ -28,7 +49,6 @@ export const SOURCE_OPTIONS: readonly OptionSpec[] = [
     env: ["DOCKER_HOST"],
     plainEnv: true,
   },
-  { flags: "--authfile <file>", description: "credentials file in Docker's format" },
   { flags: "--disable-cache", description: "accepted; there is no cache to disable", env: ["DISABLE_CACHE"] },
   { flags: "--tmpdir <dir>", description: "where a spool goes when one is needed", env: ["TMPDIR"], plainEnv: true },
 ];

@@ -1,11 +1,16 @@
 #!/usr/bin/env node
+import "./heap.ts";
 import { run } from "./run.ts";
 import { trapSignals } from "./signals.ts";
 
 // Whoever reads the messages or the help may stop reading; the run goes on. A sink hears of its own output.
 for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
 
-process.exitCode = await run(process.argv.slice(2), {
+// A password among the arguments shows in the list of processes for as long as they stand there.
+const argv = process.argv.slice(2);
+if (argv.some((word) => /^(?:--docker-password|--password|-p)/.test(word))) process.title = "sifon";
+
+process.exitCode = await run(argv, {
   environment: process.env,
   stdin: process.stdin,
   stdout: process.stdout,

@@ -1,6 +1,7 @@
 import { type Command, Option } from "commander";
 import { UsageError } from "./exit.ts";
 import type { Logger } from "./logger.ts";
+import { settingName, settingsOf } from "./settings.ts";
 
 /** One option of a command: its flags, and the environment keys that set it when no flag does. */
 export interface OptionSpec {
@@ -16,9 +17,10 @@ export interface OptionSpec {
   readonly hidden?: boolean;
 }
 
-interface FoundValue {
+/** A value, and who gave it. */
+export interface FoundValue {
   readonly value: string | boolean;
-  /** `flag`, or the environment variable's name. */
+  /** `flag`, the environment variable's name, or the configuration file's path. */
   readonly origin: string;
 }
 
@@ -33,7 +35,7 @@ export function declareOptions(command: Command, specs: readonly OptionSpec[]): 
   }
 }
 
-/** The values of a command's options after flags and environment were looked at. */
+/** The values of a command's options after flags, environment and configuration file were looked at. */
 export class OptionValues {
   readonly #command: Command;
   readonly #specs: ReadonlyMap<string, OptionSpec>;
@@ -69,6 +71,11 @@ export class OptionValues {
     return found === undefined ? undefined : String(found.value);
   }
 
+  /** Where an option's value comes from; undefined when it is given nowhere. */
+  find(name: string): FoundValue | undefined {
+    return this.#find(name);
+  }
+
   #given(flags: string): string | boolean | undefined {
     const option = new Option(flags);
     if (this.#command.getOptionValueSource(option.attributeName()) !== "cli") return undefined;
@@ -94,12 +101,14 @@ export class OptionValues {
       const plain = spec.plainEnv === true ? nonBlank(this.#environment[key]) : undefined;
       if (plain !== undefined) return { value: plain, origin: key };
     }
-    return undefined;
+    const settings = settingsOf(this.#command);
+    const set = settings?.values.get(settingName(spec));
+    return settings === undefined || set === undefined ? undefined : { value: set, origin: settings.path };
   }
 }
 
 /** `--no-https` and `--docker-login` as commander names their values: `noHttps`, `dockerLogin`. */
-function attributeName(flags: string): string {
+export function attributeName(flags: string): string {
   const long = /--([a-z][a-z0-9-]*)/.exec(flags)?.[1];
   if (long === undefined) throw new TypeError(`option ${flags} has no long form`);
   return long.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());

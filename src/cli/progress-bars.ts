@@ -1,50 +1,81 @@
 import { MultiBar, type SingleBar } from "cli-progress";
 import type { OnProgress, ProgressEvent } from "../index.ts";
+import { barLine } from "./bar-line.ts";
 import type { Logger } from "./logger.ts";
-import { formatBytes } from "./units.ts";
 
-/** Bars for a terminal, one per blob; `stop` leaves the finished ones on the screen. */
+/** Bars for a terminal; `stop` leaves the last state of each on the screen. */
 export interface BarProgress {
   readonly onProgress: OnProgress;
   stop(): void;
 }
 
-/** Draws `Copying blob sha256:1f2e3d4c5b6a  1.0MiB / 3.5MiB [=====>----] 29 %  2.1MiB/s  1s`. */
+/** What a stream without a size of its own is taken to have. */
+const DEFAULT_COLUMNS = 80;
+
+interface Shown {
+  readonly bar: SingleBar;
+  readonly title: string;
+  readonly startedMs: number;
+  readonly size: number;
+  received: number;
+}
+
+/**
+ * A bar for each blob that is being copied. Of one that is whole the line stays, above the bars: an image of
+ * a hundred layers scrolls, however low the terminal.
+ */
 export function barProgress(log: Logger, stream: NodeJS.WriteStream): BarProgress {
-  const bars = new Map<string, { readonly bar: SingleBar; readonly startedMs: number }>();
+  const bars = new Map<string, Shown>();
+  const line = ({ title, received, size, startedMs }: Shown) =>
+    barLine({ title, received, size, elapsedMs: Date.now() - startedMs }, stream.columns || DEFAULT_COLUMNS);
   const multi = new MultiBar({
     stream,
-    format: "{title}  {done} / {all} [{bar}] {percentage} %  {rate}  {eta_formatted}",
-    barCompleteChar: "=",
-    barIncompleteChar: "-",
-    barGlue: ">",
-    barsize: 30,
-    hideCursor: true,
-    linewrap: false,
+    format: (_options, _params, payload: { readonly digest?: string }) => {
+      const shown = bars.get(payload.digest ?? "");
+      return shown === undefined ? "" : line(shown);
+    },
+    // A killed process would leave the terminal without cursor or line wrapping; signals are the command's to handle.
+    hideCursor: false,
+    linewrap: true,
+    gracefulExit: false,
+    clearOnComplete: true,
     emptyOnZero: true,
     fps: 8,
   });
-  log.lineWriter = (line) => multi.log(`${line}\n`);
+  // An update in front of the first bar would start a timer that nothing ever stops.
+  let drawing = false;
+  const print = (text: string) => {
+    if (!drawing) {
+      stream.write(`${text}\n`);
+      return;
+    }
+    multi.log(`${text}\n`);
+    multi.update();
+  };
+  const finish = (digest: string, shown: Shown) => {
+    multi.log(`${line(shown)}\n`);
+    bars.delete(digest);
+    multi.remove(shown.bar);
+  };
+  log.lineWriter = print;
   const onProgress = (event: ProgressEvent) => {
     switch (event.kind) {
       case "blob-start": {
-        const title = `Copying ${event.role === "config" ? "config" : "blob"} ${event.digest.slice(0, 19)}`;
-        const payload = { title, done: "0B", all: formatBytes(event.size), rate: "" };
-        bars.set(event.digest, { bar: multi.create(event.size, 0, payload), startedMs: Date.now() });
+        const { digest, size, role } = event;
+        const title = `Copying ${role === "config" ? "config" : "blob"} ${digest.slice(0, 19)}`;
+        const before = bars.get(digest);
+        if (before !== undefined) finish(digest, before);
+        drawing = true;
+        const bar = multi.create(size, 0, { digest });
+        bars.set(digest, { bar, title, startedMs: Date.now(), size, received: 0 });
         break;
       }
       case "blob-progress":
       case "blob-end": {
         const shown = bars.get(event.digest);
         if (shown === undefined) break;
-        const received = event.kind === "blob-end" ? event.size : event.received;
-        const elapsedMs = Math.max(Date.now() - shown.startedMs, 1);
-        const rate = `${formatBytes(Math.round((received / elapsedMs) * 1000))}/s`;
-        shown.bar.update(received, { done: formatBytes(received), rate });
-        if (event.kind === "blob-end") {
-          shown.bar.stop();
-          bars.delete(event.digest);
-        }
+        shown.received = event.kind === "blob-end" ? event.size : event.received;
+        if (event.kind === "blob-end") finish(event.digest, shown);
         break;
       }
       default:
@@ -55,7 +86,8 @@ export function barProgress(log: Logger, stream: NodeJS.WriteStream): BarProgres
     onProgress,
     stop() {
       log.lineWriter = undefined;
-      multi.stop();
+      for (const [digest, shown] of bars) finish(digest, shown);
+      if (drawing) multi.stop();
     },
   };
 }

@@ -15,7 +15,7 @@ import { declareOptions, type OptionSpec } from "./options.ts";
 import { runConversion } from "./run-conversion.ts";
 import { checkPullTarget, STDOUT_TARGET } from "./target.ts";
 
-const OPTIONS: readonly OptionSpec[] = [
+export const PULL_OPTIONS: readonly OptionSpec[] = [
   { flags: "-F, --force", description: "overwrite an existing image file", env: ["FORCE"] },
   { flags: "--dir <dir>", description: "put the image into this directory", env: ["PULLDIR", "PULLFOLDER"] },
   { flags: "--name <name>", description: "name of the image file", env: ["PULL_NAME"], hidden: true },
@@ -41,7 +41,7 @@ export function pullCommand(context: Context, openLog: LogOpener): Command {
       }
       const uri = words[words.length - 1] as string;
       const log = openLog();
-      const values = openOptions(self, OPTIONS, context, log);
+      const values = openOptions(self, PULL_OPTIONS, context, log);
       const tuning = conversionTuning(values, "pull");
       const name = (words.length === 2 ? words[0] : values.text("name")) ?? pullOutputName(uri);
       const dir = values.text("dir");
@@ -60,6 +60,6 @@ export function pullCommand(context: Context, openLog: LogOpener): Command {
         { values, log, context },
       );
     });
-  declareOptions(command, OPTIONS);
+  declareOptions(command, PULL_OPTIONS);
   return command;
 }

@@ -13,6 +13,7 @@ import { openDisplay, type StageMessages } from "./display.ts";
 import { FatalError } from "./exit.ts";
 import type { Logger } from "./logger.ts";
 import type { OptionValues } from "./options.ts";
+import { registryConnection, registryCredentials } from "./registry-access.ts";
 import { sudoUser } from "./sudo-user.ts";
 
 /** One conversion as a command asks for it. */
@@ -32,10 +33,11 @@ export async function runConversion(
   request: ConversionRequest,
   { values, log, context }: { readonly values: OptionValues; readonly log: Logger; readonly context: Context },
 ): Promise<ConvertReport> {
+  const access = { ...(await registryConnection(values)), credentials: await registryCredentials(values, context) };
   const display = openDisplay(log, { json: values.flag("json"), stages: request.stages, stderr: context.stderr });
   const { onProgress } = display;
   try {
-    const source = createSource(request.uri, sourceOptions(values, context, onProgress));
+    const source = createSource(request.uri, { ...sourceOptions(values, context, onProgress), ...access });
     try {
       const spoolDirectory = values.text("tmpdir");
       const sink = await openSink(request.target, {
@@ -67,12 +69,6 @@ function sourceOptions(values: OptionValues, context: Context, onProgress: OnPro
   const env = context.environment;
   return {
     platform: requestPlatform({ arch: values.text("arch"), variant: values.text("archVariant"), env }),
-    credentials: {
-      username: values.text("dockerUsername"),
-      password: values.text("dockerPassword"),
-      authFile: values.text("authfile"),
-    },
-    noHttps: values.flag("noHttps"),
     dockerHost: values.text("dockerHost"),
     spoolDirectory: values.text("tmpdir"),
     env,

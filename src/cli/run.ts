@@ -1,10 +1,13 @@
 import { Command, CommanderError } from "commander";
 import { SifonError, VERSION } from "../index.ts";
 import { buildCommand } from "./build.ts";
+import { CONFIGURABLE_OPTIONS, configCommand } from "./config.ts";
 import { type Context, createLogger, type LogOpener } from "./context.ts";
 import { ExitCode, FatalError, UsageError } from "./exit.ts";
 import type { Logger } from "./logger.ts";
 import { pullCommand } from "./pull.ts";
+import { registryCommand } from "./registry.ts";
+import { attachSettings, readSettings } from "./settings.ts";
 import { Interrupted } from "./signals.ts";
 import { commanderMessage } from "./usage-message.ts";
 
@@ -37,14 +40,25 @@ function createProgram(context: Context, openLog: LogOpener): Command {
     .option("-q, --quiet", "suppress normal output")
     .option("-s, --silent", "only print errors")
     .option("--nocolor", "print without colour output")
+    .option("-c, --config <file>", "configuration file (default: ~/.config/sifon/config.toml)")
     .helpCommand("help [command]", "print the help of a command")
     .enablePositionalOptions()
     .showSuggestionAfterError(false)
     // Commander's own error text is replaced by Apptainer's: explainUsage() writes it.
     .configureOutput({ writeErr: () => {}, writeOut: (text) => context.stdout.write(text) });
-  for (const command of [buildCommand(context, openLog), pullCommand(context, openLog)]) {
+  for (const command of [
+    buildCommand(context, openLog),
+    pullCommand(context, openLog),
+    registryCommand(context, openLog),
+    configCommand(context, openLog),
+  ]) {
     program.addCommand(refuseAsUsage(command.copyInheritedSettings(program), command.name()));
+    for (const below of command.commands) refuseAsUsage(below.copyInheritedSettings(command), command.name());
   }
+  program.hook("preAction", async () => {
+    const named = program.opts<{ readonly config?: string }>().config ?? context.environment.SIFON_CONFIG_FILE;
+    attachSettings(program, await readSettings(named || undefined, context.environment, CONFIGURABLE_OPTIONS));
+  });
   program.action((_options, command: Command) => {
     const unknown = command.args[0];
     if (unknown !== undefined) throw new UsageError("", `unknown command "${unknown}" for "sifon"`);
