@@ -14,6 +14,14 @@ export { pullOutputName } from "./oci/output-name.ts";
 export { type Platform, type PlatformOptions, type PlatformRequest, requestPlatform } from "./oci/platform.ts";
 export { hasTransport } from "./oci/source-uri.ts";
 export type { OnProgress, ProgressEvent } from "./progress.ts";
+export {
+  type LoginOptions,
+  type LoginPlace,
+  listLogins,
+  loginToRegistry,
+  logoutFromRegistry,
+  type StoredLogin,
+} from "./registry-login.ts";
 export { type GrantedResources, grantedResources } from "./resources.ts";
 export { type FileOwner, FileSink, type FileSinkOptions } from "./sink/file-sink.ts";
 export { MemorySink } from "./sink/memory-sink.ts";

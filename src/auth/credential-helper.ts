@@ -30,15 +30,8 @@ export async function askCredentialHelper(
   server: string,
   options: HelperOptions,
 ): Promise<HelperAnswer | undefined> {
-  const helper = `docker-credential-${name}`;
-  const fail = (problem: string): never => {
-    throw new AuthError("CREDENTIAL_HELPER_FAILED", { helper, server, path: options.path, problem });
-  };
-  if (!/^[A-Za-z0-9._-]+$/.test(name))
-    fail("its name has characters other than letters, digits, dot, dash and underscore");
-  const { problem, exitCode, output } = await runHelper(helper, server, options);
-  options.signal.throwIfAborted();
-  if (problem !== undefined) return fail(problem);
+  const fail = failureOf(name, server, options);
+  const { exitCode, output } = await runHelper(name, "get", server, server, options);
   // The helpers print this sentence on stdout and leave with 1; there is no code for it.
   if (exitCode !== 0)
     return /credentials not found/i.test(output) ? undefined : fail(`it left with status ${exitCode}`);
@@ -46,15 +39,58 @@ export async function askCredentialHelper(
   return answer.username === "" && answer.secret.reveal() === "" ? undefined : answer;
 }
 
+/** Has the helper keep a password (`store`). Throws `AuthError` CREDENTIAL_HELPER_FAILED. */
+export async function storeInHelper(
+  name: string,
+  server: string,
+  login: { readonly username: string; readonly password: Secret },
+  options: HelperOptions,
+): Promise<void> {
+  const input = JSON.stringify({ ServerURL: server, Username: login.username, Secret: login.password.reveal() });
+  const { exitCode } = await runHelper(name, "store", server, input, options);
+  if (exitCode !== 0) failureOf(name, server, options)(`it left with status ${exitCode} when it should store`);
+}
+
+/** Has the helper forget a server (`erase`); false where it knew nothing of it or could not. */
+export async function eraseInHelper(name: string, server: string, options: HelperOptions): Promise<boolean> {
+  const known = await askCredentialHelper(name, server, options);
+  return known !== undefined && (await runHelper(name, "erase", server, server, options)).exitCode === 0;
+}
+
+function failureOf(name: string, server: string, { path }: HelperOptions): (problem: string) => never {
+  return (problem) => {
+    throw new AuthError("CREDENTIAL_HELPER_FAILED", { helper: `docker-credential-${name}`, server, path, problem });
+  };
+}
+
 interface HelperRun {
-  readonly problem?: string;
   readonly exitCode: number | null;
   readonly output: string;
 }
 
-function runHelper(helper: string, server: string, { env, signal }: HelperOptions): Promise<HelperRun> {
+async function runHelper(
+  name: string,
+  verb: "get" | "store" | "erase",
+  server: string,
+  input: string,
+  options: HelperOptions,
+): Promise<HelperRun> {
+  const fail = failureOf(name, server, options);
+  if (!/^[A-Za-z0-9._-]+$/.test(name))
+    fail("its name has characters other than letters, digits, dot, dash and underscore");
+  const { problem, ...run } = await spawnHelper(`docker-credential-${name}`, verb, input, options);
+  options.signal.throwIfAborted();
+  return problem === undefined ? run : fail(problem);
+}
+
+function spawnHelper(
+  helper: string,
+  verb: string,
+  input: string,
+  { env, signal }: HelperOptions,
+): Promise<HelperRun & { readonly problem?: string }> {
   return new Promise((resolve) => {
-    const child = spawn(helper, ["get"], {
+    const child = spawn(helper, [verb], {
       env: env as NodeJS.ProcessEnv,
       stdio: ["pipe", "pipe", "ignore"],
       signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
@@ -73,7 +109,7 @@ function runHelper(helper: string, server: string, { env, signal }: HelperOption
     child.on("close", (exitCode) => resolve({ exitCode, output: Buffer.concat(chunks).toString("utf8") }));
     // A helper that does not read its input closes the pipe; its answer decides, not the write.
     child.stdin.on("error", () => {});
-    child.stdin.end(server);
+    child.stdin.end(input);
   });
 }
 

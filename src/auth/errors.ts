@@ -1,12 +1,18 @@
 import { type ErrorDetails, type MessageTable, SifonError } from "../errors.ts";
 
-export type AuthErrorCode = "AUTH_FILE_UNREADABLE" | "AUTH_FILE_INVALID" | "CREDENTIAL_HELPER_FAILED";
+export type AuthErrorCode =
+  | "AUTH_FILE_UNREADABLE"
+  | "AUTH_FILE_INVALID"
+  | "AUTH_FILE_UNWRITABLE"
+  | "CREDENTIAL_HELPER_FAILED";
 
 const MESSAGES: MessageTable<AuthErrorCode> = {
   AUTH_FILE_UNREADABLE: (d) =>
     `Cannot read the credentials file ${JSON.stringify(d.path)}: ${d.problem}. Make it readable, or name another with --authfile.`,
   AUTH_FILE_INVALID: (d) =>
     `Cannot read the credentials file ${JSON.stringify(d.path)}: ${d.problem}. Correct it, or name another with --authfile.`,
+  AUTH_FILE_UNWRITABLE: (d) =>
+    `Cannot write the credentials file ${JSON.stringify(d.path)}: ${d.problem}. Make its directory writable, or name another file with --authfile.`,
   CREDENTIAL_HELPER_FAILED: (d) =>
     `Cannot ask the credential helper ${d.helper} for ${d.server}: ${d.problem}. Install it or correct it, or take it out of ${JSON.stringify(d.path)}.`,
 };

@@ -1,3 +1,4 @@
+import { access } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { type AuthEntry, type AuthFile, readAuthFile } from "./auth-file.ts";
@@ -68,6 +69,19 @@ function givenOr(value: string | undefined, origin: string, key: string, env: En
   const variable = findVariable(env, key, { plain: true });
   if (value === undefined || value === variable?.value) return variable;
   return { name: origin, value };
+}
+
+/** The file that credentials are read from, or would be if it were there; logins are stored in it. */
+export async function credentialFile(authFile: string | undefined, env: Environment): Promise<string> {
+  const { paths } = authFilePaths(authFile, env);
+  for (const path of paths) {
+    const exists = await access(path).then(
+      () => true,
+      () => false,
+    );
+    if (exists) return path;
+  }
+  return paths.at(-1) as string;
 }
 
 /** The files to look for; the first that exists is the one. `named`: the user named it. */

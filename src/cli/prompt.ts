@@ -22,10 +22,12 @@ export function openPrompt({ stdin, stdout, stderr, signal }: Context): Prompt {
   let waiting = "";
   let ended = false;
 
-  async function readLine(hidden: boolean): Promise<string> {
+  async function ask(question: string, hidden: boolean): Promise<string> {
     const raw = stdin.isTTY && hidden;
+    // Before the question: whoever answers at once must not be echoed either.
     if (raw) stdin.setRawMode(true);
     try {
+      screen.write(question);
       return await new Promise<string>((resolve, reject) => {
         const settle = (act: () => void) => {
           stdin.off("data", take).off("end", finish).off("error", reject);
@@ -90,10 +92,6 @@ export function openPrompt({ stdin, stdout, stderr, signal }: Context): Prompt {
     return line;
   }
 
-  const ask = async (question: string, hidden: boolean) => {
-    screen.write(question);
-    return readLine(hidden);
-  };
   return {
     ask: (question) => ask(question, false),
     askSecret: (question) => ask(question, true),

@@ -19,6 +19,7 @@ export type SourceErrorCode =
   | "REGISTRY_BLOCKED"
   | "CERTIFICATES_INVALID"
   | "PROXY_INVALID"
+  | "REGISTRY_NAME_INVALID"
   // What the registry says.
   | "UNAUTHORIZED"
   | "TOKEN_REFUSED"
@@ -83,6 +84,8 @@ const MESSAGES: MessageTable<SourceErrorCode> = {
   CERTIFICATES_INVALID: (d) => `Cannot use the certificates in ${quote(d.path)}: ${d.problem}. Correct or remove them.`,
   PROXY_INVALID: (d) =>
     `Cannot use the proxy that ${d.name} names: write http://HOST:PORT, https://HOST:PORT or socks5://HOST:PORT.`,
+  REGISTRY_NAME_INVALID: (d) =>
+    `Cannot log in to ${quote(d.registry)}: it is not a registry; write docker://HOST, docker://HOST:PORT or docker://HOST/NAMESPACE.`,
   UNAUTHORIZED: (d) => `${d.what}: unauthorized${says(d)}. ${credentialStory(d)}`,
   TOKEN_REFUSED: (d) =>
     `${d.what}: unable to retrieve auth token: ${d.anonymous === true ? "authentication required" : "invalid username/password"}: unauthorized${says(d)}. ${credentialStory(d)}`,

@@ -69,6 +69,10 @@ export async function startFakeRegistry(): Promise<FakeRegistry> {
   }
 
   function serve(request: SeenRequest, response: ServerResponse): void {
+    if (request.url === "/v2/") {
+      response.writeHead(200, { "content-type": "application/json" }).end("{}");
+      return;
+    }
     const match = /^\/v2\/.+\/(manifests|blobs)\/([^/]+)$/.exec(request.url);
     const [, kind, reference = ""] = match ?? [];
     const digest = tags.get(reference) ?? (reference as Digest);

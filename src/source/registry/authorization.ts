@@ -29,6 +29,11 @@ export class Authorization {
     this.#options = options;
   }
 
+  /** Whether the registry has asked for credentials, and been shown them. */
+  get used(): boolean {
+    return this.#basic || this.#token !== undefined;
+  }
+
   /** All that must not show in a message. */
   get secrets(): readonly Secret[] {
     return [...secretsOf(this.#options.credential), ...(this.#token === undefined ? [] : [this.#token.token])];
@@ -70,7 +75,8 @@ export class Authorization {
 
   async #renew(challenge: Challenge, { what, send }: AuthorizationContext): Promise<void> {
     const { credential, repository, plainHttp } = this.#options;
-    const scope = `repository:${repository}:pull`;
+    // To log in, a token that gives access to nothing will do.
+    const scope = repository === "" ? "" : `repository:${repository}:pull`;
     this.#token = await fetchBearerToken({ challenge, scope, credential, what, plainHttp, send });
   }
 }

@@ -63,6 +63,24 @@ export class RegistryClient {
     return this.#reached;
   }
 
+  /**
+   * Shows the credential to the registry (distribution spec 1.1, "Determining Support": `GET /v2/`). False where the
+   * registry does not ask for any. Throws a `SourceError` where it refuses.
+   */
+  async logIn(signal: AbortSignal): Promise<boolean> {
+    const { endpoint } = this.#options;
+    const what = `logging in to ${endpoint.host}`;
+    return this.#withRetries(what, signal, async () => {
+      const request = { method: "GET", target: endpoint.base, headers: {}, what, missing: "NAME_UNKNOWN" } as const;
+      const answer = await this.attempt({ ...request, signal });
+      const page = await this.#guard({ what }, signal, () => readBody(answer, MANIFEST_SIZE_LIMIT));
+      const { host, status } = answer;
+      if (isHtml(answer, page.toString("latin1", 0, 100)))
+        throw new SourceError("NOT_A_REGISTRY", { what, host, status });
+      return this.#authorization.used;
+    });
+  }
+
   /** `host/repository`, for messages. */
   get name(): string {
     return `${this.#options.endpoint.host}/${this.#options.repository}`;
