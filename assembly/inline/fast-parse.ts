@@ -9,7 +9,7 @@ import { pushLiterals, pushMatch } from "./records";
 const BUCKET_BITS: u32 = 14;
 const HASH_FACTOR: u32 = 0x9e3779b1;
 /** Literals in a row, as a power of two, after which a step grows by a byte. */
-const STEP_LOG: u32 = 6;
+const STEP_LOG: u32 = 8;
 
 export const FAST_TABLE_SIZE: usize = 4 << BUCKET_BITS;
 
@@ -59,6 +59,8 @@ export function fastParse(size: u32): usize {
     end = pushMatch(end, <u32>(start - runStart), length, <u32>distance1);
     runStart = at;
     if (at < last) {
+      enter(start + 1);
+      enter(start + 2);
       enter(at - 2);
       enter(at - 1);
     }

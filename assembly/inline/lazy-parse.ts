@@ -5,6 +5,8 @@ import { hash3, hash4, insert, rowOf, search, tagOf } from "./rows";
 
 /** A 3-byte match further back costs about as much as its literals. */
 const FAR3: usize = 4096;
+/** How many times further, as a power of two; saves 0.2 % against none, and 3 to 6 do alike. */
+const FARTHER_LOG: u32 = 4;
 
 /**
  * Lazy parse: a match waits one position for a longer one. Writes records, returns their end. The tables
@@ -30,6 +32,9 @@ export function lazyParse(size: u32, nice: u32): usize {
         found = (3 << 16) | <u32>distance1;
       }
     }
+    // One more byte from much further back costs more than it gives.
+    const gained = (found >>> 16) - (held >>> 16);
+    if (gained === 1 && (found & 0xffff) >>> FARTHER_LOG > (held & 0xffff)) found = 0;
     store<u16>(head3, at);
     insert(row, tag, at);
     let start = at++;
