@@ -244,6 +244,13 @@ describe.concurrent("--json", () => {
     expect(failure.at(-1)).toMatchObject({ kind: "error", code: "LAYOUT_NOT_FOUND", exitCode: 255 });
   });
 
+  it("has each kind of event in its document", async () => {
+    const events = await readFile(fileURLToPath(new URL("../../src/progress.ts", import.meta.url)), "utf8");
+    const kinds = [...events.matchAll(/readonly kind: "([a-z-]+)"/g)].map(([, kind]) => kind);
+    const rows = [...(await readFile(DOCUMENT, "utf8")).matchAll(/^\| `([a-z-]+)` \|/gm)].map(([, kind]) => kind);
+    expect(rows.sort()).toEqual([...kinds, "log", "error"].sort());
+  });
+
   it("ends with the code of a refusal", async (context) => {
     const place = await createWorkplace(context);
     await putFile(place, "x", "");
