@@ -39,6 +39,8 @@ export interface ConvertTuning {
   readonly allRoot?: boolean;
   /** Lets the owner read, write and enter everything; set-id and sticky bits are lost. */
   readonly fixPermissions?: boolean;
+  /** Begins even where the image will hardly fit; without it that is `SinkError` SPACE_TOO_SMALL. */
+  readonly ignoreSpace?: boolean;
 }
 
 export interface ConvertOptions extends ConvertTuning {
@@ -48,8 +50,6 @@ export interface ConvertOptions extends ConvertTuning {
   readonly sink: Sink;
   readonly signal?: AbortSignal;
   readonly onProgress?: OnProgress;
-  /** Begins even where the image will hardly fit; without it that is `SinkError` SPACE_TOO_SMALL. */
-  readonly ignoreSpace?: boolean;
   /** Seconds since 1970 as text, as the variable SOURCE_DATE_EPOCH has it: image time, and the latest file time. */
   readonly sourceDateEpoch?: string | undefined;
 }

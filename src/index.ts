@@ -3,13 +3,19 @@
  * stream: open a source, open a sink, `convert`.
  * @packageDocumentation
  */
+
+export type { CredentialOptions } from "./auth/find-credential.ts";
+export { BlobCache, type CacheOptions } from "./cache/blob-cache.ts";
+export { CACHE_TYPES, type CacheEntry, type CacheType, emptyIndex, listCache, removeEntry } from "./cache/entries.ts";
+export { type CacheLocations, cacheLocations } from "./cache/location.ts";
+export { type VerifiedEntry, verifyCache } from "./cache/verify-entries.ts";
 export { type ConvertOptions, type ConvertReport, type ConvertTuning, convert } from "./convert.ts";
 export { type ErrorDetails, InternalError, SifonError } from "./errors.ts";
 export type { LayerStatistics } from "./layer/merge/contract.ts";
 export type { ImageConfig } from "./oci/config.ts";
 export type { Descriptor } from "./oci/descriptor.ts";
 export type { Digest } from "./oci/digest.ts";
-export type { Image, ImageSource, Layer } from "./oci/image.ts";
+export type { Image, ImageSource, Layer, SideCopy } from "./oci/image.ts";
 export { pullOutputName } from "./oci/output-name.ts";
 export { type Platform, type PlatformOptions, type PlatformRequest, requestPlatform } from "./oci/platform.ts";
 export { hasTransport } from "./oci/source-uri.ts";
@@ -22,13 +28,13 @@ export {
   logoutFromRegistry,
   type StoredLogin,
 } from "./registry-login.ts";
-export { type GrantedResources, grantedResources } from "./resources.ts";
+export { type GrantedResources, grantedResources, type ReadText } from "./resources.ts";
 export { type FileOwner, FileSink, type FileSinkOptions } from "./sink/file-sink.ts";
 export { MemorySink } from "./sink/memory-sink.ts";
 export { type OpenSinkOptions, openSink } from "./sink/open-sink.ts";
 export type { FinishOptions, Sink } from "./sink/sink.ts";
 export { createSource } from "./source/open-source.ts";
-export type { SourceOptions } from "./source/options.ts";
+export type { RetryPolicy, SourceOptions, Timeouts } from "./source/options.ts";
 export { MAX_BLOCK_SIZE, MIN_BLOCK_SIZE } from "./squashfs/format.ts";
 export { VERSION } from "./version.ts";
 export type { Compression } from "./wasm/compression.ts";

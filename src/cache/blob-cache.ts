@@ -9,7 +9,7 @@ import { systemProblem } from "./errors.ts";
 import { hashFile } from "./hash-file.ts";
 import { cacheLocations } from "./location.ts";
 import { makeRoom } from "./make-room.ts";
-import { PartialBlob } from "./partial-blob.ts";
+import { PartialBlob, sweepPartials } from "./partial-blob.ts";
 
 export interface CacheOptions {
   /** Variables that say where it is; `process.env` by default. */
@@ -54,6 +54,7 @@ export class BlobCache {
         options.onProgress?.({ kind: "warning", message });
       });
     }
+    if (write) await sweepPartials(root);
     const cache = new BlobCache(root, there, options, { write });
     cache.#readable ||= await isFolder(blobFolder(root));
     return cache;

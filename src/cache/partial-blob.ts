@@ -4,7 +4,7 @@ import { type FileHandle, open, readdir, rename, stat, unlink } from "node:fs/pr
 import { hostname } from "node:os";
 import { basename, join } from "node:path";
 import type { Descriptor } from "../oci/descriptor.ts";
-import { type Digest, digestAlgorithm, digestHex } from "../oci/digest.ts";
+import { type Digest, digestAlgorithm, digestHex, isDigest } from "../oci/digest.ts";
 import { blobPath, partialFolder } from "./blob-folder.ts";
 
 /**
@@ -12,6 +12,9 @@ import { blobPath, partialFolder } from "./blob-folder.ts";
  * tries; a writer that is mistaken for gone does no harm, see below.
  */
 const ABANDONED_MS = 15 * 60_000;
+
+/** Two weeks: nobody comes back for the rest of a pull that long after. */
+const FORGOTTEN_MS = 14 * 24 * 60 * 60_000;
 
 /** `sha256-HEX.HOST.PID.RANDOM`: one per writer, and whether it still lives can be asked on the same host. */
 const NAME = /^(sha\d+-[0-9a-f]+)\.([^.]*)\.(\d+)\.[0-9a-f]+$/;
@@ -128,6 +131,16 @@ export async function abandoned(root: string, wanted: (name: string) => boolean)
     if (!writerLives(name) || Date.now() - mtimeMs > ABANDONED_MS) found.push({ path, size, mtimeMs });
   }
   return found;
+}
+
+/** Removes what no run will go on with: begun blobs that others have completed since, and very old ones. */
+export async function sweepPartials(root: string): Promise<void> {
+  for (const { path, mtimeMs } of await abandoned(root, () => true)) {
+    const [, algorithm, hex] = /^(sha\d+)-([0-9a-f]+)\./.exec(basename(path)) ?? [];
+    const digest = `${algorithm}:${hex}`;
+    const whole = isDigest(digest) && (await stat(blobPath(root, digest)).catch(() => undefined)) !== undefined;
+    if (whole || Date.now() - mtimeMs > FORGOTTEN_MS) await unlink(path).catch(() => {});
+  }
 }
 
 /** False where the name says that the writer ran on this host and it does not now. */

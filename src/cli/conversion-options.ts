@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { type Compression, type ConvertTuning, MAX_BLOCK_SIZE, MIN_BLOCK_SIZE } from "../index.ts";
+import { CACHE_OPTIONS, cacheSizeOf } from "./cache-options.ts";
 import type { Context } from "./context.ts";
 import { UsageError } from "./exit.ts";
 import type { Logger } from "./logger.ts";
@@ -49,7 +50,7 @@ export const SOURCE_OPTIONS: readonly OptionSpec[] = [
     env: ["DOCKER_HOST"],
     plainEnv: true,
   },
-  { flags: "--disable-cache", description: "accepted; there is no cache to disable", env: ["DISABLE_CACHE"] },
+  ...CACHE_OPTIONS,
   { flags: "--tmpdir <dir>", description: "where a spool goes when one is needed", env: ["TMPDIR"], plainEnv: true },
 ];
 
@@ -104,12 +105,14 @@ export function conversionTuning(values: OptionValues, command: string): Convert
     throw new UsageError(command, `invalid value "${workers}" of --workers: expected a whole number, 0 or more`);
   }
   const blockSize = blockSizeOf(values, command);
+  cacheSizeOf(values, command);
   return {
     compression: compressionOf(values, command),
     ...(blockSize === undefined ? {} : { blockSize }),
     ...(workers === undefined ? {} : { workers: Number(workers) }),
     allRoot: values.flag("allRoot"),
     fixPermissions: values.flag("fixPerms"),
+    ignoreSpace: values.flag("ignoreSpace"),
   };
 }
 

@@ -26,6 +26,7 @@ interface Shown {
  */
 export function barProgress(log: Logger, stream: NodeJS.WriteStream): BarProgress {
   const bars = new Map<string, Shown>();
+  const reused = new Set<string>();
   const line = ({ title, received, size, startedMs }: Shown) =>
     barLine({ title, received, size, elapsedMs: Date.now() - startedMs }, stream.columns || DEFAULT_COLUMNS);
   const multi = new MultiBar({
@@ -60,8 +61,13 @@ export function barProgress(log: Logger, stream: NodeJS.WriteStream): BarProgres
   log.lineWriter = print;
   const onProgress = (event: ProgressEvent) => {
     switch (event.kind) {
+      case "blob-reused":
+        reused.add(event.digest);
+        break;
       case "blob-start": {
         const { digest, size, role } = event;
+        // Read from the cache at the speed of the disk, and told by a message already.
+        if (reused.has(digest)) break;
         const title = `Copying ${role === "config" ? "config" : "blob"} ${digest.slice(0, 19)}`;
         const before = bars.get(digest);
         if (before !== undefined) finish(digest, before);

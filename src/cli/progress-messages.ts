@@ -17,6 +17,20 @@ export function messageProgress(log: Logger): OnProgress {
       case "spool":
         log.info(`Spooling ${event.what} to ${event.path}`);
         break;
+      case "blob-reused":
+        log.plain(`Skipping fetch of repeat blob ${event.digest}`);
+        break;
+      case "blob-resumed":
+        log.plain(
+          `Resuming blob ${event.digest} at ${formatBytes(event.offset)} of ${formatBytes(event.size)}, from an earlier run`,
+        );
+        break;
+      case "space": {
+        const free = event.free === undefined ? "free space unknown" : `${formatBytes(event.free)} free`;
+        const what = event.use === "image" ? "The image will need about" : "The cache will take";
+        log.verbose(`${what} ${formatBytes(event.size)} in ${event.path} (${free})`);
+        break;
+      }
       case "rescue":
         log.verbose(
           `Reading layer ${event.digest} once more for ${event.fileCount} hard-linked file(s) that a higher layer hides`,

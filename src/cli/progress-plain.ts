@@ -13,6 +13,8 @@ interface Copy {
 /** Progress for logs and batch systems: one line per blob, and one every ten seconds while something large is copied. */
 export function plainProgress(log: Logger, now: () => number = Date.now): OnProgress {
   const copies = new Map<string, Copy>();
+  // Told by their own message already.
+  const reused = new Set<string>();
   let lastLineMs = now();
   const line = (text: string) => {
     lastLineMs = now();
@@ -20,7 +22,11 @@ export function plainProgress(log: Logger, now: () => number = Date.now): OnProg
   };
   return (event: ProgressEvent) => {
     switch (event.kind) {
+      case "blob-reused":
+        reused.add(event.digest);
+        break;
       case "blob-start":
+        if (reused.has(event.digest)) break;
         copies.set(event.digest, { startedMs: now(), received: 0 });
         line(`Copying ${event.role === "config" ? "config" : "blob"} ${event.digest} (${formatBytes(event.size)})`);
         break;

@@ -8,6 +8,7 @@ import {
   requestPlatform,
   type SourceOptions,
 } from "../index.ts";
+import { openCache } from "./cache-options.ts";
 import type { Context } from "./context.ts";
 import { openDisplay, type StageMessages } from "./display.ts";
 import { FatalError } from "./exit.ts";
@@ -37,7 +38,8 @@ export async function runConversion(
   const display = openDisplay(log, { json: values.flag("json"), stages: request.stages, stderr: context.stderr });
   const { onProgress } = display;
   try {
-    const source = createSource(request.uri, { ...sourceOptions(values, context, onProgress), ...access });
+    const cache = await openCache(values, context.environment, onProgress);
+    const source = createSource(request.uri, { ...sourceOptions(values, context, onProgress), ...access, cache });
     try {
       const spoolDirectory = values.text("tmpdir");
       const sink = await openSink(request.target, {

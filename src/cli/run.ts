@@ -1,6 +1,7 @@
 import { Command, CommanderError } from "commander";
 import { SifonError, VERSION } from "../index.ts";
 import { buildCommand } from "./build.ts";
+import { cacheCommand } from "./cache.ts";
 import { CONFIGURABLE_OPTIONS, configCommand } from "./config.ts";
 import { type Context, createLogger, type LogOpener } from "./context.ts";
 import { ExitCode, FatalError, UsageError } from "./exit.ts";
@@ -51,6 +52,7 @@ function createProgram(context: Context, openLog: LogOpener): Command {
     pullCommand(context, openLog),
     registryCommand(context, openLog),
     configCommand(context, openLog),
+    cacheCommand(context, openLog),
   ]) {
     program.addCommand(refuseAsUsage(command.copyInheritedSettings(program), command.name()));
     for (const below of command.commands) refuseAsUsage(below.copyInheritedSettings(command), command.name());

@@ -55,6 +55,19 @@ describe("BlobCache.open()", () => {
     expectBytes(await readAll(cache.stream(DESCRIPTOR, fetchFrom(BLOB), BUFFER_SIZE)), BLOB);
   });
 
+  it("sweeps begun blobs that are whole by now, and those of two weeks ago", async (context) => {
+    const place = await createCachePlace(context);
+    const dead = { host: HOST, pid: DEAD_PID };
+    await putBlob(place.root, DESCRIPTOR, BLOB);
+    await putPartial(place.root, DESCRIPTOR, BLOB.subarray(0, 9), dead);
+    const old = await putPartial(place.root, describeBlob(BLOB.subarray(1)), BLOB.subarray(1, 9), dead);
+    const kept = await putPartial(place.root, describeBlob(BLOB.subarray(2)), BLOB.subarray(2, 9), dead);
+    const then = new Date(Date.now() - 15 * 24 * 3_600_000);
+    await utimes(old, then, then);
+    await place.open();
+    expect(await place.files()).toEqual([NAME, kept.slice(blobFolder(place.root).length + 1)]);
+  });
+
   it.skipIf(process.getuid?.() === 0)("takes a folder without write permission for unwritable", async (context) => {
     const place = await createCachePlace(context);
     await place.open();

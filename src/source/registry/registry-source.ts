@@ -77,11 +77,11 @@ export class RegistrySource implements ImageSource {
     return withSideCopy(image, this.#cache);
   }
 
-  /** The place to fetch from, when all that was needed so far came out of the cache. */
+  /** The place to fetch from, when all that was needed so far came out of the cache; a tag's HEAD has found it. */
   #reach(): Promise<RegistryClient> {
     const { signal } = this.#closed;
     this.#reached ??= this.#places.ask(async (client) => {
-      await client.manifestDigest(this.#manifestName(), signal);
+      if (this.#reference.digest !== undefined) await client.manifestDigest(this.#manifestName(), signal);
       return client;
     }, signal);
     return this.#reached;
