@@ -21,7 +21,7 @@ export interface MessageStream {
 
 /**
  * Writes messages in Apptainer's form: the level padded to eight columns, a space, the text; or, for
- * programs, as JSON objects among those of the progress events (docs/json-events.md).
+ * programs, as JSON objects among those of the progress events (src/cli/json-events.md).
  */
 export class Logger {
   readonly verbosity: Verbosity;

@@ -10,7 +10,7 @@ import { entry, header, tar } from "../tar/tar-bytes.ts";
 import { createRegistry, createWorkplace, expectFailure, expectHygiene, putFile } from "./workplace.ts";
 
 const HELLO = `oci:${fileURLToPath(new URL("../../fixtures/hello/image", import.meta.url))}:latest`;
-const DOCUMENT = fileURLToPath(new URL("../../docs/json-events.md", import.meta.url));
+const DOCUMENT = fileURLToPath(new URL("../../src/cli/json-events.md", import.meta.url));
 
 const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
 
