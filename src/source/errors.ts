@@ -72,9 +72,9 @@ const MESSAGES: MessageTable<SourceErrorCode> = {
   TLS_FAILED: (d) =>
     `pinging container registry ${d.host}: the TLS handshake failed: ${d.problem}. Check that this is the registry's port.`,
   REDIRECT_LOOP: (d) =>
-    `${d.what}: ${d.host} redirects in a circle (${d.limit} redirects, the last to ${d.target}). The registry is set up wrongly; tell those who run it.`,
+    `${d.what}: ${d.host} redirects in a circle (${d.limit} redirects, the last to ${d.target})${tried(d)}. The registry is set up wrongly; tell those who run it.`,
   REDIRECT_INVALID: (d) =>
-    `${d.what}: ${d.host} redirects to an address that cannot be followed. The registry is set up wrongly.`,
+    `${d.what}: ${d.host} redirects to an address that cannot be followed${tried(d)}. The registry is set up wrongly.`,
   REGISTRIES_CONF_UNREADABLE: (d) =>
     `Cannot read the registries file ${quote(d.path)}: ${d.problem}. Make it readable, or name another in CONTAINERS_REGISTRIES_CONF.`,
   REGISTRIES_CONF_INVALID: (d) =>
@@ -90,20 +90,21 @@ const MESSAGES: MessageTable<SourceErrorCode> = {
   TOKEN_REFUSED: (d) =>
     `${d.what}: unable to retrieve auth token: ${d.anonymous === true ? "authentication required" : "invalid username/password"}: unauthorized${says(d)}. ${credentialStory(d)}`,
   TOKEN_INVALID: (d) =>
-    `${d.what}: unable to retrieve auth token: the token service ${d.host} ${d.problem}. Try again later.`,
+    `${d.what}: unable to retrieve auth token: the token service ${d.host} ${d.problem}${tried(d)}. Try again later, or tell those who run it.`,
   DENIED: (d) => `${d.what}: denied: requested access to the resource is denied${says(d)}. ${credentialStory(d)}`,
   NAME_UNKNOWN: (d) =>
-    `${d.what}: name unknown${says(d)}. Check the repository's name; a private one also needs credentials.`,
-  MANIFEST_UNKNOWN: (d) => `${d.what}: manifest unknown${says(d)}. Check the tag or digest.`,
-  BLOB_UNKNOWN: (d) => `${d.what}: blob unknown to registry${says(d)}. The image is incomplete there; push it again.`,
+    `${d.what}: name unknown${says(d)}${tried(d)}. Check the repository's name; a private one also needs credentials.`,
+  MANIFEST_UNKNOWN: (d) => `${d.what}: manifest unknown${says(d)}${tried(d)}. Check the tag or digest.`,
+  BLOB_UNKNOWN: (d) =>
+    `${d.what}: blob unknown to registry${says(d)}${tried(d)}. The image is incomplete there; push it again.`,
   RATE_LIMITED: (d) =>
-    `${d.what}: toomanyrequests: ${d.host} refuses more requests for now${limits(d)}${says(d)}${tries(d)}. ${
+    `${d.what}: toomanyrequests: ${d.host} refuses more requests for now${limits(d)}${says(d)}${tries(d)}${tried(d)}. ${
       d.anonymous === true ? "Log in (--docker-username, --docker-password) for a higher limit, or try" : "Try"
     } again ${d.retryAfterMs === undefined ? "later" : `in ${seconds(d.retryAfterMs)}`}.`,
   REGISTRY_FAILED: (d) =>
-    `${d.what}: ${d.host} answered with status ${d.status}${says(d)}${tries(d)}. Try again later, or tell those who run it.`,
+    `${d.what}: ${d.host} answered with status ${d.status}${says(d)}${tries(d)}${tried(d)}. Try again later, or tell those who run it.`,
   NOT_A_REGISTRY: (d) =>
-    `${d.what}: ${d.host} answered with an HTML page (status ${d.status}), not as a registry does. Check the host name, and that no login portal or proxy stands in between.`,
+    `${d.what}: ${d.host} answered with an HTML page (status ${d.status}), not as a registry does${tried(d)}. Check the host name, and that no login portal or proxy stands in between.`,
   MANIFEST_DIGEST_MISMATCH: (d) =>
     `${d.what}: the manifest's digest is ${d.seen}, must be ${d.expected}. It was changed on the way or in the registry; it is refused.`,
   BLOB_TRUNCATED: (d) =>
@@ -155,6 +156,14 @@ function at({ offset, size }: ErrorDetails): string {
 
 function says({ answer }: ErrorDetails): string {
   return answer === undefined || answer === "" ? "" : ` (the registry says: ${answer})`;
+}
+
+/** Which credentials a registry was asked with, where it has answered. */
+function tried({ anonymous, origin }: ErrorDetails): string {
+  if (origin === undefined) return "";
+  return anonymous === true
+    ? ` (asked without credentials: ${origin})`
+    : ` (asked with the credentials from ${origin})`;
 }
 
 function limits({ rateLimit }: ErrorDetails): string {

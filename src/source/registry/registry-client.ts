@@ -100,7 +100,7 @@ export class RegistryClient {
     const { answer, bytes } = served;
     const { host, status } = answer;
     if (isHtml(answer, bytes.toString("latin1", 0, 100)))
-      throw new SourceError("NOT_A_REGISTRY", { what, host, status });
+      throw this.#withOrigin(new SourceError("NOT_A_REGISTRY", { what, host, status }));
     const declared = declaredDigest(answer);
     const asked = isDigest(reference) ? reference : undefined;
     for (const expected of [asked, declared]) {
@@ -140,8 +140,7 @@ export class RegistryClient {
       const common = { dispatcher, signal, what };
       const context = {
         what,
-        send: (token: Omit<Exchange, keyof typeof common>) =>
-          followRedirects({ ...common, ...token, headers: { ...token.headers, "user-agent": USER_AGENT } }),
+        send: (token: Omit<Exchange, keyof typeof common>) => this.#askTokenService({ ...common, ...token }),
       };
       const headers = { ...request.headers, "user-agent": USER_AGENT };
       const exchange = { ...common, method: request.method, url, headers };
@@ -165,6 +164,19 @@ export class RegistryClient {
     });
   }
 
+  /** Errors on the way name the service, which often is on another host. */
+  async #askTokenService(exchange: Exchange): Promise<Answer> {
+    const headers = { ...exchange.headers, "user-agent": USER_AGENT };
+    try {
+      return await followRedirects({ ...exchange, headers });
+    } catch (error) {
+      if (error instanceof SourceError || exchange.signal.aborted) throw error;
+      const what = `${exchange.what}: unable to retrieve auth token`;
+      const { timeouts } = this.#options;
+      throw connectionFailure(error, { what, host: exchange.url.host, timeouts, reached: this.#reached });
+    }
+  }
+
   #askForManifest(method: "GET" | "HEAD", reference: string, what: string, signal: AbortSignal): Promise<Answer> {
     const headers = { accept: ACCEPTED_MANIFEST_TYPES.join(", ") };
     const target = `manifests/${reference}`;
@@ -180,6 +192,15 @@ export class RegistryClient {
     return withRetries({ policy, what, onProgress, signal }, attempt);
   }
 
+  /** Lets an error tell which credentials were tried. */
+  #withOrigin(error: SourceError): SourceError {
+    const { code, details } = error;
+    const { origin, kind } = this.#options.credential;
+    return details.origin === undefined
+      ? new SourceError(code, { ...details, origin, anonymous: kind === "anonymous" })
+      : error;
+  }
+
   /** Turns what undici throws into a `SourceError`. */
   async #guard<T>(
     place: { readonly what: string; readonly offset?: number; readonly size?: number },
@@ -189,7 +210,8 @@ export class RegistryClient {
     try {
       return await work();
     } catch (error) {
-      if (error instanceof SourceError || signal.aborted) throw error;
+      if (signal.aborted) throw error;
+      if (error instanceof SourceError) throw this.#withOrigin(error);
       const { endpoint, timeouts } = this.#options;
       throw connectionFailure(error, { ...place, host: endpoint.host, timeouts, reached: this.#reached });
     }
