@@ -35,7 +35,7 @@ export function openPrompt({ stdin, stdout, stderr, signal }: Context): Prompt {
           stdin.pause();
           act();
         };
-        const abort = () => settle(() => reject(signal.reason));
+        const abort = () => settle(() => reject(signal.reason as Error));
         const finish = () => {
           ended = true;
           settle(() => (waiting === "" ? reject(new EndOfInput()) : resolve(takeLine(waiting.length))));
@@ -78,7 +78,7 @@ export function openPrompt({ stdin, stdout, stderr, signal }: Context): Prompt {
         return undefined;
       }
       if (key === "\u0004" && waiting === "") return new EndOfInput();
-      if (key === "\u007f" || key === "\b") waiting = [...waiting].slice(0, -1).join("");
+      if (key === "\u007f" || key === "\b") waiting = waiting.replace(/.$/su, "");
       else if (key === "\u0015") waiting = "";
       else waiting += key;
     }
