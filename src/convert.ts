@@ -166,7 +166,8 @@ function defaultWorkers(): number {
   return grantedResources().cpus;
 }
 
-function announce(image: Image, onProgress: OnProgress): void {
+/** Tells of the image that a source has found. */
+export function announce(image: Image, onProgress: OnProgress): void {
   onProgress({
     kind: "image",
     reference: image.reference,

@@ -5,6 +5,12 @@
  */
 
 export type { CredentialOptions } from "./auth/find-credential.ts";
+export {
+  type BuildSandboxOptions,
+  type BuildSandboxReport,
+  buildSandbox,
+  type SandboxSource,
+} from "./build-sandbox.ts";
 export { BlobCache, type CacheOptions } from "./cache/blob-cache.ts";
 export { CACHE_TYPES, type CacheEntry, type CacheType, emptyIndex, listCache, removeEntry } from "./cache/entries.ts";
 export { type CacheLocations, cacheLocations } from "./cache/location.ts";
@@ -20,6 +26,8 @@ export { pullOutputName } from "./oci/output-name.ts";
 export { type Platform, type PlatformOptions, type PlatformRequest, requestPlatform } from "./oci/platform.ts";
 export { hasTransport } from "./oci/source-uri.ts";
 export type { OnProgress, ProgressEvent } from "./progress.ts";
+export { type RebuildOptions, type RebuildReport, rebuild } from "./rebuild.ts";
+export { type RecompressOptions, type RecompressReport, recompress } from "./recompress.ts";
 export {
   type LoginOptions,
   type LoginPlace,
@@ -29,6 +37,7 @@ export {
   type StoredLogin,
 } from "./registry-login.ts";
 export { type GrantedResources, grantedResources, type ReadText } from "./resources.ts";
+export { SandboxError, type SandboxErrorCode } from "./sandbox/errors.ts";
 export { type FileOwner, FileSink, type FileSinkOptions } from "./sink/file-sink.ts";
 export { MemorySink } from "./sink/memory-sink.ts";
 export { type OpenSinkOptions, openSink } from "./sink/open-sink.ts";

@@ -67,7 +67,8 @@ export async function runConversion(
   }
 }
 
-function sourceOptions(values: OptionValues, context: Context, onProgress: OnProgress): SourceOptions {
+/** How a command's options reach a source. */
+export function sourceOptions(values: OptionValues, context: Context, onProgress: OnProgress): SourceOptions {
   const env = context.environment;
   return {
     platform: requestPlatform({ arch: values.text("arch"), variant: values.text("archVariant"), env }),

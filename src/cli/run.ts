@@ -4,6 +4,7 @@ import { buildCommand } from "./build.ts";
 import { cacheCommand } from "./cache.ts";
 import { CONFIGURABLE_OPTIONS, configCommand } from "./config.ts";
 import { type Context, createLogger, type LogOpener } from "./context.ts";
+import { convertCommand } from "./convert.ts";
 import { ExitCode, FatalError, UsageError } from "./exit.ts";
 import type { Logger } from "./logger.ts";
 import { pullCommand } from "./pull.ts";
@@ -50,6 +51,7 @@ function createProgram(context: Context, openLog: LogOpener): Command {
   for (const command of [
     buildCommand(context, openLog),
     pullCommand(context, openLog),
+    convertCommand(context, openLog),
     registryCommand(context, openLog),
     configCommand(context, openLog),
     cacheCommand(context, openLog),

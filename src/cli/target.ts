@@ -24,19 +24,24 @@ export async function checkBuildTarget(path: string, force: boolean, context: Co
   if (found === undefined) return;
   if (found.isDirectory()) throw new FatalError(`While checking build target: '${path}' is a directory; name a file`);
   if (force) return;
+  await confirmOverwrite(path, context, () => looksLikeImage(path));
+}
+
+/** Asks on a terminal; refuses without one. */
+export async function confirmOverwrite(path: string, context: Context, isImage: () => Promise<boolean>): Promise<void> {
   if (!context.stdin.isTTY || !context.stderr.isTTY) {
     throw new FatalError(
       `While checking build target: build target '${path}' already exists. Use --force if you want to overwrite it`,
     );
   }
-  const question = (await looksLikeImage(path))
+  const question = (await isImage())
     ? `Build target '${path}' already exists and will be deleted during the build process. Do you want to continue? [y/N] `
     : `Build target '${path}' may be a definition file or a text/binary file that will be overwritten. Do you still want to overwrite it? [y/N] `;
   if (!(await confirm(question, context))) throw new FatalError("While checking build target: stopping build");
 }
 
 /** What would be replaced; nothing where a pipe or a device (`/dev/stdout`) takes the image. */
-async function findFile(path: string): Promise<Stats | undefined> {
+export async function findFile(path: string): Promise<Stats | undefined> {
   try {
     const found = await lstat(path);
     const behind = found.isSymbolicLink() ? await stat(path).catch(() => found) : found;

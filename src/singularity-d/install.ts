@@ -40,6 +40,8 @@ const OWNER_WRITE = 0o200;
 export interface InstallOptions {
   readonly contents: ContentStore;
   readonly mtimeSec: number;
+  /** Files that give way to those that are there, which get their mode only: a container made from a container. */
+  readonly keeps?: (path: ByteString) => boolean;
 }
 
 /**
@@ -82,12 +84,21 @@ function keepFormerDefinition(tree: FsTree, directory: InodeAttributes): void {
   tree.remove(former);
 }
 
-async function installFile(tree: FsTree, file: ContainerFile, { contents, mtimeSec }: InstallOptions): Promise<void> {
+async function installFile(
+  tree: FsTree,
+  file: ContainerFile,
+  { contents, mtimeSec, keeps }: InstallOptions,
+): Promise<void> {
   const { path, mode, content } = file;
   const slash = path.lastIndexOf("/");
   const folder = resolvePath(tree, path.slice(0, slash));
   const name = path.slice(slash + 1);
   const existing = overwritten(tree, path, folder, name);
+  const kept = keeps?.(path) === true ? resolvePath(tree, path) : NO_NODE;
+  if (kept !== NO_NODE) {
+    if (tree.inodes.kind(tree.inode(kept)) === InodeKind.file) tree.inodes.setMode(tree.inode(kept), mode);
+    return;
+  }
   // As when a program writes to a file: its owner stays. Other names of a hard link keep the former content.
   const owner =
     existing !== NO_NODE && tree.inodes.kind(tree.inode(existing)) === InodeKind.file

@@ -1,3 +1,4 @@
+import { InternalError } from "../errors.ts";
 import { F64Column, U32Column } from "../fstree/columns.ts";
 import type { BlockEncoder, EncodedBlock } from "../wasm/block-encoder.ts";
 import type { DataArea } from "./data-area.ts";
@@ -59,6 +60,18 @@ export class FragmentWriter {
   add(tail: Uint8Array): void {
     (this.#buffer as Uint8Array).set(tail, this.#used);
     this.#used += tail.length;
+  }
+
+  /**
+   * Takes over a block that is in the image already. Before the first `makeRoom` only.
+   * @param word its size on disk as the fragment table holds it
+   */
+  adopt(start: number, word: number): void {
+    if (this.#count !== this.#written) throw new InternalError("a fragment block was begun before others were adopted");
+    this.#starts.set(this.#written, start);
+    this.#sizes.set(this.#written, word);
+    this.#written++;
+    this.#count++;
   }
 
   /** Writes all that is left. */

@@ -5,3 +5,8 @@ import { DATA_STORED } from "./format.ts";
 export function sizeWord(block: EncodedBlock): number {
   return block.bytes.length | (block.stored ? DATA_STORED : 0);
 }
+
+/** The same for a block that lies in an image. */
+export function sizeWordOnDisk({ diskSize, stored }: { readonly diskSize: number; readonly stored: boolean }): number {
+  return diskSize | (stored ? DATA_STORED : 0);
+}

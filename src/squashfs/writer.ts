@@ -6,6 +6,7 @@ import { type BlockCodec, codecOf } from "../wasm/block-codec.ts";
 import type { BlockEncoder } from "../wasm/block-encoder.ts";
 import type { Compression } from "../wasm/compression.ts";
 import { type Core, loadCore } from "../wasm/core.ts";
+import { type AdoptedData, adoptData } from "./adopt-data.ts";
 import { compressorHeader, compressorOf } from "./compressor.ts";
 import { ContentWriter } from "./content-writer.ts";
 import { Contents } from "./contents.ts";
@@ -26,6 +27,7 @@ import { FragmentWriter } from "./fragment-writer.ts";
 import { IdTable } from "./id-table.ts";
 import { InodeWriter } from "./inode-writer.ts";
 import { writeLookupTable } from "./lookup-table.ts";
+import type { SquashfsImage } from "./reader/image.ts";
 import { TreeWriter } from "./tree-writer.ts";
 import { XattrTableWriter } from "./xattr-table-writer.ts";
 
@@ -75,6 +77,8 @@ export class SquashfsWriter {
   readonly #table: Contents;
   readonly #committer: FileCommitter;
   readonly #content: ContentWriter;
+  /** Bytes taken over from another image. */
+  #adopted = 0;
 
   /**
    * @throws RangeError for a block size that SquashFS has not
@@ -100,6 +104,25 @@ export class SquashfsWriter {
       onRead: (read) => this.#tell(read),
     });
     this.contents = this.#content;
+  }
+
+  /**
+   * Takes over all data of another image as it is, compressed; its files are then added by their inodes. It comes
+   * first, before any other content.
+   * @throws SquashfsReadError where the image is damaged
+   */
+  async adopt(image: SquashfsImage): Promise<AdoptedData> {
+    const { signal } = this.#options;
+    const { start, end } = await image.dataArea();
+    const data = await adoptData(image, {
+      area: this.#area,
+      contents: this.#table,
+      fragments: this.#fragments,
+      signal,
+    });
+    this.#adopted += end - start;
+    this.#tell(this.#adopted);
+    return data;
   }
 
   /**

@@ -3,7 +3,9 @@ import type { ByteString } from "../../bytes/byte-string.ts";
 import type { BodyPart, Xattr } from "../../bytes/file-body.ts";
 import type { RandomAccess } from "../../bytes/random-access.ts";
 import { loadDecompressor } from "../decompressors.ts";
-import { SUPERBLOCK, SuperblockFlag } from "../format.ts";
+import { METADATA_STORED, SUPERBLOCK, SuperblockFlag } from "../format.ts";
+import { type FileBlock, fileBlocks } from "./block-list.ts";
+import type { DataBlock } from "./data-block.ts";
 import { type DirectoryEntry, DirectoryTable } from "./directory-table.ts";
 import { SquashfsReadError } from "./errors.ts";
 import { type ContentRange, fileParts, withoutHoles } from "./file-content.ts";
@@ -33,6 +35,16 @@ export interface ReadWholeOptions {
   /** Most bytes to take into memory; default 16 MiB. */
   readonly limit?: number;
 }
+
+/** A stretch of the image. */
+export interface DataArea {
+  readonly start: number;
+  /** Behind its last byte. */
+  readonly end: number;
+}
+
+/** In front of each metadata block: its size, and whether it is stored. */
+const METADATA_HEADER_SIZE = 2;
 
 const DEFAULT_WHOLE_LIMIT: number = 16 * 1024 * 1024;
 
@@ -163,6 +175,33 @@ export class SquashfsImage {
   /** A file as it lies on disk: compressed blocks, holes and the place of its tail. For taking blocks over. */
   async *rawPieces(file: FileInode): AsyncGenerator<RawPiece, void, void> {
     yield* rawPieces(this.#content, file);
+  }
+
+  /** Where a file's own blocks stand, in batches in their order, holes between them; nothing of them is read. */
+  async *fileBlocks(file: FileInode): AsyncGenerator<readonly FileBlock[], void, void> {
+    const { context, inodes, dataEnd } = this.#content;
+    yield* fileBlocks(context, inodes, file, dataEnd, { first: 0, end: Number.POSITIVE_INFINITY });
+  }
+
+  /** Where fragment block `index` stands; nothing of it is read. */
+  async fragmentBlock(index: number): Promise<DataBlock> {
+    return this.#content.fragments.block(index);
+  }
+
+  /** Where blocks of data stand: behind the superblock and the compressor's options, in front of the tables. */
+  async dataArea(): Promise<DataArea> {
+    let start: number = SUPERBLOCK.size;
+    if ((this.header.flags & SuperblockFlag.compressorOptions) !== 0) {
+      const word = await this.#context.source.read(start, METADATA_HEADER_SIZE);
+      start += METADATA_HEADER_SIZE + (Buffer.from(word).readUInt16LE() & (METADATA_STORED - 1));
+    }
+    const end = this.#tables.dataEnd;
+    return { start: Math.min(start, end), end };
+  }
+
+  /** Bytes of the data area as they lie on disk, whatever they are; borrowed. */
+  async readRaw(offset: number, size: number): Promise<Uint8Array> {
+    return this.#context.source.read(offset, size);
   }
 
   /** A fragment block as it lies on disk. */

@@ -1,0 +1,68 @@
+import { buildSandbox, type ConvertTuning, createSource, type OnProgress, rebuild } from "../index.ts";
+import type { Context } from "./context.ts";
+import type { Logger } from "./logger.ts";
+import type { OptionValues } from "./options.ts";
+import { sourceOptions } from "./run-conversion.ts";
+import { openTarget, runLocal } from "./run-local.ts";
+
+export interface LocalBuildRequest {
+  /** A path, or a URI where `isLocal` is false. */
+  readonly uri: string;
+  readonly target: string;
+  readonly tuning: ConvertTuning;
+  readonly failure: string;
+}
+
+interface Surroundings {
+  readonly values: OptionValues;
+  readonly log: Logger;
+  readonly context: Context;
+}
+
+const SIF_STAGES = {
+  merge: "Extracting local image...",
+  configure: "Inserting Apptainer configuration...",
+  tables: "Creating SIF file...",
+} as const;
+const SANDBOX_STAGES = { ...SIF_STAGES, tables: "Creating sandbox directory..." } as const;
+const OCI_SANDBOX_STAGES = {
+  ...SANDBOX_STAGES,
+  fetch: "Fetching OCI image...",
+  merge: "Extracting OCI image...",
+} as const;
+
+/** A SIF from an image on this machine. */
+export async function runRebuild(request: LocalBuildRequest, surroundings: Surroundings): Promise<void> {
+  const { uri: path, target, tuning, failure } = request;
+  const { context, log } = surroundings;
+  log.info(`Verifying bootstrap image ${path}`);
+  await runLocal({ stages: SIF_STAGES, failure }, surroundings, async (watch) => {
+    const sink = await openTarget(target, { ...surroundings, onProgress: watch.onProgress });
+    return rebuild({ ...tuning, ...watch, path, sink, sourceDateEpoch: context.environment.SOURCE_DATE_EPOCH });
+  });
+}
+
+/** A sandbox, from an image anywhere. */
+export async function runSandboxBuild(
+  request: LocalBuildRequest & { readonly isLocal: boolean },
+  surroundings: Surroundings,
+): Promise<void> {
+  const { uri, target: directory, tuning, failure, isLocal } = request;
+  const { context, log, values } = surroundings;
+  const { allRoot = false, fixPermissions = false } = tuning;
+  const options = {
+    ...{ directory, overwrite: true, allRoot, fixPermissions },
+    sourceDateEpoch: context.environment.SOURCE_DATE_EPOCH,
+  };
+  const open = (onProgress: OnProgress) => createSource(uri, sourceOptions(values, context, onProgress));
+  if (isLocal) log.info(`Verifying bootstrap image ${uri}`);
+  await runLocal({ stages: isLocal ? SANDBOX_STAGES : OCI_SANDBOX_STAGES, failure }, surroundings, async (watch) => {
+    if (isLocal) return buildSandbox({ ...options, ...watch, from: { path: uri } });
+    const source = open(watch.onProgress);
+    try {
+      return await buildSandbox({ ...options, ...watch, from: { source } });
+    } finally {
+      await source.close();
+    }
+  });
+}

@@ -1,0 +1,32 @@
+import { displayBytes } from "../bytes/byte-string.ts";
+import { type ErrorDetails, type MessageTable, SifonError } from "../errors.ts";
+
+export type SandboxErrorCode =
+  | "NOT_AN_IMAGE"
+  | "PARTITION_UNSUPPORTED"
+  | "OUTPUT_EXISTS"
+  | "WRITE_FAILED"
+  | "READ_FAILED"
+  | "FILE_CHANGED";
+
+const reason = (d: ErrorDetails): string => (d.cause instanceof Error ? d.cause.message : String(d.cause ?? "unknown"));
+const at = (d: ErrorDetails): string => (d.path === undefined ? "" : ` at "${displayBytes(String(d.path))}"`);
+
+const MESSAGES: MessageTable<SandboxErrorCode> = {
+  NOT_AN_IMAGE: (d) =>
+    `Cannot read "${d.source}" as an image: it is neither a SIF nor a SquashFS file nor a directory (${d.seen}).`,
+  PARTITION_UNSUPPORTED: (d) =>
+    `Cannot read the container in "${d.source}": its partition ${d.id} is of the type "${d.seen}"; only Squashfs can be read.`,
+  OUTPUT_EXISTS: (d) => `Cannot write the sandbox "${d.target}": it already exists. Use --force to overwrite it.`,
+  WRITE_FAILED: (d) => `Cannot write the sandbox "${d.target}"${at(d)}: ${reason(d)}.`,
+  READ_FAILED: (d) => `Cannot read the sandbox "${d.source}"${at(d)}: ${reason(d)}.`,
+  FILE_CHANGED: (d) =>
+    `Cannot read the sandbox "${d.source}"${at(d)}: the file had ${d.limit} bytes, now it has ${d.seen}. Something else is writing to it.`,
+};
+
+/** A local image that cannot be read, or a sandbox that cannot be written. `details`: `source` or `target`, `path` inside, `cause`. */
+export class SandboxError extends SifonError {
+  constructor(code: SandboxErrorCode, details: ErrorDetails = {}) {
+    super(code, MESSAGES[code](details), details);
+  }
+}

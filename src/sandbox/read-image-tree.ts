@@ -1,0 +1,54 @@
+import type { ContentId } from "../fstree/content.ts";
+import { type InodeAttributes, type InodeId, InodeKind } from "../fstree/inodes.ts";
+import { FsTree, type NodeId } from "../fstree/tree.ts";
+import type { SquashfsImage } from "../squashfs/reader/image.ts";
+import type { FileInode, Inode } from "../squashfs/reader/inode.ts";
+
+/**
+ * The tree of a SquashFS image, hard links as such.
+ * @param take stores a file's content; asked once for each inode that has one
+ * @throws SquashfsReadError where the image is damaged, and what `take` throws
+ */
+export async function readImageTree(
+  image: SquashfsImage,
+  take: (file: FileInode) => Promise<ContentId>,
+  options: { readonly signal?: AbortSignal } = {},
+): Promise<FsTree> {
+  const attributesOf = async (inode: Inode): Promise<InodeAttributes> => ({
+    kind: InodeKind[inode.kind],
+    mode: inode.mode,
+    uid: inode.uid,
+    gid: inode.gid,
+    mtimeSec: inode.mtimeSec,
+    ...(inode.xattrIndex === undefined ? {} : { xattrs: await image.xattrs(inode) }),
+    ...(inode.kind === "file" && inode.size > 0 ? { size: inode.size, content: await take(inode) } : {}),
+    ...(inode.kind === "symlink" ? { target: inode.target } : {}),
+    ...("deviceMajor" in inode ? { deviceMajor: inode.deviceMajor, deviceMinor: inode.deviceMinor } : {}),
+  });
+
+  let tree: FsTree | undefined;
+  /** Inodes of several names, by ref. */
+  const linked = new Map<number, InodeId>();
+  /** The directories that lead to the entry at hand, the root first. */
+  const parents: NodeId[] = [FsTree.root];
+  for await (const { path, inode } of image.walk("", options)) {
+    if (tree === undefined) {
+      tree = new FsTree(await attributesOf(inode));
+      continue;
+    }
+    const slash = path.lastIndexOf("/");
+    const depth = slash < 0 ? 0 : countSlashes(path);
+    const known = linked.get(inode.ref);
+    const id = known ?? tree.inodes.add(await attributesOf(inode));
+    const node = tree.add(parents[depth] as NodeId, path.slice(slash + 1), id);
+    if (inode.kind === "directory") parents[depth + 1] = node;
+    else if (known === undefined && inode.linkCount > 1) linked.set(inode.ref, id);
+  }
+  return tree ?? new FsTree();
+}
+
+function countSlashes(path: string): number {
+  let count = 0;
+  for (let at = path.indexOf("/"); at >= 0; at = path.indexOf("/", at + 1)) count++;
+  return count;
+}
