@@ -1,6 +1,6 @@
 import { constants } from "node:fs";
 import { access, mkdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { type Digest, digestAlgorithm, digestHex } from "../oci/digest.ts";
 
 /*
@@ -28,11 +28,24 @@ const PRIVATE = 0o700;
 export async function prepareBlobFolder(root: string): Promise<void> {
   const folder = blobFolder(root);
   for (const path of [join(folder, "blobs", "sha256"), join(folder, "blobs", "sha512"), partialFolder(root)]) {
-    await mkdir(path, { recursive: true, mode: PRIVATE });
+    await makeFolders(path);
     await access(path, constants.W_OK | constants.X_OK);
   }
   await writeNew(join(folder, "oci-layout"), '{"imageLayoutVersion":"1.0.0"}');
   await writeNew(join(folder, "index.json"), EMPTY_INDEX);
+}
+
+/** Not mkdir's own `recursive`: that never ends where the system says ENOENT of a parent that is there, as in /proc. */
+async function makeFolders(path: string): Promise<void> {
+  const make = () =>
+    mkdir(path, { mode: PRIVATE }).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== "EEXIST") throw error;
+    });
+  await make().catch(async (error: NodeJS.ErrnoException) => {
+    if (error.code !== "ENOENT" || dirname(path) === path) throw error;
+    await makeFolders(dirname(path));
+    await make();
+  });
 }
 
 /** An index is demanded of a layout; blobs are found by digest, so that ours names nothing. */
