@@ -11,6 +11,7 @@ import { cacheLocations } from "./location.ts";
 import { makeRoom } from "./make-room.ts";
 import { PartialBlob, sweepPartials } from "./partial-blob.ts";
 
+/** How a cache is opened. */
 export interface CacheOptions {
   /** Variables that say where it is; `process.env` by default. */
   readonly env?: NodeJS.ProcessEnv;
@@ -127,6 +128,7 @@ export class BlobCache {
   /**
    * A blob's bytes: from the cache where they are there and right, else by `fetch`, and then kept on the way.
    * What an earlier run has begun is completed first. The stream's `located` resolves once it is known which.
+   * @internal
    */
   stream(descriptor: Descriptor, fetch: FetchBlob, bufferSize: number): Readable & { readonly located: Promise<void> } {
     return new CachedBlobStream({ cache: this, descriptor, fetch, bufferSize, onProgress: this.#options.onProgress });
@@ -153,12 +155,18 @@ export class BlobCache {
     return undefined;
   }
 
-  /** What an earlier run has left of a blob. */
+  /**
+   * What an earlier run has left of a blob.
+   * @internal
+   */
   async adopt(descriptor: Descriptor): Promise<PartialBlob | undefined> {
     return this.#writing ? PartialBlob.adopt(this.root, descriptor) : undefined;
   }
 
-  /** A file for a blob that is fetched; undefined where it is not to be kept. */
+  /**
+   * A file for a blob that is fetched; undefined where it is not to be kept.
+   * @internal
+   */
   async begin({ digest, size }: Pick<Descriptor, "digest" | "size">): Promise<PartialBlob | undefined> {
     if (!this.#writing) return undefined;
     const { sizeLimit } = this.#options;
@@ -171,6 +179,7 @@ export class BlobCache {
     }
   }
 
+  /** @internal */
   writeFailed(error: unknown): void {
     this.stopWriting(`writing to ${this.root} failed: ${systemProblem(error)}`);
   }

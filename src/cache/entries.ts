@@ -5,6 +5,7 @@ import { CacheError, systemProblem } from "./errors.ts";
 
 /** What may lie in a cache; all but `blob` are whole containers, under the names of Apptainer's folders. */
 export const CACHE_TYPES = ["library", "oci", "shub", "oras", "net", "blob"] as const;
+/** One of {@link CACHE_TYPES}. */
 export type CacheType = (typeof CACHE_TYPES)[number];
 
 /** One file in the cache. */
