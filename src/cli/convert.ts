@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { recompress } from "../index.ts";
+import { CACHE_OPTIONS } from "./cache-options.ts";
 import type { Context, LogOpener } from "./context.ts";
 import {
   conversionTuning,
@@ -19,8 +20,8 @@ const OWN_OPTIONS: readonly OptionSpec[] = [
   ...ENCODING_OPTIONS,
   ...DISPLAY_OPTIONS,
 ];
-/** Read with the others, and never given: files stay as they are. */
-const OPTIONS: readonly OptionSpec[] = [...OWN_OPTIONS, ...TREE_OPTIONS];
+/** Read with the others, and never given: files stay as they are, and nothing is fetched. */
+const OPTIONS: readonly OptionSpec[] = [...OWN_OPTIONS, ...TREE_OPTIONS, ...CACHE_OPTIONS];
 
 /** `sifon convert IN OUT`: a SIF or SquashFS file with another compressor or block size. */
 export function convertCommand(context: Context, openLog: LogOpener): Command {

@@ -1,7 +1,9 @@
 import { buildSandbox, type ConvertTuning, createSource, type OnProgress, rebuild } from "../index.ts";
+import { openCache } from "./cache-options.ts";
 import type { Context } from "./context.ts";
 import type { Logger } from "./logger.ts";
 import type { OptionValues } from "./options.ts";
+import { registryConnection, registryCredentials } from "./registry-access.ts";
 import { sourceOptions } from "./run-conversion.ts";
 import { openTarget, runLocal } from "./run-local.ts";
 
@@ -54,11 +56,17 @@ export async function runSandboxBuild(
     ...{ directory, overwrite: true, allRoot, fixPermissions },
     sourceDateEpoch: context.environment.SOURCE_DATE_EPOCH,
   };
-  const open = (onProgress: OnProgress) => createSource(uri, sourceOptions(values, context, onProgress));
+  const access = isLocal
+    ? {}
+    : { ...(await registryConnection(values)), credentials: await registryCredentials(values, context) };
+  const open = async (onProgress: OnProgress) => {
+    const cache = await openCache(values, context.environment, onProgress);
+    return createSource(uri, { ...sourceOptions(values, context, onProgress), ...access, cache });
+  };
   if (isLocal) log.info(`Verifying bootstrap image ${uri}`);
   await runLocal({ stages: isLocal ? SANDBOX_STAGES : OCI_SANDBOX_STAGES, failure }, surroundings, async (watch) => {
     if (isLocal) return buildSandbox({ ...options, ...watch, from: { path: uri } });
-    const source = open(watch.onProgress);
+    const source = await open(watch.onProgress);
     try {
       return await buildSandbox({ ...options, ...watch, from: { source } });
     } finally {
