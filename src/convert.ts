@@ -1,5 +1,6 @@
 import type { ByteString } from "./bytes/byte-string.ts";
 import { clampMtimes, fixPermissions, ownByRoot } from "./fstree/adjust.ts";
+import { countTree } from "./fstree/count.ts";
 import type { InodeId } from "./fstree/inodes.ts";
 import type { FsTree } from "./fstree/tree.ts";
 import { walkPostOrder } from "./fstree/walk.ts";
@@ -14,6 +15,7 @@ import { archCode, hostArch, SifArch } from "./sif/architecture.ts";
 import { DataType } from "./sif/data-type.ts";
 import { deriveUuid, imageTimeSec } from "./sif/identity.ts";
 import { SifWriter } from "./sif/writer.ts";
+import { type RecordedCounts, UNKNOWN_COUNTS, withBuildRecord } from "./singularity-d/build-record.ts";
 import { isCapturedPath } from "./singularity-d/captured-paths.ts";
 import { containerFiles } from "./singularity-d/container-files.ts";
 import { definitionOfReference } from "./singularity-d/definition-text.ts";
@@ -23,6 +25,7 @@ import { findArchitecture, listApps } from "./singularity-d/survey.ts";
 import type { Sink } from "./sink/sink.ts";
 import { checkSpace } from "./space.ts";
 import { SquashfsWriter } from "./squashfs/writer.ts";
+import { VERSION } from "./version.ts";
 import type { Compression } from "./wasm/compression.ts";
 import { loadCore } from "./wasm/core.ts";
 import { createBlockEncoder } from "./wasm/create-block-encoder.ts";
@@ -116,11 +119,8 @@ async function writeSif(options: ConvertOptions): Promise<ConvertReport> {
   });
   const sif = await SifWriter.begin(sink, { uuid: deriveUuid(image.configDescriptor.digest), timeSec });
   await sif.add({ dataType: DataType.definition }, Buffer.from(files.definitionText));
-  const foreseen = inspectMetadata(files, new Map(), []);
-  const metadataId = await sif.add(
-    { dataType: DataType.genericJson, name: "inspect-metadata.json" },
-    Buffer.from(foreseen),
-  );
+  const foreseen = Buffer.from(recorded(inspectMetadata(files, new Map(), []), image, UNKNOWN_COUNTS));
+  const metadataId = await sif.add({ dataType: DataType.genericJson, name: "inspect-metadata.json" }, foreseen);
   await sif.add({ dataType: DataType.genericJson, name: "oci-config.json" }, Buffer.from(files.ociConfigJson));
 
   const core = loadCore({ blockSize });
@@ -147,7 +147,8 @@ async function writeSif(options: ConvertOptions): Promise<ConvertReport> {
     const { inodeCount } = await squashfs.finish(tree, { mtimeSec: timeSec });
     await sif.endPartition(architectureOf(tree, onProgress));
     const metadata = inspectMetadata(files, byPath(tree, merged.captured), listApps(tree));
-    if (metadata !== foreseen) await sif.replace(metadataId, Buffer.from(metadata));
+    // In place, unless the image has files of its own that are shown.
+    await sif.replace(metadataId, Buffer.from(recorded(metadata, image, countTree(tree), foreseen.length)));
     await sif.finish();
     return {
       reference: image.reference,
@@ -159,6 +160,18 @@ async function writeSif(options: ConvertOptions): Promise<ConvertReport> {
   } finally {
     await encoder.close();
   }
+}
+
+/** The metadata with the record of this build, which `verify --content` compares the file with. */
+function recorded(metadata: string, image: Image, counts: RecordedCounts, size?: number): string {
+  const record = {
+    version: VERSION,
+    manifest: image.manifestDigest,
+    config: image.configDescriptor.digest,
+    layers: image.layers.map(({ descriptor }) => descriptor.digest),
+    counts,
+  };
+  return withBuildRecord(metadata, record, size);
 }
 
 /** A worker per granted CPU: this thread mostly waits for them. */

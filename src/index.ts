@@ -11,12 +11,33 @@ export {
   buildSandbox,
   type SandboxSource,
 } from "./build-sandbox.ts";
+export { type ByteString, displayBytes, toByteString } from "./bytes/byte-string.ts";
+export { type RandomAccess, withFileAccess } from "./bytes/random-access.ts";
 export { BlobCache, type CacheOptions } from "./cache/blob-cache.ts";
 export { CACHE_TYPES, type CacheEntry, type CacheType, emptyIndex, listCache, removeEntry } from "./cache/entries.ts";
 export { type CacheLocations, cacheLocations } from "./cache/location.ts";
 export { type VerifiedEntry, verifyCache } from "./cache/verify-entries.ts";
 export { type ConvertOptions, type ConvertReport, type ConvertTuning, convert } from "./convert.ts";
 export { type ErrorDetails, InternalError, SifonError } from "./errors.ts";
+export { type CheckedPartition, type CheckOptions, type CheckReport, checkImage } from "./image/check.ts";
+export {
+  type CompareOptions,
+  compareImages,
+  DIFFERENCE_FIELDS,
+  type DifferenceField,
+  type FieldChange,
+  type ImageDifference,
+} from "./image/compare.ts";
+export { ImageFileError, type ImageFileErrorCode } from "./image/errors.ts";
+export { formatListing, formatMode, type ListOptions, listPath } from "./image/listing.ts";
+export { type ImageFile, openImageFile, withImageFile } from "./image/open-image.ts";
+export { type InspectOptions, inspectContainer } from "./inspect.ts";
+export {
+  type DescribeOptions,
+  describeSource,
+  type SourceDescription,
+  sourceText,
+} from "./inspect-source.ts";
 export type { LayerStatistics } from "./layer/merge/contract.ts";
 export type { ImageConfig } from "./oci/config.ts";
 export type { Descriptor } from "./oci/descriptor.ts";
@@ -38,6 +59,24 @@ export {
 } from "./registry-login.ts";
 export { type GrantedResources, grantedResources, type ReadText } from "./resources.ts";
 export { SandboxError, type SandboxErrorCode } from "./sandbox/errors.ts";
+export { SifArch } from "./sif/architecture.ts";
+export { DataType, SbomFormat, sbomFormatName } from "./sif/data-type.ts";
+export {
+  addObject,
+  type CreateSifOptions,
+  createSif,
+  deleteObject,
+  type EditOptions,
+  setPrimaryPartition,
+} from "./sif/edit.ts";
+export { SifError, type SifErrorCode } from "./sif/errors.ts";
+export type { Extra } from "./sif/extra.ts";
+export type { Link, SifHeader, SifImage, SifObject } from "./sif/image.ts";
+export { getObject, readSif, streamObject } from "./sif/reader.ts";
+export { formatHeader, formatInfo, formatList } from "./sif/text.ts";
+export type { NewObject } from "./sif/writer.ts";
+export type { BuildRecord, RecordedCounts } from "./singularity-d/build-record.ts";
+export type { Section } from "./singularity-d/container-metadata.ts";
 export { type FileOwner, FileSink, type FileSinkOptions } from "./sink/file-sink.ts";
 export { MemorySink } from "./sink/memory-sink.ts";
 export { type OpenSinkOptions, openSink } from "./sink/open-sink.ts";
@@ -45,5 +84,9 @@ export type { FinishOptions, Sink } from "./sink/sink.ts";
 export { createSource } from "./source/open-source.ts";
 export type { RetryPolicy, SourceOptions, Timeouts } from "./source/options.ts";
 export { MAX_BLOCK_SIZE, MIN_BLOCK_SIZE } from "./squashfs/format.ts";
+export { SquashfsReadError, type SquashfsReadErrorCode } from "./squashfs/reader/errors.ts";
+export { SquashfsImage } from "./squashfs/reader/image.ts";
+export type { Inode } from "./squashfs/reader/inode.ts";
+export type { WalkEntry } from "./squashfs/reader/walk.ts";
 export { VERSION } from "./version.ts";
 export type { Compression } from "./wasm/compression.ts";

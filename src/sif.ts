@@ -25,7 +25,7 @@ export {
   partitionTypeName,
   SbomFormat,
 } from "./sif/data-type.ts";
-export { addObject, createSif, deleteObject, type EditOptions, setPrimaryPartition } from "./sif/edit.ts";
+export { addObject, type CreateSifOptions, createSif, deleteObject, type EditOptions, setPrimaryPartition } from "./sif/edit.ts";
 export { SifError, type SifErrorCode } from "./sif/errors.ts";
 export type { Extra } from "./sif/extra.ts";
 export { deriveUuid, formatUuid, imageTimeSec } from "./sif/identity.ts";
@@ -38,6 +38,6 @@ export {
   type SifImage,
   type SifObject,
 } from "./sif/image.ts";
-export { getObject, readObject, readSif, streamObject } from "./sif/reader.ts";
+export { getObject, objectAccess, readObject, readSif, streamObject } from "./sif/reader.ts";
 export { formatHeader, formatInfo, formatList } from "./sif/text.ts";
 export { type NewObject, SifWriter, type SifWriterOptions } from "./sif/writer.ts";

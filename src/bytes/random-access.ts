@@ -99,10 +99,15 @@ function fileAccess(file: FileHandle, name: string, size: number): RandomAccess 
 }
 
 /** `size` bytes of another source from `offset` on, as an object of a SIF is. Closing it leaves the other open. */
-export function windowAccess(source: RandomAccess, offset: number, size: number): RandomAccess {
+export function windowAccess(
+  source: RandomAccess,
+  offset: number,
+  size: number,
+  name: string = source.name,
+): RandomAccess {
   checkRange(offset, size, source.size);
   return {
-    name: source.name,
+    name,
     size,
     async read(relativeOffset, length) {
       checkRange(relativeOffset, length, size);

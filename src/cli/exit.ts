@@ -3,12 +3,27 @@ export const ExitCode = { ok: 0, usage: 1, fatal: 255 } as const;
 
 /** The command line itself is wrong: told with the command's usage, exit code 1. */
 export class UsageError extends Error {
+  /** As typed, a command below another behind it: `sif list`. */
   readonly command: string;
+  /** Told with one line of usage instead of all options. */
+  readonly brief: boolean;
 
-  constructor(command: string, message: string) {
-    super(message);
+  constructor(command: string, message: string, options: ErrorOptions & { readonly brief?: boolean } = {}) {
+    super(message, options);
     this.name = "UsageError";
     this.command = command;
+    this.brief = options.brief ?? false;
+  }
+}
+
+/** Ends a run that has said all it has to say. */
+export class ExitStatus extends Error {
+  readonly code: number;
+
+  constructor(code: number) {
+    super(`exit code ${code}`);
+    this.name = "ExitStatus";
+    this.code = code;
   }
 }
 

@@ -2,16 +2,22 @@ import { Command, CommanderError } from "commander";
 import { SifonError, VERSION } from "../index.ts";
 import { buildCommand } from "./build.ts";
 import { cacheCommand } from "./cache.ts";
+import { catCommand } from "./cat.ts";
 import { CONFIGURABLE_OPTIONS, configCommand } from "./config.ts";
 import { type Context, createLogger, type LogOpener } from "./context.ts";
 import { convertCommand } from "./convert.ts";
-import { ExitCode, FatalError, UsageError } from "./exit.ts";
+import { diffCommand } from "./diff.ts";
+import { ExitCode, ExitStatus, FatalError, UsageError } from "./exit.ts";
+import { inspectCommand } from "./inspect.ts";
 import type { Logger } from "./logger.ts";
+import { listCommand } from "./ls.ts";
 import { pullCommand } from "./pull.ts";
 import { registryCommand } from "./registry.ts";
 import { attachSettings, readSettings } from "./settings.ts";
+import { sifCommand } from "./sif.ts";
 import { Interrupted } from "./signals.ts";
 import { commanderMessage } from "./usage-message.ts";
+import { checkCommand } from "./verify-content.ts";
 
 /** Runs one command line (without node and script); resolves to the exit code and never rejects. */
 export async function run(argv: readonly string[], context: Context): Promise<number> {
@@ -26,6 +32,7 @@ export async function run(argv: readonly string[], context: Context): Promise<nu
     return ExitCode.ok;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return ExitCode.ok;
+    if (error instanceof ExitStatus) return error.code;
     if (error instanceof UsageError) return explainUsage(error, program, context);
     return explain(error, openLog(), context);
   }
@@ -55,9 +62,17 @@ function createProgram(context: Context, openLog: LogOpener): Command {
     registryCommand(context, openLog),
     configCommand(context, openLog),
     cacheCommand(context, openLog),
+    inspectCommand(context, openLog),
+    listCommand(context, openLog),
+    catCommand(context, openLog),
+    diffCommand(context, openLog),
+    checkCommand(context, openLog),
+    sifCommand(context),
   ]) {
     program.addCommand(refuseAsUsage(command.copyInheritedSettings(program), command.name()));
-    for (const below of command.commands) refuseAsUsage(below.copyInheritedSettings(command), command.name());
+    for (const below of command.commands) {
+      refuseAsUsage(below.copyInheritedSettings(command), `${command.name()} ${below.name()}`);
+    }
   }
   program.hook("preAction", async () => {
     const named = program.opts<{ readonly config?: string }>().config ?? context.environment.SIFON_CONFIG_FILE;
@@ -79,12 +94,16 @@ function refuseAsUsage(command: Command, name: string): Command {
 }
 
 function explainUsage(error: UsageError, program: Command, context: Context): number {
-  const command = program.commands.find((candidate) => candidate.name() === error.command);
+  let command: Command | undefined = error.command === "" ? undefined : program;
+  for (const name of error.command.split(" ")) command = command?.commands.find((below) => below.name() === name);
   if (command === undefined) {
     context.stderr.write(`Error: ${error.message}\nRun 'sifon --help' for usage.\n`);
-  } else {
-    context.stderr.write(`Error for command "${error.command}": ${error.message}\n\n${command.helpInformation()}`);
+    return ExitCode.usage;
   }
+  const usage = error.brief
+    ? `Usage:\n  sifon [global options...] ${error.command} ${command.usage()}\n\nRun 'sifon --help' for more detailed usage information.\n`
+    : command.helpInformation();
+  context.stderr.write(`Error for command "${command.name()}": ${error.message}\n\n${usage}`);
   return ExitCode.usage;
 }
 

@@ -28,6 +28,8 @@ export interface Image {
   readonly sideCopy?: SideCopy | undefined;
 }
 
+  /** What the index offers that the image was chosen from, this platform among them; undefined without an index. */
+  readonly offered?: readonly Platform[] | undefined;
 /** Bytes that reading an image's layers will write beside the output, and how to do without. */
 export interface SideCopy {
   /** A directory on the file system that takes them. */

@@ -29,6 +29,13 @@ export function choosePlatform(entries: readonly IndexEntry[], wanted: Platform,
   });
 }
 
+/** The platforms of an index's images, in its order. */
+export function offeredPlatforms(entries: readonly IndexEntry[]): Platform[] {
+  return entries
+    .filter((entry) => !isAttestation(entry))
+    .flatMap(({ platform }) => (platform === undefined ? [] : [platform]));
+}
+
 function listPlatforms(images: readonly IndexEntry[]): string {
   const names = images.map(({ platform }) => (platform === undefined ? "(unnamed)" : formatPlatform(platform)));
   return names.length === 0 ? "no image" : [...new Set(names)].join(", ");

@@ -18,11 +18,19 @@ export interface EditOptions {
   readonly timeSec: number;
 }
 
+/** What a new file needs. */
+export interface CreateSifOptions extends EditOptions {
+  /** 16 bytes. */
+  readonly uuid: Uint8Array;
+  /** Take the place of a file that is there. */
+  readonly overwrite?: boolean;
+}
+
 /**
  * Creates a file without objects: no launch script, 48 free slots, no architecture.
- * @throws the file system's EEXIST when `path` is taken
+ * @throws the file system's EEXIST when `path` is taken, unless `overwrite`
  */
-export async function createSif(path: string, options: EditOptions & { readonly uuid: Uint8Array }): Promise<void> {
+export async function createSif(path: string, options: CreateSifOptions): Promise<void> {
   const tableSize = DESCRIPTOR_COUNT * DESCRIPTOR.size;
   const bytes = new Uint8Array(DESCRIPTORS_OFFSET + tableSize);
   const header: SifHeader = {
@@ -40,7 +48,7 @@ export async function createSif(path: string, options: EditOptions & { readonly 
     dataSize: 0,
   };
   HEADER.write(bytes, 0, headerToRecord(header));
-  const handle = await open(path, "wx", 0o755);
+  const handle = await open(path, options.overwrite === true ? "w" : "wx", 0o755);
   try {
     await handle.writeFile(bytes);
   } finally {

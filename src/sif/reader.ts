@@ -1,4 +1,4 @@
-import type { RandomAccess } from "../bytes/random-access.ts";
+import { type RandomAccess, windowAccess } from "../bytes/random-access.ts";
 import { SifError } from "./errors.ts";
 import type { SifHeader, SifImage, SifObject } from "./image.ts";
 import { DESCRIPTOR, HEADER, type HeaderRecord, MAGIC, VERSION } from "./layout.ts";
@@ -92,6 +92,15 @@ export async function readObject(access: RandomAccess, object: SifObject): Promi
     });
   }
   return access.read(object.offset, object.size);
+}
+
+/**
+ * An object's bytes as a source of their own, named after file and object: where a partition is read in place.
+ * @throws SifError OBJECT_OUTSIDE_FILE
+ */
+export function objectAccess(access: RandomAccess, object: SifObject): RandomAccess {
+  checkInside(access, object);
+  return windowAccess(access, object.offset, object.size, `${access.name}, object ${object.id}`);
 }
 
 /**

@@ -93,14 +93,16 @@ export class SifWriter {
   }
 
   /**
-   * Gives an object new content, written behind everything so far; what stood for it before is dead space.
-   * For the one object whose content depends on the partition that follows it.
+   * Gives an object new content: in its place where that has the same size, else behind everything so far, and
+   * what stood for it before is dead space. For the one object whose content depends on the partition that
+   * follows it.
    */
   async replace(id: number, content: Uint8Array): Promise<void> {
     if (this.#partition !== undefined) throw new InternalError("a partition is still open");
     const slot = this.#objects.findIndex((object) => object.id === id);
     const former = this.#objects[slot];
     if (former === undefined) throw new InternalError(`no object ${id} to replace`);
+    if (content.length === former.size) return this.#sink.patch(former.offset, content);
     const offset = this.#sink.position;
     await this.#sink.write(content);
     this.#objects[slot] = { ...former, offset, size: content.length, sizeWithPadding: content.length };

@@ -1,9 +1,10 @@
 /**
  * What Go's encoding/json can be given: a Map is Go's map (keys come out sorted), a plain object is a
- * struct (members come out in their order).
+ * struct (members come out in their order), bytes are a string that need not be UTF-8.
  */
 export type GoValue =
   | string
+  | Uint8Array
   | number
   | boolean
   | readonly GoValue[]
@@ -20,6 +21,7 @@ export function goJson(value: GoValue, options: { readonly indent?: string } = {
 
 function encode(value: GoValue, indent: string | undefined, newline: string): string {
   if (typeof value === "string") return quote(value);
+  if (value instanceof Uint8Array) return quoteBytes(value);
   if (typeof value === "number" || typeof value === "boolean") return String(value);
   const inner = indent === undefined ? "" : newline + indent;
   const outer = indent === undefined ? "" : newline;
@@ -60,4 +62,17 @@ function quote(text: string): string {
   const wellFormed = Buffer.from(text, "utf8").toString("utf8");
   const escaped = (char: string): string => SHORT[char] ?? `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`;
   return `"${wellFormed.replace(ESCAPED, escaped)}"`;
+}
+
+/** A run of whole UTF-8 sequences, or one byte that begins none (Unicode 15, table 3-7); over bytes as latin1. */
+const UTF8_RUN =
+  /((?:[^\x80-\xff]|[\xc2-\xdf][\x80-\xbf]|\xe0[\xa0-\xbf][\x80-\xbf]|[\xe1-\xec\xee\xef][\x80-\xbf]{2}|\xed[\x80-\x9f][\x80-\xbf]|\xf0[\x90-\xbf][\x80-\xbf]{2}|[\xf1-\xf3][\x80-\xbf]{3}|\xf4[\x80-\x8f][\x80-\xbf]{2})+)|./gs;
+
+/** Go writes an escaped U+FFFD for each byte that is not UTF-8. */
+function quoteBytes(bytes: Uint8Array): string {
+  const stored = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1");
+  const parts = stored.replace(UTF8_RUN, (_, run: string | undefined) =>
+    run === undefined ? "\\ufffd" : quote(Buffer.from(run, "latin1").toString("utf8")).slice(1, -1),
+  );
+  return `"${parts}"`;
 }

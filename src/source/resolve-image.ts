@@ -6,7 +6,7 @@ import { OciError } from "../oci/errors.ts";
 import type { Image, Layer } from "../oci/image.ts";
 import { checkRunnable, type Manifest, parseManifest } from "../oci/manifest.ts";
 import { formatPlatform, type Platform, type PlatformRequest, satisfiesPlatform } from "../oci/platform.ts";
-import { choosePlatform } from "../oci/platform-choice.ts";
+import { choosePlatform, offeredPlatforms } from "../oci/platform-choice.ts";
 import type { OnProgress } from "../progress.ts";
 
 /** A manifest or an index as it was served, its digest checked. */
@@ -43,7 +43,7 @@ const INDEX_DEPTH_LIMIT = 6;
 /** Goes from what a reference names, an index or a manifest, to the image for the platform. */
 export async function resolveImage(top: ServedManifest, store: ImageStore, options: ResolveOptions): Promise<Image> {
   const { reference } = options;
-  const { manifest, digest } = await findManifest(top, store, options);
+  const { manifest, digest, offered } = await findManifest(top, store, options);
   const name = JSON.stringify(reference);
   checkRunnable(manifest, name);
   const { size } = manifest.config;
@@ -62,6 +62,7 @@ export async function resolveImage(top: ServedManifest, store: ImageStore, optio
     configDescriptor: manifest.config,
     config,
     platform: checkPlatform(config, options),
+    offered,
     layers: layers.map(
       (descriptor, index): Layer => ({
         descriptor,
@@ -93,12 +94,15 @@ async function findManifest(
   top: ServedManifest,
   store: ImageStore,
   { reference, platform, signal }: ResolveOptions,
-): Promise<{ manifest: Manifest; digest: Digest }> {
+): Promise<{ manifest: Manifest; digest: Digest; offered: Platform[] | undefined }> {
   let served = top;
+  let offered: Platform[] | undefined;
   for (let depth = 0; depth <= INDEX_DEPTH_LIMIT; depth++) {
     const what = `the ${depth === 0 ? "" : "platform's "}manifest of ${JSON.stringify(reference)}`;
     const document = parseManifest(served.bytes, { what, mediaType: served.mediaType });
-    if (document.kind === "manifest") return { manifest: document, digest: served.digest };
+    if (document.kind === "manifest") return { manifest: document, digest: served.digest, offered };
+    // Of indexes in indexes the last one offers platforms; those above offer images.
+    offered = offeredPlatforms(document.manifests);
     served = await store.readManifest(choosePlatform(document.manifests, platform, reference), signal);
   }
   throw new OciError("INDEX_TOO_DEEP", { what: JSON.stringify(reference), limit: INDEX_DEPTH_LIMIT });

@@ -26,6 +26,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   deffile: [...MIDDLE, "source"],
   sandbox: [...MIDDLE, "source"],
   sign: [...MIDDLE, "source"],
+  image: [...MIDDLE, "source"],
   runtime: [...MIDDLE, "source"],
 };
 const FOLDERS = ["bytes", ...Object.keys(MAY_IMPORT), "cli"];

@@ -14,7 +14,7 @@ import { IdTable } from "./id-table.ts";
 import type { ImageContext } from "./image-context.ts";
 import type { DirectoryInode, FileInode, Inode } from "./inode.ts";
 import { InodeTable } from "./inode-table.ts";
-import { lookupPath } from "./lookup-path.ts";
+import { type FollowSymlinks, lookupPath } from "./lookup-path.ts";
 import { MetadataRegion } from "./metadata.ts";
 import { type ContentTables, type RawFragmentBlock, type RawPiece, rawPieces } from "./raw-blocks.ts";
 import { ReadAhead } from "./read-ahead.ts";
@@ -26,8 +26,11 @@ import { XattrTable } from "./xattr-table.ts";
 
 /** How a path is looked up. */
 export interface LookupOptions {
-  /** Follow symlinks, the last component's too, inside the image; default false: then a symlink on the way is `NOT_A_DIRECTORY`. */
-  readonly follow?: boolean;
+  /**
+   * Follow symlinks inside the image, the last component's too, or only those on the way (`parents`). Default
+   * false: then a symlink on the way is `NOT_A_DIRECTORY`.
+   */
+  readonly follow?: FollowSymlinks;
 }
 
 /** How much is read at once. */
@@ -118,14 +121,15 @@ export class SquashfsImage {
     for await (const run of this.#directories.runs(inode)) yield* run.entries;
   }
 
-  /** A directory and all below it: directories first, names in bytewise order, hard links once for each name. */
+  /** A directory and all below it: directories first, names in bytewise order, hard links once for each name. An inode's paths begin below it. */
   async *walk(
-    path: ByteString = "",
+    directory: ByteString | DirectoryInode = "",
     options: { readonly signal?: AbortSignal } = {},
   ): AsyncGenerator<WalkEntry, void, void> {
-    const root = this.#asDirectory(path === "" ? await this.root() : await this.stat(path), path);
+    const path = typeof directory === "string" ? directory.split("/").filter(Boolean).join("/") : "";
+    const root = typeof directory === "string" ? this.#asDirectory(await this.stat(path), path) : directory;
     const tables = { context: this.#context, directories: this.#directories, inodes: this.#inodes };
-    yield* walkTree(tables, root, path.split("/").filter(Boolean).join("/"), options.signal);
+    yield* walkTree(tables, root, path, options.signal);
   }
 
   /** A file's content, a block at a time, holes as holes. Parts are borrowed until the next one is asked for. */

@@ -4,6 +4,9 @@ import type { DirectoryInode, Inode } from "./inode.ts";
 import { MAX_SYMLINKS } from "./limits.ts";
 import { readEntryInode, type WalkTables } from "./walk.ts";
 
+/** Which symlinks are followed: none, those that lead to the last component, or that one too. */
+export type FollowSymlinks = boolean | "parents";
+
 /**
  * Goes along a path as Linux does, with the image's root as the root: ".." stops there, and with `follow` no
  * symlink leads outside.
@@ -12,7 +15,7 @@ export async function lookupPath(
   tables: WalkTables,
   root: DirectoryInode,
   path: ByteString,
-  follow: boolean,
+  follow: FollowSymlinks,
 ): Promise<Inode | undefined> {
   const parents: DirectoryInode[] = [];
   let directory = root;
@@ -32,7 +35,7 @@ export async function lookupPath(
     if (inode.kind === "directory") {
       parents.push(directory);
       directory = inode;
-    } else if (inode.kind === "symlink" && follow) {
+    } else if (inode.kind === "symlink" && (follow === true || (follow === "parents" && pending.length > 0))) {
       if (++followed > MAX_SYMLINKS)
         throw new SquashfsReadError("SYMLINK_LOOP", { source: tables.context.source.name, path, limit: MAX_SYMLINKS });
       if (inode.target.startsWith("/")) {

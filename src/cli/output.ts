@@ -1,0 +1,52 @@
+import type { Context } from "./context.ts";
+
+/** Text is gathered up to this many characters: a write per line would cost more than the line. */
+const GATHERED = 64 * 1024;
+
+/** Where a command's results go: standard output, whose reader may be slow or may stop reading. */
+export interface Output {
+  /** Writes a text whose units are bytes, as names in an image are. On a terminal control characters show as `?`. */
+  bytes(text: string): Promise<void>;
+  /** Writes bytes as they are. */
+  raw(content: Uint8Array): Promise<void>;
+}
+
+/** Runs a command's output; a reader that has seen enough ends it without an error. */
+export async function withOutput(context: Context, use: (output: Output) => Promise<void>): Promise<void> {
+  const { stdout } = context;
+  let gathered = "";
+  const flush = async (): Promise<void> => {
+    const chunk = Buffer.from(gathered, "latin1");
+    gathered = "";
+    if (chunk.length > 0) await write(stdout, chunk);
+  };
+  try {
+    await use({
+      async bytes(text) {
+        gathered += stdout.isTTY ? printable(text) : text;
+        if (gathered.length >= GATHERED) await flush();
+      },
+      async raw(content) {
+        await flush();
+        await write(stdout, content);
+      },
+    });
+    await flush();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EPIPE") return;
+    await flush().catch(() => {});
+    throw error;
+  }
+}
+
+function write(stream: NodeJS.WritableStream, chunk: Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => {
+    stream.write(chunk, (error) => (error ? reject(error) : resolve()));
+  });
+}
+
+/** A hostile image's names must not drive the terminal. */
+function printable(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are the point
+  return text.replace(/[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]/g, "?");
+}
