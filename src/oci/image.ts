@@ -22,14 +22,14 @@ export interface Image {
   readonly configDescriptor: Descriptor;
   readonly config: ImageConfig;
   readonly platform: Platform;
+  /** What the index offers that the image was chosen from, this platform among them; undefined without an index. */
+  readonly offered?: readonly Platform[] | undefined;
   /** Lowest layer first, as in the manifest. */
   readonly layers: readonly Layer[];
   /** What goes into a cache on the way. */
   readonly sideCopy?: SideCopy | undefined;
 }
 
-  /** What the index offers that the image was chosen from, this platform among them; undefined without an index. */
-  readonly offered?: readonly Platform[] | undefined;
 /** Bytes that reading an image's layers will write beside the output, and how to do without. */
 export interface SideCopy {
   /** A directory on the file system that takes them. */
