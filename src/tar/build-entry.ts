@@ -24,14 +24,18 @@ export interface Extensions {
   readonly longLink?: ByteString;
 }
 
+/** An entry, and where it is. */
 export interface BuiltEntry {
   readonly entry: TarEntry;
+  /** Bytes that the tar stores for it, without padding. */
   readonly storedSize: number;
+  /** Where those end. */
   readonly endOffset: number;
 }
 
 const NO_XATTRS: readonly Xattr[] = [];
-const MAX_MTIME = 2 ** 32 - 1;
+/** What squashfs can hold. */
+const MAX_MTIME_SEC = 2 ** 32 - 1;
 
 /**
  * Puts an entry together from its header block and extensions. The reader stands behind the header block,
@@ -78,7 +82,7 @@ export async function buildEntry(
   }
 
   const mtimeText = value("mtime");
-  const mtime = mtimeText === undefined ? header.mtime : paxTime("mtime", mtimeText, named);
+  const mtimeSec = mtimeText === undefined ? header.mtimeSec : paxTime("mtime", mtimeText, named);
   const isLink = kind === EntryKind.symlink || kind === EntryKind.hardlink;
   const isDevice = kind === EntryKind.charDevice || kind === EntryKind.blockDevice;
   const entry = new StoredEntry(
@@ -88,7 +92,7 @@ export async function buildEntry(
       mode: header.mode & 0o7777,
       uid: ownerId("uid", integer("uid", header.uid), named),
       gid: ownerId("gid", integer("gid", header.gid), named),
-      mtimeSec: Math.min(Math.max(mtime, 0), MAX_MTIME),
+      mtimeSec: Math.min(Math.max(mtimeSec, 0), MAX_MTIME_SEC),
       size,
       linkName: isLink ? (value("linkpath") ?? extensions.longLink ?? header.linkName) : "",
       deviceMajor: isDevice ? deviceNumber("deviceMajor", integer("SCHILY.devmajor", header.deviceMajor), named) : 0,

@@ -2,6 +2,7 @@ import type { ByteString } from "../bytes/byte-string.ts";
 import { TarError } from "./errors.ts";
 import { parseNumber } from "./number.ts";
 
+/** Bytes of a header block; contents are padded to whole ones. */
 export const BLOCK_SIZE = 512;
 
 /** Typeflags: POSIX.1 pax §"ustar Interchange Format"; capitals are GNU's and Solaris's. */
@@ -36,7 +37,7 @@ export interface Header {
   readonly uid: number;
   readonly gid: number;
   readonly size: number;
-  readonly mtime: number;
+  readonly mtimeSec: number;
   readonly linkName: ByteString;
   readonly deviceMajor: number;
   readonly deviceMinor: number;
@@ -82,7 +83,7 @@ export function parseHeader(block: Buffer, place: Place): Header {
     uid: number("uid", 108, 8),
     gid: number("gid", 116, 8),
     size: number("size", 124, 12),
-    mtime: number("modification time", 136, 12),
+    mtimeSec: number("modification time", 136, 12),
     linkName: block[157] === 0 ? "" : text(block, 157, 100),
     deviceMajor: isDevice ? number("device major number", 329, 8) : 0,
     deviceMinor: isDevice ? number("device minor number", 337, 8) : 0,
@@ -91,7 +92,9 @@ export function parseHeader(block: Buffer, place: Place): Header {
 
 /** Whether a block would pass as an entry header; for telling data from headers. */
 export function looksLikeHeader(block: Uint8Array): boolean {
-  return block.length === BLOCK_SIZE && !isZero(block) && checksumHolds(block, parseNumber(block, CHECKSUM, 8));
+  return (
+    block.length === BLOCK_SIZE && !isZero(block) && checksumHolds(block, parseNumber(block, CHECKSUM, CHECKSUM_SIZE))
+  );
 }
 
 /** Whether all bytes are zero: two such blocks end an archive. */

@@ -1,6 +1,6 @@
 import { ByteReader } from "../bytes/byte-reader.ts";
 import type { ByteString } from "../bytes/byte-string.ts";
-import { buildEntry, type Extensions } from "./build-entry.ts";
+import { type BuiltEntry, buildEntry, type Extensions } from "./build-entry.ts";
 import type { TarEntry } from "./entry.ts";
 import { TarError } from "./errors.ts";
 import { BLOCK_SIZE, type Header, isZero, type Place, parseHeader, TypeFlag } from "./header.ts";
@@ -56,16 +56,8 @@ export async function* readTar(
   }
 }
 
-interface PositionedEntry {
-  readonly entry: TarEntry;
-  /** Bytes that the tar stores for it, without padding. */
-  readonly storedSize: number;
-  /** Where those end. */
-  readonly endOffset: number;
-}
-
 /** Reads extended headers up to and with the entry that they belong to; undefined at the end of the archive. */
-async function readEntry(reader: ByteReader, name: string, globals: PaxRecords): Promise<PositionedEntry | undefined> {
+async function readEntry(reader: ByteReader, name: string, globals: PaxRecords): Promise<BuiltEntry | undefined> {
   const start = reader.offset;
   const extensions: { -readonly [K in keyof Extensions]: Extensions[K] } = { globals };
   for (let headerCount = 0; ; headerCount++) {

@@ -29,7 +29,9 @@ export async function readGnuSparse(header: Uint8Array, reader: ByteReader, plac
   const size = parseNumber(header, REALSIZE, FIELD_SIZE);
   let extended = header[ISEXTENDED_HEADER] !== 0;
   takePairs(header, 386, 4, regions, place);
-  while (extended) {
+  // Blocks are counted as well as pairs: a chain of empty ones has no other end than the layer's.
+  for (let blockCount = 1; extended; blockCount++) {
+    checkCount(blockCount, place);
     const block = await reader.read(BLOCK_SIZE);
     takePairs(block, 0, 21, regions, place);
     extended = block[ISEXTENDED] !== 0;
@@ -40,7 +42,7 @@ export async function readGnuSparse(header: Uint8Array, reader: ByteReader, plac
 function takePairs(block: Uint8Array, start: number, count: number, regions: number[], place: Place): void {
   for (let i = 0; i < count; i++) {
     const pair = start + i * PAIR_SIZE;
-    if (block[pair] === 0) return;
+    if (block[pair] === 0) break;
     regions.push(parseNumber(block, pair, FIELD_SIZE), parseNumber(block, pair + FIELD_SIZE, FIELD_SIZE));
   }
   checkCount(regions.length / 2, place);
