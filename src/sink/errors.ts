@@ -34,6 +34,8 @@ const MESSAGES: MessageTable<SinkErrorCode> = {
 
 /** Output that cannot be written. `details`: `path`, `offset` (bytes from the sink's start), `cause`. */
 export class SinkError extends SifonError {
+  declare readonly code: SinkErrorCode;
+
   constructor(code: SinkErrorCode, details: ErrorDetails = {}) {
     super(code, MESSAGES[code](details), details);
   }
@@ -43,6 +45,13 @@ export class SinkError extends SifonError {
 export function toSinkError(cause: unknown, details: ErrorDetails): SinkError {
   const systemCode = (cause as NodeJS.ErrnoException | undefined)?.code;
   return new SinkError(CODES.get(systemCode) ?? "WRITE_FAILED", { ...details, cause });
+}
+
+/** Why a file cannot be opened for writing, as ours. */
+export function toOpenError(cause: unknown, path: string, advice?: string): SinkError {
+  const isFull = CODES.get((cause as NodeJS.ErrnoException).code) === "DISK_FULL";
+  const details = { path, offset: 0, cause, ...(advice === undefined ? {} : { advice }) };
+  return new SinkError(isFull ? "DISK_FULL" : "OPEN_FAILED", details);
 }
 
 const CODES: ReadonlyMap<string | undefined, SinkErrorCode> = new Map([

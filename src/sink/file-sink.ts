@@ -4,7 +4,7 @@ import { type FileHandle, link, lstat, open, realpath, rename, stat, unlink } fr
 import { basename, dirname, join, resolve } from "node:path";
 import type { OnProgress } from "../progress.ts";
 import { BufferedFile } from "./buffered-file.ts";
-import { SinkError, toSinkError } from "./errors.ts";
+import { SinkError, toOpenError, toSinkError } from "./errors.ts";
 import type { FinishOptions, Sink } from "./sink.ts";
 
 /** Numeric, as the kernel has them. */
@@ -53,7 +53,7 @@ export class FileSink implements Sink {
     // The kernel takes the umask (or the directory's default ACL) off the mode; no race over process.umask().
     const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
     const handle = await open(temporary, flags, 0o777).catch((cause: unknown) => {
-      throw openError(cause, path);
+      throw toOpenError(cause, path);
     });
     return new FileSink(target, temporary, options, handle);
   }
@@ -153,15 +153,6 @@ function temporaryName(name: string): string {
   let stem = name;
   while (Buffer.byteLength(stem) + suffix.length + 1 > 255) stem = stem.slice(0, -1);
   return `.${stem}${suffix}`;
-}
-
-function openError(cause: unknown, path: string): SinkError {
-  const { code } = cause as NodeJS.ErrnoException;
-  return new SinkError(code === "ENOSPC" || code === "EDQUOT" ? "DISK_FULL" : "OPEN_FAILED", {
-    path,
-    offset: 0,
-    cause,
-  });
 }
 
 /** So that the new name outlives a crash; not all file systems can. */

@@ -1,16 +1,23 @@
-import { randomBytes } from "node:crypto";
-import { constants } from "node:fs";
-import { type FileHandle, open, unlink } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
 import type { Writable } from "node:stream";
+import { openUnlinkedFile } from "../bytes/unlinked-file.ts";
+import { InternalError } from "../errors.ts";
 import type { OnProgress } from "../progress.ts";
 import { BufferedFile } from "./buffered-file.ts";
-import { SinkError, toSinkError } from "./errors.ts";
+import { SinkError, toOpenError, toSinkError } from "./errors.ts";
 import type { FinishOptions, Sink } from "./sink.ts";
 
 /** Bytes per write to the pipe; Linux pipes hold 64 KiB, so more saves little. */
 const SEND_SIZE = 256 * 1024;
+
+/** What a full disk's error advises. */
+const SPOOL_ADVICE = "point TMPDIR to another file system";
+
+/** How the spool appears in errors. */
+function spoolName(directory: string): string {
+  return `${directory} (temporary file)`;
+}
 
 export interface PipeSinkOptions {
   /** Where the output goes in the end. */
@@ -42,10 +49,7 @@ export class PipeSink implements Sink {
     this.directory = directory;
     this.#handle = handle;
     this.#options = options;
-    this.#spool = new BufferedFile(handle, {
-      path: `${directory} (temporary file)`,
-      advice: "point TMPDIR to another file system",
-    });
+    this.#spool = new BufferedFile(handle, { path: spoolName(directory), advice: SPOOL_ADVICE });
     // A reader may go away at any time; without a listener that would end the process.
     options.destination.on("error", (error: Error) => {
       this.#destinationError ??= error;
@@ -57,14 +61,15 @@ export class PipeSink implements Sink {
    */
   static async open(options: PipeSinkOptions): Promise<PipeSink> {
     const directory = options.spoolDirectory ?? tmpdir();
-    const path = join(directory, `.sifon-spool.${process.pid}-${randomBytes(6).toString("hex")}.tmp`);
+    const handle = await openUnlinkedFile(directory).catch((cause: unknown) => {
+      throw toOpenError(cause, spoolName(directory), SPOOL_ADVICE);
+    });
     try {
-      const handle = await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o600);
-      await unlink(path);
       options.onProgress?.({ kind: "spool", what: "the image, until it is whole", path: directory });
       return new PipeSink(handle, directory, options);
-    } catch (cause) {
-      throw new SinkError("OPEN_FAILED", { path, cause });
+    } catch (error) {
+      await handle.close();
+      throw error;
     }
   }
 
@@ -98,7 +103,7 @@ export class PipeSink implements Sink {
       const buffer = Buffer.allocUnsafeSlow(Math.min(SEND_SIZE, size - this.#sent));
       const { bytesRead } = await this.#handle.read(buffer, 0, buffer.length, this.#sent);
       if (bytesRead === 0)
-        throw new SinkError("WRITE_FAILED", { path: "spool", offset: this.#sent, cause: "cut short" });
+        throw new InternalError("the spool ends early", { path: spoolName(this.directory), offset: this.#sent });
       await this.#send(buffer.subarray(0, bytesRead), signal);
       this.#sent += bytesRead;
     }

@@ -1,8 +1,6 @@
-import { randomBytes } from "node:crypto";
-import { constants } from "node:fs";
-import { type FileHandle, open, unlink } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { openUnlinkedFile } from "../../bytes/unlinked-file.ts";
 import type { OnProgress } from "../../progress.ts";
 import { SourceError } from "../errors.ts";
 
@@ -26,12 +24,10 @@ export async function spoolStream(stream: AsyncIterable<Uint8Array>, options: Sp
   const { what, directory = tmpdir(), onProgress, signal } = options;
   const fail = (cause: NodeJS.ErrnoException, size: number) =>
     new SourceError("SPOOL_FAILED", { what, directory, size, problem: cause.code ?? cause.message, cause });
-  const path = join(directory, `.sifon-spool.${process.pid}-${randomBytes(6).toString("hex")}.tmp`);
-  const file = await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o600).catch((cause) => {
+  const file = await openUnlinkedFile(directory).catch((cause) => {
     throw fail(cause, 0);
   });
   try {
-    await unlink(path);
     onProgress?.({ kind: "spool", what, path: directory });
     let size = 0;
     for await (const chunk of stream) {
