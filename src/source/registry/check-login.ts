@@ -1,9 +1,6 @@
 import type { Secret } from "../../auth/secret.ts";
-import { DEFAULT_RETRY, DEFAULT_TIMEOUTS, type SourceOptions } from "../options.ts";
-import { createDispatcher } from "./dispatcher.ts";
-import { registryEndpoint } from "./endpoint.ts";
-import { findHostCertificates } from "./host-certificates.ts";
-import { RegistryClient } from "./registry-client.ts";
+import type { SourceOptions } from "../options.ts";
+import { connectRegistry } from "./connect-registry.ts";
 
 /** How a registry is reached to log in. */
 export type LoginConnection = Pick<SourceOptions, "noHttps" | "ca" | "insecure" | "env" | "timeouts" | "retry">;
@@ -21,26 +18,11 @@ export interface LoginAttempt extends LoginConnection {
  * that nothing is known of them. Throws what a pull throws that is refused.
  */
 export async function checkLogin(attempt: LoginAttempt): Promise<boolean> {
-  const { registry, username, password, signal, env = process.env, timeouts, retry } = attempt;
-  const { ca, insecure = false, noHttps = false } = attempt;
-  const ofHost = await findHostCertificates(registry, env);
-  const dispatcher = createDispatcher({
-    env,
-    insecure,
-    ...ofHost,
-    ca: [...ofHost.ca, ...(ca === undefined ? [] : [ca])],
-    ...(timeouts === undefined ? {} : { timeouts }),
-  });
+  const { registry, username, password, signal, noHttps = false, insecure = false } = attempt;
+  const credential = { kind: "basic", origin: "this login", username, password } as const;
+  const target = { registry, repository: "", plainHttp: noHttps, insecure, credential };
+  const { client, dispatcher } = await connectRegistry(target, attempt);
   try {
-    const client = new RegistryClient({
-      endpoint: registryEndpoint(registry, noHttps),
-      repository: "",
-      credential: { kind: "basic", origin: "this login", username, password },
-      dispatcher,
-      timeouts: { ...DEFAULT_TIMEOUTS, ...timeouts },
-      retry: { ...DEFAULT_RETRY, ...retry },
-      onProgress: undefined,
-    });
     return await client.logIn(signal);
   } finally {
     await dispatcher.destroy();

@@ -3,13 +3,11 @@ import { findCredential } from "../../auth/find-credential.ts";
 import { SifonError } from "../../errors.ts";
 import type { DockerReference } from "../../oci/reference.ts";
 import type { SourceErrorCode } from "../errors.ts";
-import { DEFAULT_RETRY, DEFAULT_TIMEOUTS, type SourceOptions } from "../options.ts";
-import { createDispatcher } from "./dispatcher.ts";
-import { registryEndpoint } from "./endpoint.ts";
-import { findHostCertificates } from "./host-certificates.ts";
+import type { SourceOptions } from "../options.ts";
+import { connectRegistry } from "./connect-registry.ts";
 import { type PullPlace, pullPlaces } from "./pull-places.ts";
 import { loadRegistryRules } from "./registries-files.ts";
-import { RegistryClient } from "./registry-client.ts";
+import type { RegistryClient } from "./registry-client.ts";
 
 /** What an insecure place that speaks plain HTTP looks like when TLS is tried. */
 const NO_TLS: ReadonlySet<string> = new Set<SourceErrorCode>([
@@ -71,9 +69,8 @@ export class RegistryPlaces {
   }
 
   async #open(place: PullPlace, hasNext: boolean, signal: AbortSignal): Promise<RegistryClient> {
-    const { credentials = {}, env = process.env, onProgress, timeouts, ca } = this.#options;
-    const { registry, repository, insecure, foreign } = place;
-    const retry = { ...DEFAULT_RETRY, ...this.#options.retry };
+    const { credentials = {}, env = process.env, onProgress } = this.#options;
+    const { registry, repository, plainHttp, insecure, foreign } = place;
     const credential = await findCredential({
       ...credentials,
       storedOnly: foreign,
@@ -83,23 +80,12 @@ export class RegistryPlaces {
       onWarning: (message) => onProgress?.({ kind: "warning", message }),
       signal,
     });
-    const ofHost = await findHostCertificates(registry, env);
-    const dispatcher = createDispatcher({
-      env,
-      insecure,
-      ...ofHost,
-      ca: [...ofHost.ca, ...(ca === undefined ? [] : [ca])],
-      ...(timeouts === undefined ? {} : { timeouts }),
-    });
+    const target = { registry, repository, plainHttp, insecure, credential };
+    const { client, dispatcher } = await connectRegistry(
+      hasNext ? { ...target, maxAttempts: MIRROR_ATTEMPTS } : target,
+      this.#options,
+    );
     this.#dispatchers.push(dispatcher);
-    return new RegistryClient({
-      endpoint: registryEndpoint(registry, place.plainHttp),
-      repository,
-      credential,
-      dispatcher,
-      timeouts: { ...DEFAULT_TIMEOUTS, ...timeouts },
-      retry: hasNext ? { ...retry, attempts: Math.min(retry.attempts, MIRROR_ATTEMPTS) } : retry,
-      onProgress,
-    });
+    return client;
   }
 }
