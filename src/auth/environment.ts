@@ -1,3 +1,5 @@
+import { homedir } from "node:os";
+
 /** Variables, as in `process.env`. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -23,4 +25,9 @@ export function findVariable(
     if (value !== undefined && value.trim() !== "") return { name, value };
   }
   return undefined;
+}
+
+/** HOME, else what the system says. An empty HOME counts as unset: paths below it would be relative. */
+export function homeDirectory(env: Environment): string {
+  return env.HOME || homedir();
 }

@@ -17,8 +17,10 @@ const MESSAGES: MessageTable<AuthErrorCode> = {
     `Cannot ask the credential helper ${d.helper} for ${d.server}: ${d.problem}. Install it or correct it, or take it out of ${JSON.stringify(d.path)}.`,
 };
 
-/** Credentials cannot be read. No message and no detail holds a secret. */
+/** Credentials that cannot be read, stored or asked for. No message and no detail holds a secret. */
 export class AuthError extends SifonError {
+  declare readonly code: AuthErrorCode;
+
   constructor(code: AuthErrorCode, details: ErrorDetails = {}) {
     super(code, MESSAGES[code](details), details);
   }

@@ -1,10 +1,9 @@
 import { access } from "node:fs/promises";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import { type AuthEntry, type AuthFile, readAuthFile } from "./auth-file.ts";
 import type { Credential } from "./credential.ts";
 import { askCredentialHelper } from "./credential-helper.ts";
-import { type Environment, type FoundVariable, findVariable } from "./environment.ts";
+import { type Environment, type FoundVariable, findVariable, homeDirectory } from "./environment.ts";
 import { AuthError } from "./errors.ts";
 import { helperServer, lookupKeys } from "./registry-key.ts";
 import { Secret } from "./secret.ts";
@@ -93,7 +92,7 @@ function authFilePaths(authFile: string | undefined, env: Environment): { paths:
   if (directory !== undefined) {
     return { paths: [join(directory, "docker-config.json"), join(directory, "config.json")], named: false };
   }
-  const home = env.HOME ?? homedir();
+  const home = homeDirectory(env);
   const own = [".sifon", ".apptainer", ".singularity"].map((name) => join(home, name, "docker-config.json"));
   return { paths: [...own, join(home, ".docker", "config.json")], named: false };
 }

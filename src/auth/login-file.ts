@@ -1,9 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, open, readFile, realpath, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { DEFAULT_REGISTRY } from "../oci/reference.ts";
 import { parseAuthFile } from "./auth-file.ts";
 import { AuthError } from "./errors.ts";
-import { canonicalHost, helperServer, normaliseKey } from "./registry-key.ts";
+import { helperServer, normaliseKey } from "./registry-key.ts";
 import type { Secret } from "./secret.ts";
 
 type Document = Record<string, unknown>;
@@ -72,5 +73,5 @@ async function writeDocument(path: string, document: Document): Promise<void> {
 
 /** `docker.io` for each of the Hub's names, others as they are: how a person calls a stored key. */
 export function displayKey(key: string): string {
-  return key === canonicalHost("docker.io") ? "docker.io" : key;
+  return key === DEFAULT_REGISTRY ? "docker.io" : key;
 }

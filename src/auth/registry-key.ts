@@ -1,16 +1,16 @@
+import { DEFAULT_REGISTRY, HUB_NAMES } from "../oci/reference.ts";
+
 /** Docker stores what belongs to its Hub under this key, a relic of the first registry API. */
 export const DOCKER_HUB_KEY = "https://index.docker.io/v1/";
 
-const HUB_HOSTS: ReadonlySet<string> = new Set(["index.docker.io", "docker.io", "registry-1.docker.io"]);
-
 /** `index.docker.io` for each of the Hub's names. */
 export function canonicalHost(host: string): string {
-  return HUB_HOSTS.has(host) ? "index.docker.io" : host;
+  return HUB_NAMES.has(host) ? DEFAULT_REGISTRY : host;
 }
 
 /** Where a credential helper is asked for a registry: the Hub under its old address, others by host. */
 export function helperServer(host: string): string {
-  return canonicalHost(host) === "index.docker.io" ? DOCKER_HUB_KEY : host;
+  return canonicalHost(host) === DEFAULT_REGISTRY ? DOCKER_HUB_KEY : host;
 }
 
 /** A key of `auths` or `credHelpers` as `host` or `host/path`: older clients wrote whole addresses. */

@@ -13,10 +13,11 @@ export interface DockerReference {
   readonly digest: Digest | undefined;
 }
 
+/** Docker Hub, as references name it. */
 export const DEFAULT_REGISTRY = "index.docker.io";
 const DEFAULT_TAG = "latest";
 /** Names of Docker Hub that mean the default registry and its `library/`. */
-const HUB_NAMES: ReadonlySet<string> = new Set([DEFAULT_REGISTRY, "docker.io", "registry-1.docker.io"]);
+export const HUB_NAMES: ReadonlySet<string> = new Set([DEFAULT_REGISTRY, "docker.io", "registry-1.docker.io"]);
 
 // The grammar of github.com/distribution/reference, which registries enforce.
 const HOST =

@@ -1,7 +1,6 @@
 import { readFile } from "node:fs/promises";
-import { homedir } from "node:os";
 import { join } from "node:path";
-import type { Environment } from "../auth/environment.ts";
+import { type Environment, homeDirectory } from "../auth/environment.ts";
 import { SourceError } from "./errors.ts";
 
 /** Options of a TLS connection to the daemon. */
@@ -23,7 +22,7 @@ export async function daemonTls(env: Environment): Promise<DaemonTls | undefined
   const verify = Boolean(env.DOCKER_TLS_VERIFY);
   const named = env.DOCKER_CERT_PATH || undefined;
   if (!verify && named === undefined) return undefined;
-  const path = named ?? join(env.HOME ?? homedir(), ".docker");
+  const path = named ?? join(homeDirectory(env), ".docker");
   const [ca, cert, key] = await Promise.all(["ca.pem", "cert.pem", "key.pem"].map((name) => read(path, name)));
   if ((cert === undefined) !== (key === undefined)) {
     const problem = `${cert === undefined ? "cert.pem" : "key.pem"} is missing beside its counterpart`;

@@ -1,7 +1,6 @@
 import { readdir, readFile } from "node:fs/promises";
-import { homedir } from "node:os";
 import { join } from "node:path";
-import type { Environment } from "../../auth/environment.ts";
+import { type Environment, homeDirectory } from "../../auth/environment.ts";
 import { DEFAULT_REGISTRY } from "../../oci/reference.ts";
 import { SourceError } from "../errors.ts";
 import type { TlsTrust } from "./tls-trust.ts";
@@ -13,7 +12,7 @@ export interface HostCertificates extends Pick<TlsTrust, "client"> {
 
 /** containers-certs.d(5), the user's own first, then Docker's. */
 function certificateDirectories(env: Environment): readonly string[] {
-  const home = env.HOME ?? homedir();
+  const home = homeDirectory(env);
   return [join(home, ".config/containers/certs.d"), "/etc/containers/certs.d", "/etc/docker/certs.d"];
 }
 

@@ -1,7 +1,6 @@
 import { access, readdir, readFile } from "node:fs/promises";
-import { homedir } from "node:os";
 import { join } from "node:path";
-import type { Environment } from "../../auth/environment.ts";
+import { type Environment, homeDirectory } from "../../auth/environment.ts";
 import { SourceError } from "../errors.ts";
 import { parseRegistriesConf, type RegistryRule } from "./registries-conf.ts";
 
@@ -18,7 +17,7 @@ export async function loadRegistryRules(
   env: Environment,
   systemDirectory: string = SYSTEM_DIRECTORY,
 ): Promise<readonly RegistryRule[]> {
-  const user = join(env.HOME ?? homedir(), ".config/containers");
+  const user = join(homeDirectory(env), ".config/containers");
   const named = env.CONTAINERS_REGISTRIES_CONF || undefined;
   const usersOwn = named === undefined && (await exists(join(user, "registries.conf")));
   const main = named ?? join(usersOwn ? user : systemDirectory, "registries.conf");
