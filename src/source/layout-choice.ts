@@ -16,7 +16,8 @@ export interface LayoutRequest {
   readonly digest: Digest | undefined;
 }
 
-const LISTED_LIMIT = 20;
+/** Images that a message lists; a folder may hold hundreds. */
+export const LISTED_LIMIT = 20;
 
 /**
  * The entries of a layout's `index.json` that are the wanted image: one, or several for as many platforms.

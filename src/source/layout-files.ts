@@ -16,6 +16,7 @@ export interface LayoutFiles {
 /** Reads of 256 KiB: larger ones gain nothing once the decompressor is the slower part. */
 const READ_SIZE = 256 * 1024;
 
+/** The files of a layout directory. */
 export function directoryFiles(directory: string): LayoutFiles {
   return {
     async size(name) {

@@ -2,6 +2,7 @@ import { parseJson } from "../../oci/json-node.ts";
 import { LAYER_COUNT_LIMIT, MANIFEST_SIZE_LIMIT } from "../../oci/manifest.ts";
 import { formatReference, parseDockerReference } from "../../oci/reference.ts";
 import { SourceError } from "../errors.ts";
+import { LISTED_LIMIT } from "../layout-choice.ts";
 import type { ArchiveFile } from "./archive-file.ts";
 
 /** One image of a `manifest.json` (Moby image spec 1.2, "Combined Image JSON + Filesystem Changeset Format"). */
@@ -13,6 +14,7 @@ export interface SavedImage {
   readonly repoTags: readonly string[];
 }
 
+/** Far more than `docker save` is given; bounds against absurd input. */
 const IMAGE_COUNT_LIMIT = 4096;
 const TAG_COUNT_LIMIT = 1024;
 
@@ -67,5 +69,6 @@ function listImages(images: readonly SavedImage[]): string {
   const names = images.flatMap(({ repoTags, config }) =>
     repoTags.length > 0 ? repoTags : [`(untagged, config ${config})`],
   );
-  return names.slice(0, 20).join(", ") + (names.length > 20 ? `, and ${names.length - 20} more` : "");
+  const left = names.length - LISTED_LIMIT;
+  return names.slice(0, LISTED_LIMIT).join(", ") + (left > 0 ? `, and ${left} more` : "");
 }

@@ -14,6 +14,7 @@ export interface Answer {
 /** A small body that is not wanted is read away, to keep the connection; a large one costs the connection. */
 const DRAIN_LIMIT = 64 * 1024;
 
+/** Gives up a body that nobody wants. Never rejects. */
 export async function dropBody({ body }: Pick<Answer, "body">): Promise<void> {
   await body.dump({ limit: DRAIN_LIMIT }).catch(() => {});
 }

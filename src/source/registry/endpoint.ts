@@ -10,6 +10,7 @@ export interface Endpoint {
   readonly base: URL;
 }
 
+/** @param noHttps speak plain HTTP */
 export function registryEndpoint(registry: string, noHttps: boolean): Endpoint {
   const host = registry === DEFAULT_REGISTRY ? HUB_API_HOST : registry;
   return { host: registry, base: new URL(`${noHttps ? "http" : "https"}://${host}/v2/`) };

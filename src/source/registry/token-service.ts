@@ -36,6 +36,8 @@ export interface TokenRequest {
 const CLIENT_ID = "sifon";
 /** distribution's token specification: "if omitted, this defaults to 60 seconds". */
 const DEFAULT_LIFETIME_SEC = 60;
+/** A token is renewed when this part of its lifetime has gone, before a request that is under way finds it expired. */
+const RENEWAL_SHARE = 0.9;
 const TOKEN_BODY_LIMIT = 1024 * 1024;
 
 /**
@@ -120,5 +122,5 @@ async function readToken(answer: Answer, what: string): Promise<BearerToken> {
   // RFC 6750 §2.1: what a header may hold.
   if (typeof value !== "string" || !/^[\x21-\x7e]+$/.test(value)) throw fail("answered without a token");
   const lifetimeSec = typeof expires_in === "number" && expires_in > 0 ? expires_in : DEFAULT_LIFETIME_SEC;
-  return { token: new Secret(value), renewAtMs: Date.now() + lifetimeSec * 900 };
+  return { token: new Secret(value), renewAtMs: Date.now() + lifetimeSec * 1000 * RENEWAL_SHARE };
 }
