@@ -50,23 +50,27 @@ export function adler32(start: u32, size: u32): u32 {
   return checksum(start, INPUT, size);
 }
 
+/** Whether the first `size` bytes of the input are all zero. */
 export function isZero(size: u32): bool {
   return allZero(INPUT, size);
 }
 
-/** XXH128 of the input; the digest is read with hashWord. */
+/** XXH128 of the input; the digest is read with contentHashWord. */
 export function contentHash(size: u32): void {
   hash128(INPUT, size);
 }
 
+/** Begins an XXH128 that takes the input in pieces; the one-shot `contentHash` leaves it alone. */
 export function contentHashReset(): void {
   hash128Reset();
 }
 
+/** Takes the first `size` bytes of the input. */
 export function contentHashUpdate(size: u32): void {
   hash128Update(INPUT, size);
 }
 
+/** Ends the pieces; the digest is read with contentHashWord. */
 export function contentHashDigest(): void {
   hash128Digest();
 }
@@ -77,15 +81,17 @@ export function contentHashWord(index: u32): u32 {
   return <u32>(half >>> ((index & 1) === 0 ? 32 : 0));
 }
 
+/** Begins a SHA-256. */
 export function shaReset(): void {
   sha256Reset();
 }
 
+/** Takes the first `size` bytes of the input. */
 export function shaUpdate(size: u32): void {
   sha256Update(INPUT, size);
 }
 
-/** Address of the 32 bytes. */
+/** Ends the SHA-256; gives the address of its 32 bytes. */
 export function shaDigest(): usize {
   return sha256Digest();
 }

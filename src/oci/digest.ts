@@ -35,10 +35,12 @@ function digestProblem(text: string): string | undefined {
   return undefined;
 }
 
+/** The part in front of the colon. */
 export function digestAlgorithm(digest: Digest): DigestAlgorithm {
   return digest.slice(0, digest.indexOf(":")) as DigestAlgorithm;
 }
 
+/** The part behind the colon. */
 export function digestHex(digest: Digest): string {
   return digest.slice(digest.indexOf(":") + 1);
 }

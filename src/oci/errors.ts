@@ -23,7 +23,7 @@ export type OciErrorCode =
 const MESSAGES: MessageTable<OciErrorCode> = {
   DIGEST_INVALID: (d) =>
     `Cannot read the digest ${quote(d.text)}${of(d.what)}: ${d.problem}. A digest is "sha256:" and 64 lower-case hexadecimal digits, or "sha512:" and 128.`,
-  // The text up to "invalid reference format…" is Apptainer's (cli.md §2); scripts match on it.
+  // The text up to "invalid reference format…" is Apptainer's (1.4.5); scripts match on it.
   REFERENCE_INVALID: (d) =>
     `unable to parse image name ${d.uri}: ${d.problem}. Write it as ${d.form ?? "docker://[host[:port]/]path[:tag][@digest]"}.`,
   URI_NO_TRANSPORT: (d) =>
@@ -53,7 +53,7 @@ const MESSAGES: MessageTable<OciErrorCode> = {
     `Cannot use ${d.what}: its manifest lists ${d.layers} layers and its config ${d.diffIds} diff_ids. The image was pushed wrongly; push it again.`,
   INDEX_TOO_DEEP: (d) =>
     `Cannot read ${d.what}: image indexes are nested more than ${d.limit} deep. The image index is damaged.`,
-  // Apptainer's texts, cli.md §6.
+  // Apptainer's texts (1.4.5).
   ARCH_UNKNOWN: (d) => `arch: ${d.arch} is not valid, supported archs are: [${d.supported}]`,
   ARCH_VARIANT_NEEDED: (d) =>
     d.variant === undefined
@@ -75,6 +75,8 @@ function of(what: unknown): string {
 
 /** Something that names or describes an image cannot be read, or asks for what is not there. */
 export class OciError extends SifonError {
+  declare readonly code: OciErrorCode;
+
   constructor(code: OciErrorCode, details: ErrorDetails = {}) {
     super(code, MESSAGES[code](details), details);
   }

@@ -25,7 +25,7 @@ const CONFIG_TYPES: ReadonlySet<string> = new Set([
   "application/vnd.docker.container.image.v1+json",
 ]);
 
-/** How a media type says a layer is compressed. The magic bytes win over it (design: users.md, "zstd layers"). */
+/** How a media type says a layer is compressed. The magic bytes win over it, since some registries' tools claim the wrong one. */
 export type LayerCompression = "none" | "gzip" | "zstd";
 
 const LAYER_TYPES: ReadonlyMap<string, LayerCompression> = new Map([

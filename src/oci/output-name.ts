@@ -1,6 +1,6 @@
 /**
  * The file that `pull` writes when it is given no name: the last component of the reference, its tag or
- * `latest` behind an underscore (Apptainer's rule, cli.md §3): `docker://host:5000/foo/ep:v1` → `ep_v1.sif`,
+ * `latest` behind an underscore (Apptainer's rule): `docker://host:5000/foo/ep:v1` → `ep_v1.sif`,
  * `oci:/p/ep` → `ep_latest.sif`, `docker://ep@sha256:ab…` → `ep@sha256_ab….sif`.
  */
 export function pullOutputName(uri: string): string {

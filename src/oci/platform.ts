@@ -8,7 +8,7 @@ export interface Platform {
   readonly variant?: string;
 }
 
-/** The values of `--arch`, in the order of Apptainer's message, and the variants that go with them (cli.md §6). */
+/** The values of `--arch`, in the order of Apptainer's message (1.4.5), and the variants that go with them. */
 const VARIANTS: ReadonlyMap<string, readonly string[]> = new Map([
   ["arm", ["5", "6", "7"]],
   ["arm64", ["8"]],

@@ -2,7 +2,7 @@ import { type Digest, isDigest } from "./digest.ts";
 import { OciError } from "./errors.ts";
 import { type DockerReference, parseDockerReference, splitReference } from "./reference.ts";
 
-/** Transports that Apptainer knows (cli.md §2). `build` takes a spec as a URI only if it begins with one. */
+/** Transports that Apptainer 1.4 knows. `build` takes a spec as a URI only if it begins with one. */
 const KNOWN_TRANSPORTS: ReadonlySet<string> = new Set([
   "docker",
   "docker-archive",
@@ -57,7 +57,7 @@ export function parseSourceUri(text: string): SourceUri {
   if (colon <= 0 || transport.includes("/") || transport.includes(".")) throw noTransport(text);
   switch (transport) {
     case "docker":
-      // Deviates: Apptainer's pull wants the slashes, its build does not (cli.md §2); both forms are taken.
+      // Deviates: Apptainer's pull wants the slashes, its build does not (1.4.5); both forms are taken.
       return { transport, text, reference: parseDockerReference(withoutSlashes(rest), text) };
     case "docker-daemon":
       return { transport, text, image: parseDaemonImage(withoutSlashes(rest), text) };

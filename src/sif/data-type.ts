@@ -13,7 +13,7 @@ export const DataType = {
   ociBlob: 0x400b,
 } as const;
 
-/** File systems of partitions (sif-format: `extra` of type 0x4004). */
+/** File systems of partitions, as `extra` of type 0x4004 tells them. */
 export const FsType = { squashfs: 1, ext3: 2, archive: 3, raw: 4, encryptedSquashfs: 5, gocryptfsSquashfs: 6 } as const;
 
 /** What a partition is for; a SIF has at most one `primarySystem`. */

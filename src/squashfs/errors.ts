@@ -11,26 +11,28 @@ export type SquashfsErrorCode =
   | "FILE_TOO_LARGE"
   | "XATTR_TOO_LARGE";
 
-const at = (d: ErrorDetails) => `"${displayBytes(String(d["path"] ?? ""))}"`;
+const at = (d: ErrorDetails) => `"${displayBytes(String(d.path ?? ""))}"`;
 
 const MESSAGES: MessageTable<SquashfsErrorCode> = {
   TOO_MANY_IDS: (d) =>
-    `Cannot store the owner of ${at(d)}: the image has more than ${d["limit"]} different user and group ids, the most that SquashFS holds. Build with --all-root, or give the files fewer owners.`,
+    `Cannot store the owner of ${at(d)}: the image has more than ${d.limit} different user and group ids, the most that SquashFS holds. Build with --all-root, or give the files fewer owners.`,
   TABLE_TOO_LARGE: (d) =>
-    `Cannot write the ${d["table"]} table: it is larger than ${d["limit"]} bytes, the most that SquashFS can address. The image has too many files.`,
+    `Cannot write the ${d.table} table: it is larger than ${d.limit} bytes, the most that SquashFS can address. The image has too many files.`,
   NAME_TOO_LONG: (d) =>
-    `Cannot store ${at(d)}: its name is ${d["seen"]} bytes, SquashFS and Linux allow 1 to ${d["limit"]}. Rename it in the image.`,
+    `Cannot store ${at(d)}: its name is ${d.seen} bytes, SquashFS and Linux allow 1 to ${d.limit}. Rename it in the image.`,
   TARGET_TOO_LONG: (d) =>
-    `Cannot store the symlink ${at(d)}: its target is ${d["seen"]} bytes, Linux allows 1 to ${d["limit"]}.`,
+    `Cannot store the symlink ${at(d)}: its target is ${d.seen} bytes, Linux allows 1 to ${d.limit}.`,
   DEVICE_OUT_OF_RANGE: (d) =>
-    `Cannot store the device ${at(d)}: number ${d["major"]}:${d["minor"]} is outside 0…4095:0…1048575.`,
-  FILE_TOO_LARGE: (d) => `Cannot store a file of ${d["seen"]} bytes: the limit is ${d["limit"]}.`,
+    `Cannot store the device ${at(d)}: number ${d.major}:${d.minor} is outside 0…4095:0…1048575.`,
+  FILE_TOO_LARGE: (d) => `Cannot store a file of ${d.seen} bytes: the limit is ${d.limit}.`,
   XATTR_TOO_LARGE: (d) =>
-    `Cannot store the extended attribute "${displayBytes(String(d["name"]))}" of ${at(d)}: its ${d["what"]} is ${d["seen"]} bytes, Linux allows ${d["limit"]}.`,
+    `Cannot store the extended attribute "${displayBytes(String(d.name))}" of ${at(d)}: its ${d.what} is ${d.seen} bytes, Linux allows ${d.limit}.`,
 };
 
 /** What a SquashFS image cannot hold. `details.path` is a byte string. */
 export class SquashfsError extends SifonError {
+  declare readonly code: SquashfsErrorCode;
+
   constructor(code: SquashfsErrorCode, details: ErrorDetails = {}) {
     super(code, MESSAGES[code](details), details);
   }

@@ -10,6 +10,8 @@ const MESSAGES: MessageTable<EncoderErrorCode> = {
 
 /** Blocks that could not be encoded. */
 export class EncoderError extends SifonError {
+  declare readonly code: EncoderErrorCode;
+
   constructor(code: EncoderErrorCode, details: ErrorDetails = {}) {
     super(code, MESSAGES[code](details), details);
   }

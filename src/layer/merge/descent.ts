@@ -34,7 +34,7 @@ const HIDDEN_DIR = -2;
 
 /**
  * Layers from the top one down: every entry is decided when it comes, from what higher layers left in the
- * tree. The rules are those of the design's chapter "Merging layers"; NodeMarks says what is noted per node.
+ * tree. The rules are those of ARCHITECTURE.md, "The merge"; NodeMarks says what is noted per node.
  */
 export class LayerDescent {
   readonly tree: FsTree;

@@ -40,7 +40,7 @@ export class DockerArchiveSource implements ImageSource {
     const { archive, name } = await this.#archive;
     const uri = this.#uri;
     if (archive.size("manifest.json") === undefined) {
-      // Apptainer takes such an archive for an OCI one, whatever it is called (cli.md §2).
+      // Apptainer takes such an archive for an OCI one (1.4.5), whatever it is called.
       if (archive.size("index.json") === undefined) throw new SourceError("ARCHIVE_MANIFEST_MISSING", { uri });
       this.#layout ??= new OciLayoutSource(uri, undefined, async () => archiveLayout(archive, name), this.#options);
       return this.#layout.resolve({ signal });
