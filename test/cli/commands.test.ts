@@ -230,7 +230,7 @@ describe.concurrent("--json", () => {
     const events = parseLines(good.stderr);
     const failure = parseLines(bad.stderr);
     const documented = new Map(
-      [...(await readFile(DOCUMENT, "utf8")).matchAll(/^\| `([a-z-]+)` \| (.*?) \|/gm)].map(([, kind, members]) => [
+      [...(await readFile(DOCUMENT, "utf8")).matchAll(/^\| `([a-z-]+)` *\| (.*?) \|/gm)].map(([, kind, members]) => [
         kind as string,
         [...(members as string).matchAll(/`(\w+)`/g)].map(([, name]) => name as string),
       ]),
@@ -247,7 +247,7 @@ describe.concurrent("--json", () => {
   it("has each kind of event in its document", async () => {
     const events = await readFile(fileURLToPath(new URL("../../src/progress.ts", import.meta.url)), "utf8");
     const kinds = [...events.matchAll(/readonly kind: "([a-z-]+)"/g)].map(([, kind]) => kind);
-    const rows = [...(await readFile(DOCUMENT, "utf8")).matchAll(/^\| `([a-z-]+)` \|/gm)].map(([, kind]) => kind);
+    const rows = [...(await readFile(DOCUMENT, "utf8")).matchAll(/^\| `([a-z-]+)` *\|/gm)].map(([, kind]) => kind);
     expect(rows).toHaveLength(kinds.length + 2);
     expect(new Set(rows)).toEqual(new Set([...kinds, "log", "error"]));
   });
