@@ -1,0 +1,104 @@
+import { type FileHandle, mkdir, open, readFile, rename, rm } from "node:fs/promises";
+import { dirname } from "node:path";
+import { KeyError } from "../errors.ts";
+import { type PgpKey, readPgpKey } from "../openpgp/key.ts";
+import { PacketError, splitKeys } from "../openpgp/split-keys.ts";
+
+/**
+ * The keys of a keyring file, as Apptainer keeps it: keys in binary form one after the other; none where there is
+ * no file. Keys that are not understood are left out.
+ * @throws KeyError KEYRING_DAMAGED
+ */
+export async function readKeyring(path: string): Promise<readonly PgpKey[]> {
+  const keys: PgpKey[] = [];
+  for (const part of await readParts(path)) {
+    try {
+      keys.push(await readPgpKey(part));
+    } catch (error) {
+      if (!(error instanceof KeyError)) throw error;
+    }
+  }
+  return keys;
+}
+
+/**
+ * Adds a key behind the others.
+ * @throws KeyError KEY_PRESENT, KEYRING_DAMAGED, KEYRING_BUSY
+ */
+export async function addToKeyring(path: string, key: PgpKey): Promise<void> {
+  await change(path, async (parts) => {
+    const { fingerprint } = key;
+    if ((await findPart(parts, fingerprint)) >= 0) throw new KeyError("KEY_PRESENT", { fingerprint });
+    return [...parts, key.bytes];
+  });
+}
+
+/**
+ * Removes the key of that fingerprint; the others stay byte for byte.
+ * @throws KeyError KEY_NOT_FOUND, KEYRING_DAMAGED, KEYRING_BUSY
+ */
+export async function removeFromKeyring(path: string, fingerprint: string): Promise<void> {
+  await change(path, async (parts) => {
+    const index = await findPart(parts, fingerprint.toUpperCase());
+    if (index < 0) throw new KeyError("KEY_NOT_FOUND", { fingerprint });
+    return parts.filter((_, at) => at !== index);
+  });
+}
+
+async function findPart(parts: readonly Uint8Array[], fingerprint: string): Promise<number> {
+  for (const [index, part] of parts.entries()) {
+    const key = await readPgpKey(part).catch(() => undefined);
+    if (key?.fingerprint === fingerprint) return index;
+  }
+  return -1;
+}
+
+async function readParts(path: string): Promise<readonly Uint8Array[]> {
+  let content: Uint8Array;
+  try {
+    content = new Uint8Array(await readFile(path));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+    throw error;
+  }
+  try {
+    return splitKeys(content);
+  } catch (cause) {
+    if (!(cause instanceof PacketError)) throw cause;
+    throw new KeyError("KEYRING_DAMAGED", { path, offset: cause.offset, reason: cause.message, cause });
+  }
+}
+
+/**
+ * Writes the keyring anew beside the old one and puts it in its place: a reader sees one or the other, and what goes
+ * wrong leaves the old one. The file beside it is the lock, too.
+ */
+async function change(
+  path: string,
+  edit: (parts: readonly Uint8Array[]) => Promise<readonly Uint8Array[]>,
+): Promise<void> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  const next = `${path}.new`;
+  const file = await openLock(next, path);
+  try {
+    try {
+      await file.writeFile(Buffer.concat(await edit(await readParts(path))));
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(next, path);
+  } catch (error) {
+    await rm(next, { force: true });
+    throw error;
+  }
+}
+
+async function openLock(lock: string, path: string): Promise<FileHandle> {
+  try {
+    return await open(lock, "wx", 0o600);
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== "EEXIST") throw cause;
+    throw new KeyError("KEYRING_BUSY", { path, lock, cause });
+  }
+}

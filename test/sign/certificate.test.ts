@@ -1,0 +1,77 @@
+import { createPrivateKey, createPublicKey } from "node:crypto";
+import { describe, expect, it } from "vitest";
+import { readCertificates, trustedKey } from "../../src/sign/certificate/certificate.ts";
+import { readExtensions } from "../../src/sign/certificate/der-extensions.ts";
+import { golden } from "./signed-file.ts";
+
+const load = (...names: readonly string[]) =>
+  names.flatMap((name) => readCertificates(golden(`certificates/${name}.pem`).toString()));
+const NOW = new Date("2028-01-01T00:00:00Z");
+
+function check(name: string, between: readonly string[], { now = NOW, roots = ["root"] } = {}) {
+  const [certificate] = load(name) as [ReturnType<typeof load>[number]];
+  return trustedKey(certificate, { intermediates: load(...between), roots: load(...roots), now });
+}
+
+describe("trustedKey()", () => {
+  it("gives the key of a certificate that leads to a root", () => {
+    const key = createPublicKey(createPrivateKey(golden("certificates/signer.key").toString()));
+    expect(check("signer", ["intermediate"]).equals(key)).toBe(true);
+    // What the chain does not need does not matter.
+    expect(check("signer", ["server", "short-path", "intermediate", "root"]).equals(key)).toBe(true);
+  });
+
+  it.each<[string, readonly string[]]>([
+    ["any-usage", []],
+    ["below-short-path", ["short-path"]],
+  ])("accepts %s below %j", (name, between) => {
+    // A pathlen of 0 allows no issuer below: this one is used as a signer's own certificate.
+    expect(check(name, between).type).toBe("public");
+  });
+
+  it("accepts a certificate that is trusted itself", () => {
+    expect(check("signer", [], { roots: ["signer"] }).type).toBe("public");
+  });
+
+  it.each<[string, string, readonly string[], string]>([
+    ["an unknown issuer", "signer", [], "CERTIFICATE_UNTRUSTED"],
+    ["another usage", "server", ["intermediate"], "CERTIFICATE_USAGE"],
+    ["an issuer of another usage", "below-server-issuer", ["server-issuer"], "CERTIFICATE_USAGE"],
+    ["an issuer that is none", "below-not-an-issuer", ["not-an-issuer"], "CERTIFICATE_UNTRUSTED"],
+    ["a chain longer than allowed", "too-deep", ["below-short-path", "short-path"], "CERTIFICATE_UNTRUSTED"],
+    ["an unknown critical extension", "constrained", [], "CERTIFICATE_EXTENSION"],
+    ["a time gone by", "brief", [], "CERTIFICATE_EXPIRED"],
+  ])("refuses %s", (_, name, between, code) => {
+    expect(() => check(name, between)).toThrow(expect.objectContaining({ code }));
+  });
+
+  it("refuses certificates before and after their time, and those of expired issuers", () => {
+    const at = (date: string) => () => check("signer", ["intermediate"], { now: new Date(date) });
+    expect(at("2020-01-01T00:00:00Z")).toThrow(
+      /^x509: certificate has expired or is not yet valid: current time 2020-01-01T00:00:00Z is before 20\d\d-/,
+    );
+    expect(at("2090-01-01T00:00:00Z")).toThrow(/current time 2090-01-01T00:00:00Z is after 20\d\d-/);
+  });
+});
+
+it.each(["", "junk", "-----BEGIN PUBLIC KEY-----"])("readCertificates() refuses %j", (text) =>
+  expect(() => readCertificates(text)).toThrow("failed to decode PEM"),
+);
+
+it("readCertificates() refuses a block that holds no certificate", () => {
+  const text = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----";
+  expect(() => readCertificates(text)).toThrow(expect.objectContaining({ code: "CERTIFICATE_INVALID" }));
+});
+
+it("readExtensions() ends with a RangeError on every truncation", () => {
+  const [certificate] = load("signer");
+  const der = certificate?.raw ?? Buffer.alloc(0);
+  expect(readExtensions(der).map(({ oid, critical }) => [oid, critical])).toEqual(
+    expect.arrayContaining([
+      ["2.5.29.19", false],
+      ["2.5.29.15", true],
+      ["2.5.29.37", false],
+    ]),
+  );
+  for (let size = 0; size < der.length; size++) expect(() => readExtensions(der.subarray(0, size))).toThrow(RangeError);
+});
