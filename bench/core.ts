@@ -37,7 +37,7 @@ const { values: options } = parseArgs({
 const rounds = Number(options.rounds);
 // Built code, by an address that the compiler does not follow: dist/ may not be there when types are checked.
 const built = new URL("../dist/wasm/core.js", import.meta.url).href;
-const { loadCore } = (await import(built)) as { loadCore(): Core };
+const { loadCore } = (await import(built)) as { loadCore: () => Core };
 
 const corpora = [...loadCorpus().map(thin), randomCorpus()];
 const native = startNative();

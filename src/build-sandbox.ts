@@ -19,6 +19,7 @@ import { installSingularity } from "./singularity-d/install.ts";
 /** Where a sandbox comes from: an image source, which stays open, or the path of an image on this machine. */
 export type SandboxSource = { readonly source: ImageSource } | { readonly path: string };
 
+/** What becomes a sandbox, and where. */
 export interface BuildSandboxOptions extends Pick<ConvertTuning, "allRoot" | "fixPermissions"> {
   readonly from: SandboxSource;
   /** Appears when it is whole. */
@@ -31,6 +32,7 @@ export interface BuildSandboxOptions extends Pick<ConvertTuning, "allRoot" | "fi
   readonly sourceDateEpoch?: string | undefined;
 }
 
+/** What was written. */
 export interface BuildSandboxReport {
   /** Inodes of the container. */
   readonly fileCount: number;

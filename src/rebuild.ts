@@ -54,7 +54,12 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildReport> {
   const { sink, path, signal, onProgress } = options;
   try {
     const image = await openLocalImage(path);
-    const report = await writeSif(image, options).finally(() => image.close());
+    let report: RebuildReport;
+    try {
+      report = await writeSif(image, options);
+    } finally {
+      await image.close();
+    }
     signal?.throwIfAborted();
     await sink.finish({ signal });
     onProgress?.({ kind: "done", fileCount: report.fileCount, size: report.size });

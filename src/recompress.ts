@@ -16,6 +16,7 @@ import { type SquashfsReport, SquashfsWriter } from "./squashfs/writer.ts";
 import { loadCore } from "./wasm/core.ts";
 import { createBlockEncoder } from "./wasm/create-block-encoder.ts";
 
+/** What is written anew, and with which compressor. */
 export interface RecompressOptions extends Pick<ConvertTuning, "compression" | "blockSize" | "workers"> {
   /** A SIF or a SquashFS file; what is written is of the same kind. */
   readonly path: string;
@@ -25,6 +26,7 @@ export interface RecompressOptions extends Pick<ConvertTuning, "compression" | "
   readonly onProgress?: OnProgress;
 }
 
+/** What was written. */
 export interface RecompressReport {
   /** Inodes of the file system. */
   readonly fileCount: number;
@@ -45,9 +47,12 @@ export async function recompress(options: RecompressOptions): Promise<Recompress
   const { sink, path, signal, onProgress } = options;
   try {
     const image = await openLocalImage(path);
-    const report = await write(image.kind === "sandbox" ? refuseSandbox(path) : image, options).finally(() =>
-      image.close(),
-    );
+    let report: RecompressReport;
+    try {
+      report = await write(image.kind === "sandbox" ? refuseSandbox(path) : image, options);
+    } finally {
+      await image.close();
+    }
     signal?.throwIfAborted();
     await sink.finish({ signal });
     onProgress?.({ kind: "done", fileCount: report.fileCount, size: report.size });

@@ -25,7 +25,14 @@ export {
   partitionTypeName,
   SbomFormat,
 } from "./sif/data-type.ts";
-export { addObject, type CreateSifOptions, createSif, deleteObject, type EditOptions, setPrimaryPartition } from "./sif/edit.ts";
+export {
+  addObject,
+  type CreateSifOptions,
+  createSif,
+  deleteObject,
+  type EditOptions,
+  setPrimaryPartition,
+} from "./sif/edit.ts";
 export { SifError, type SifErrorCode } from "./sif/errors.ts";
 export type { Extra } from "./sif/extra.ts";
 export { deriveUuid, formatUuid, imageTimeSec } from "./sif/identity.ts";

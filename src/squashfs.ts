@@ -9,11 +9,14 @@ export { bytesAccess, openFileAccess, type RandomAccess, windowAccess } from "./
 export type { ContentId, ContentStore } from "./fstree/content.ts";
 export { type InodeAttributes, type InodeId, InodeKind, InodeTable } from "./fstree/inodes.ts";
 export { FsTree, type NodeId } from "./fstree/tree.ts";
+export type { AdoptedData } from "./squashfs/adopt-data.ts";
 export { SquashfsError, type SquashfsErrorCode } from "./squashfs/errors.ts";
+export type { FileBlock } from "./squashfs/reader/block-list.ts";
+export type { DataBlock } from "./squashfs/reader/data-block.ts";
 export type { DirectoryEntry } from "./squashfs/reader/directory-table.ts";
 export { SquashfsReadError, type SquashfsReadErrorCode } from "./squashfs/reader/errors.ts";
 export type { ContentRange } from "./squashfs/reader/file-content.ts";
-export { type LookupOptions, type ReadWholeOptions, SquashfsImage } from "./squashfs/reader/image.ts";
+export { type DataArea, type LookupOptions, type ReadWholeOptions, SquashfsImage } from "./squashfs/reader/image.ts";
 export type {
   DeviceInode,
   DirectoryInode,
@@ -23,6 +26,7 @@ export type {
   IpcInode,
   SymlinkInode,
 } from "./squashfs/reader/inode.ts";
+export type { FollowSymlinks } from "./squashfs/reader/lookup-path.ts";
 export type { RawFragmentBlock, RawPiece } from "./squashfs/reader/raw-blocks.ts";
 export type { ImageHeader } from "./squashfs/reader/superblock.ts";
 export type { VerifyOptions, VerifyResult } from "./squashfs/reader/verify-content.ts";

@@ -24,6 +24,7 @@ export interface CheckReport {
   readonly record: BuildRecord | undefined;
 }
 
+/** How a check reports and ends. */
 export interface CheckOptions {
   readonly signal?: AbortSignal;
 }

@@ -33,6 +33,7 @@ export type ImageDifference =
   | { readonly kind: "removed" | "added"; readonly path: ByteString; readonly inode: Inode }
   | { readonly kind: "changed"; readonly path: ByteString; readonly changes: readonly FieldChange[] };
 
+/** What of two images is compared. */
 export interface CompareOptions {
   /** Fields that may differ. A different kind always counts. */
   readonly ignore?: ReadonlySet<DifferenceField>;

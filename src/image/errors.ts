@@ -1,6 +1,7 @@
 import { displayBytes } from "../bytes/byte-string.ts";
 import { type ErrorDetails, type MessageTable, SifonError } from "../errors.ts";
 
+/** Why a file cannot be used as an image. */
 export type ImageFileErrorCode =
   /** The file system does not give the file: `problem`. */
   | "IMAGE_UNREADABLE"

@@ -3,6 +3,7 @@ import type { SquashfsImage } from "../squashfs/reader/image.ts";
 import type { Inode } from "../squashfs/reader/inode.ts";
 import type { WalkEntry } from "../squashfs/reader/walk.ts";
 
+/** What of an image is listed. */
 export interface ListOptions {
   /** Everything below the directory; default its own entries. */
   readonly recursive?: boolean;

@@ -1,6 +1,7 @@
 import { displayBytes } from "../bytes/byte-string.ts";
 import { type ErrorDetails, type MessageTable, SifonError } from "../errors.ts";
 
+/** Why a sandbox cannot be written or read. */
 export type SandboxErrorCode =
   | "NOT_AN_IMAGE"
   | "PARTITION_UNSUPPORTED"

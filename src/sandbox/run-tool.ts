@@ -23,7 +23,7 @@ export async function runTool(
   const ended = new Promise<number | null | undefined>((resolve, reject) => {
     child.once("error", (error: NodeJS.ErrnoException) => {
       if (error.code === "ENOENT" || error.code === "EACCES") resolve(undefined);
-      else reject(signal?.aborted ? signal.reason : error);
+      else reject(signal?.aborted && signal.reason instanceof Error ? signal.reason : error);
     });
     child.once("close", (code) => resolve(code));
   });

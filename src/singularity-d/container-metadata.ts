@@ -22,7 +22,7 @@ export const NO_SECTIONS: SectionTexts = { environment: new Map(), labels: new M
 
 /** Sections that a container and its apps have alike. */
 export const SECTIONS = ["environment", "labels", "runscript", "startscript", "test", "helpfile"] as const;
-/** One of {@link SECTIONS}. */
+/** A part of a container's metadata that `inspect` shows. */
 export type Section = (typeof SECTIONS)[number];
 
 /**
