@@ -521,3 +521,10 @@ describe("mergeLayers()", () => {
     await expect(mergeLayers([changing, ...upper], options)).rejects.toMatchObject({ code: "LAYER_CHANGED" });
   });
 });
+
+it("mergeLayers() joins deep directories behind a symlink without deep calls", async () => {
+  const deep = Array.from({ length: 2000 }, () => "a").join("/");
+  const merged = await merge([[symlink("l", "d")], [file(`d/${deep}/x`, "1")], [file(`l/${deep}/f`, "2")]]);
+  expect(merged.scanReason).toMatch(/deep directories/);
+  expect(merged.lines.filter((line) => line.includes(`d/${deep}/x`) || line.includes(`d/${deep}/f`))).toHaveLength(2);
+});

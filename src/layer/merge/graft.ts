@@ -2,6 +2,7 @@ import type { ByteString } from "../../bytes/byte-string.ts";
 import { InodeKind } from "../../fstree/inodes.ts";
 import { MAX_SYMLINK_HOPS } from "../../fstree/resolve.ts";
 import { FsTree, NO_NODE, type NodeId } from "../../fstree/tree.ts";
+import { MAX_GRAFT_DEPTH } from "./limits.ts";
 import { Flag, type NodeMarks } from "./node-marks.ts";
 import { ScanNeeded } from "./scan-needed.ts";
 
@@ -26,7 +27,7 @@ export function graft(node: NodeId, target: ByteString, options: GraftOptions): 
   const min = marks.passageMin(node);
   checkPlain(node, options);
   const destination = locate(tree.parent(node), node, target, max, min, options);
-  mergeInto(node, destination, node, options);
+  mergeInto(node, destination, node, options, 0);
 }
 
 /** Refuses directories in which anything but names of upper layers was noted. */
@@ -101,7 +102,8 @@ function locate(
   return dir;
 }
 
-function mergeInto(from: NodeId, into: NodeId, moved: NodeId, options: GraftOptions): void {
+function mergeInto(from: NodeId, into: NodeId, moved: NodeId, options: GraftOptions, depth: number): void {
+  if (depth > MAX_GRAFT_DEPTH) throw new ScanNeeded("deep directories meet behind a symlink");
   const { tree, marks, onMoved } = options;
   for (const child of tree.children(from)) {
     const old = tree.lookup(into, tree.name(child));
@@ -121,7 +123,7 @@ function mergeInto(from: NodeId, into: NodeId, moved: NodeId, options: GraftOpti
         marks.setLayer(old, upper);
       }
       if (marks.passageMax(child) !== 0) joinPassages(marks, old, marks.passageMax(child), marks.passageMin(child));
-      mergeInto(child, old, moved, options);
+      mergeInto(child, old, moved, options, depth + 1);
       tree.remove(child);
       continue;
     }

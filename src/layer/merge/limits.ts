@@ -9,6 +9,9 @@ export const MAX_TARGET_SIZE: number = 4096;
 /** Entries over all layers. The tree takes about 100 bytes for each that stays: 6.4 GiB. */
 export const MAX_ENTRIES: number = 1 << 26;
 
+/** Levels of two directories that are joined behind a symlink by recursion; deeper ones are left to the scan. */
+export const MAX_GRAFT_DEPTH: number = 256;
+
 /** Layers of an image; their numbers are kept in 16 bits. Docker allows 127. */
 export const MAX_LAYERS: number = 65_534;
 
