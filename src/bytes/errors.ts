@@ -1,13 +1,15 @@
 import { type ErrorDetails, type MessageTable, SifonError } from "../errors.ts";
 
-export type BytesErrorCode = "UNEXPECTED_END";
+export type BytesErrorCode = "UNEXPECTED_END" | "SOURCE_TRUNCATED";
 
 const MESSAGES: MessageTable<BytesErrorCode> = {
   UNEXPECTED_END: (d) =>
     `Cannot read ${d.name} past byte ${d.offset}: it ends there, but ${d.needed} more bytes belong to it. It is cut short; fetch it again.`,
+  SOURCE_TRUNCATED: (d) =>
+    `Cannot read "${d.source}" at byte ${d.offset}: the file ended at ${d.seen}, ${d.limit} when it was opened. Something else is writing to it.`,
 };
 
-/** A stream of bytes that does not hold what its own contents promise. */
+/** Bytes that are not there: a stream ends before its contents do, or a file has shrunk since it was opened. */
 export class BytesError extends SifonError {
   declare readonly code: BytesErrorCode;
 

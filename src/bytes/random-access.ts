@@ -1,5 +1,5 @@
 import { type FileHandle, open } from "node:fs/promises";
-import { type ErrorDetails, type MessageTable, SifonError } from "../errors.ts";
+import { BytesError } from "./errors.ts";
 
 /**
  * Bytes that can be read at any place: a file, an array, a part of either, later an HTTP resource with
@@ -13,24 +13,11 @@ export interface RandomAccess {
   /**
    * Exactly `size` bytes at `offset`. Borrowed: they may be part of a larger array, so do not write to them.
    * Ask only for what lies inside: all else is a RangeError, for the caller should have checked what the input told it.
-   * @throws RandomAccessError `SOURCE_TRUNCATED` where the bytes went away since it was opened
+   * @throws BytesError SOURCE_TRUNCATED where the bytes went away since it was opened
    */
   read(offset: number, size: number): Promise<Uint8Array>;
   /** Gives up the file or connection; safe to call twice. */
   close(): Promise<void>;
-}
-
-export type RandomAccessErrorCode = "SOURCE_TRUNCATED";
-
-const MESSAGES: MessageTable<RandomAccessErrorCode> = {
-  SOURCE_TRUNCATED: (d) =>
-    `Cannot read "${d["source"]}" at byte ${d["offset"]}: the file ended at ${d["seen"]}, ${d["limit"]} when it was opened. Something else is writing to it.`,
-};
-
-export class RandomAccessError extends SifonError {
-  constructor(code: RandomAccessErrorCode, details: ErrorDetails = {}) {
-    super(code, MESSAGES[code](details), details);
-  }
 }
 
 /** An array as a source; it is not copied. */
@@ -86,7 +73,7 @@ function fileAccess(file: FileHandle, name: string, size: number): RandomAccess 
       while (filled < length) {
         const { bytesRead } = await file.read(bytes, filled, length - filled, offset + filled);
         if (bytesRead === 0)
-          throw new RandomAccessError("SOURCE_TRUNCATED", { source: name, offset, seen: offset + filled, limit: size });
+          throw new BytesError("SOURCE_TRUNCATED", { source: name, offset, seen: offset + filled, limit: size });
         filled += bytesRead;
       }
       return bytes;

@@ -88,7 +88,7 @@ export class StoredEntry implements TarEntry {
 
 /** A reader's early end as the tar's error; any other error as it is. */
 export function endToTruncation(error: unknown, name: string, what: string, path?: ByteString): unknown {
-  if (!(error instanceof BytesError)) return error;
+  if (!(error instanceof BytesError) || error.code !== "UNEXPECTED_END") return error;
   const { offset, needed } = error.details;
   return new TarError("TAR_TRUNCATED", { name, offset, needed, what, path });
 }
