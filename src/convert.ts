@@ -24,6 +24,7 @@ import { installSingularity } from "./singularity-d/install.ts";
 import { findArchitecture, listApps } from "./singularity-d/survey.ts";
 import type { Sink } from "./sink/sink.ts";
 import { checkSpace } from "./space.ts";
+import { DEFAULT_BLOCK_SIZE } from "./squashfs/format.ts";
 import { SquashfsWriter } from "./squashfs/writer.ts";
 import { VERSION } from "./version.ts";
 import type { Compression } from "./wasm/compression.ts";
@@ -68,8 +69,6 @@ export interface ConvertReport {
   /** Bytes of the SIF. */
   readonly size: number;
 }
-
-const DEFAULT_BLOCK_SIZE = 128 * 1024;
 
 /**
  * Converts an image into a SIF, in one pass from the source's sockets to the sink.

@@ -4,13 +4,17 @@ import { SifArch } from "./architecture.ts";
 import { DataType, dataTypeName, PartitionType, partitionTypeName } from "./data-type.ts";
 import { SifError } from "./errors.ts";
 import { findPrimaryPartition, type SifHeader, type SifImage, type SifObject } from "./image.ts";
-import { DESCRIPTOR, DESCRIPTOR_COUNT, DESCRIPTORS_OFFSET, HEADER, PARTITION_ALIGNMENT } from "./layout.ts";
+import {
+  DESCRIPTOR,
+  DESCRIPTOR_COUNT,
+  DESCRIPTORS_OFFSET,
+  GO_ZERO_TIME_SEC,
+  HEADER,
+  PARTITION_ALIGNMENT,
+} from "./layout.ts";
 import { getObject, readSif } from "./reader.ts";
 import { headerToRecord, objectToRecord } from "./records.ts";
 import { alignUp, type NewObject } from "./writer.ts";
-
-/** Go's zero time: with a zero UUID the mark of a file that keeps its times through edits. */
-const GO_ZERO_TIME_SEC = -62_135_596_800;
 
 /** What an edit needs from outside. */
 export interface EditOptions {

@@ -88,5 +88,8 @@ export const DESCRIPTOR_COUNT = 48;
 /** Page alignment, so that a loop device or mmap can map a partition. */
 export const PARTITION_ALIGNMENT = 4096;
 
+/** Go's zero time, year 1: with a zero UUID the mark of the deterministic mode, whose files have no times. */
+export const GO_ZERO_TIME_SEC = -62_135_596_800;
+
 /** The flag that tells a group number from "none" and from an object ID. */
 export const GROUP_MASK = 0xf0000000;

@@ -10,12 +10,11 @@ import {
 } from "./data-type.ts";
 import { formatUuid } from "./identity.ts";
 import type { Link, SifImage, SifObject } from "./image.ts";
+import { GO_ZERO_TIME_SEC } from "./layout.ts";
 
 // The forms are those of `apptainer sif` 1.4.5, which scripts parse.
 
 const RULE = "-".repeat(78);
-/** Go's zero time, which files of the deterministic mode carry; tools leave such times out. */
-const GO_ZERO_TIME_SEC = -62_135_596_800;
 
 /** `apptainer sif list` */
 export function formatList({ objects }: SifImage): string {

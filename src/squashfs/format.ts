@@ -91,6 +91,8 @@ export const NO_TABLE = 0xffff_ffff_ffff_ffffn;
 export const MIN_BLOCK_SIZE = 4096;
 /** Greatest block size of SquashFS 4.0, in bytes. */
 export const MAX_BLOCK_SIZE = 0x10_0000;
+/** mksquashfs's, too: larger compresses better by a few percent, smaller spares readers who seek. */
+export const DEFAULT_BLOCK_SIZE: number = 128 * 1024;
 /** The whole file is padded to this with zeros, for loop devices. */
 export const PADDING = 4096;
 
