@@ -5,10 +5,11 @@ import type { Core } from "../wasm/core.ts";
 import { CommitQueue, type Item } from "./commit-queue.ts";
 import type { Contents } from "./contents.ts";
 import { SquashfsError } from "./errors.ts";
-import type { FileCommitter } from "./file-committer.ts";
+import type { FileCommitter, Tail } from "./file-committer.ts";
 import { FRAGMENTS_IN_FLIGHT } from "./fragment-writer.ts";
 import { Gate } from "./gate.ts";
 import { isZero } from "./is-zero.ts";
+import { TailRing } from "./tail-ring.ts";
 
 /**
  * Largest file, 16 TiB: a hole of that size takes 512 MiB of (well compressed) block list. Beyond every
@@ -45,6 +46,7 @@ export class ContentWriter implements ContentStore {
   readonly #queue: CommitQueue;
   readonly #slots: Gate;
   readonly #items: Gate = new Gate(WAITING_TAILS);
+  readonly #tails = new TailRing(WAITING_TAILS);
   /** Files of so many blocks are held back until they are known to be new; half the slots, so that the next file is under way meanwhile. */
   readonly #holdLimit: number;
   /** The block being filled; kept from file to file. */
@@ -68,7 +70,7 @@ export class ContentWriter implements ContentStore {
     this.#holdLimit = Math.floor(slots / 2);
     this.#queue = new CommitQueue(
       committer,
-      (item) => this.#items.give(weightOf(item)),
+      (item) => this.#done(item),
       (error) => this.#fail(error),
     );
     signal?.addEventListener("abort", () => this.#fail(signal.reason), { once: true });
@@ -133,7 +135,8 @@ export class ContentWriter implements ContentStore {
       await this.#push({ kind: "holes", count: 1, size: fill });
       await this.#push({ kind: "end", content, size, tail: undefined });
     } else {
-      const kept = tail === undefined ? undefined : { bytes: copyOf(tail), hash: this.#core.contentHash(tail) };
+      const kept =
+        tail === undefined ? undefined : { bytes: this.#tails.copy(tail), hash: this.#core.contentHash(tail) };
       await this.#push({ kind: "end", content, size, tail: kept });
     }
     return content;
@@ -159,7 +162,7 @@ export class ContentWriter implements ContentStore {
     const content = this.#contents.reserve();
     this.#contents.setRun(content, size, 0);
     if (this.#queue.idle) await this.#committer.tail(content, { bytes, hash });
-    else await this.#push({ kind: "tail", content, tail: { bytes: copyOf(bytes), hash } });
+    else await this.#push({ kind: "tail", content, tail: { bytes: this.#tails.copy(bytes), hash } });
     return content;
   }
 
@@ -228,6 +231,12 @@ export class ContentWriter implements ContentStore {
     return { bytes: block.bytes, stored: block.stored, hash: block.hash, release };
   }
 
+  #done(item: Item): void {
+    const tail = tailOf(item);
+    if (tail !== undefined) this.#tails.release(tail.bytes);
+    this.#items.give(weightOf(item));
+  }
+
   #push(item: Item): Promise<void> | undefined {
     const wait = this.#items.take(weightOf(item));
     this.#queue.push(item);
@@ -253,13 +262,11 @@ export class ContentWriter implements ContentStore {
 }
 
 function weightOf(item: Item): number {
-  const tail = item.kind === "end" || item.kind === "tail" ? item.tail : undefined;
-  return ITEM_WEIGHT + (tail?.bytes.length ?? 0);
+  return ITEM_WEIGHT + (tailOf(item)?.bytes.length ?? 0);
 }
 
-/** Not slice(): a Buffer's shares its memory. */
-function copyOf(bytes: Uint8Array): Uint8Array {
-  return new Uint8Array(bytes);
+function tailOf(item: Item): Tail | undefined {
+  return item.kind === "end" || item.kind === "tail" ? item.tail : undefined;
 }
 
 function wrongSum(size: number, sum: number): RangeError {

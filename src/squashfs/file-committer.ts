@@ -27,8 +27,9 @@ export class FileCommitter {
   readonly #fragments: FragmentWriter;
   #runs = new HashIndex();
   #tails = new HashIndex();
-  readonly #hashWords = new Uint32Array(4);
-  readonly #hashBytes = new Uint8Array(this.#hashWords.buffer);
+  /** The hash of the run so far, and of its next block. */
+  readonly #chain = new Uint32Array(8);
+  readonly #chainBytes = new Uint8Array(this.#chain.buffer);
   /** Blocks of the file that wait for its end, as they may turn out to be there already. */
   readonly #held: EncodedBlock[] = [];
   #holding = false;
@@ -60,7 +61,7 @@ export class FileCommitter {
     this.#start = this.#area.position;
     this.#list = this.#contents.lists.length;
     this.#holes = 0;
-    this.#core.contentHasher.reset();
+    this.#chain.fill(0);
   }
 
   /** Takes the block over; it is released here or in `end`. */
@@ -116,7 +117,8 @@ export class FileCommitter {
   async #endRun(size: number): Promise<RunId> {
     const { lists } = this.#contents;
     const count = lists.length - this.#list;
-    const hash = this.#core.contentHasher.digest();
+    const [a = 0, b = 0, c = 0, d = 0] = this.#chain;
+    const hash: Hash128 = [a, b, c, d];
     // Equal contents compress to equal sizes: a second look beside the hash, for nothing.
     const known = this.#runs.find(
       hash,
@@ -140,8 +142,9 @@ export class FileCommitter {
     return run;
   }
 
+  /** Not the core's streaming hash: tails are hashed while a run is under way, by the same core. */
   #hash(words: Hash128): void {
-    this.#hashWords.set(words);
-    this.#core.contentHasher.update(this.#hashBytes);
+    this.#chain.set(words, 4);
+    this.#chain.set(this.#core.contentHash(this.#chainBytes));
   }
 }

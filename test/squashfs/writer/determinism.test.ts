@@ -72,3 +72,13 @@ it("SquashfsWriter gives the same bytes with 0, 1, 2 and 4 workers", { timeout: 
   });
   await fc.assert(property, { numRuns: 3 });
 });
+
+it("SquashfsWriter finds an equal file of many blocks, whichever thread hashed which block", async () => {
+  const twin: Recipe = { size: 29 * BLOCK, seed: 2, fill: "noise" };
+  for (const workers of [0, 1, 4]) {
+    const { report } = await buildImage(itemsOf([twin, { size: 700, seed: 1, fill: "prose" }, twin], contentOf), {
+      workers,
+    });
+    expect(report.duplicateSize).toBe(twin.size);
+  }
+});
