@@ -1,5 +1,6 @@
 import { createGunzip } from "node:zlib";
 import type { ByteReader } from "../bytes/byte-reader.ts";
+import { freeMemory } from "../bytes/free-memory.ts";
 import type { Digest } from "../oci/digest.ts";
 import { LayerError } from "./errors.ts";
 
@@ -41,7 +42,11 @@ export async function* gunzip(reader: ByteReader, digest: Digest): AsyncGenerato
   /** Gives what is inflated until `isDone`. */
   async function* outputs(isDone: () => boolean): AsyncGenerator<Uint8Array, void, undefined> {
     for (;;) {
-      for (let chunk = ready.shift(); chunk !== undefined; chunk = ready.shift()) yield chunk;
+      for (let chunk = ready.shift(); chunk !== undefined; chunk = ready.shift()) {
+        yield chunk;
+        // zlib writes into a buffer until it is full; chunks before this one are behind the consumer.
+        if (chunk.byteOffset + chunk.length === chunk.buffer.byteLength) freeMemory(chunk.buffer);
+      }
       if (failure !== undefined) throw corrupt(failure, inflater.bytesWritten, digest);
       if (isDone()) return;
       const woken = new Promise<void>((resolve) => {

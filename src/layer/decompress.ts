@@ -40,7 +40,7 @@ export async function* decompress(
       yield chunk;
     }
   } catch (error) {
-    if (error instanceof LayerError && error.code !== "LAYER_LIMIT_EXCEEDED") await reader.skipUpTo(BLAME_SIZE);
+    if (error instanceof LayerError && !isBomb(error)) await reader.skipUpTo(BLAME_SIZE);
     throw error;
   } finally {
     await reader.close();
@@ -81,6 +81,11 @@ export function detectCompression(head: Uint8Array, digest: Digest): LayerCompre
     if (text.startsWith(magic)) throw new LayerError("LAYER_COMPRESSION_UNSUPPORTED", { digest, seen });
   }
   return "none";
+}
+
+/** What expands past the limits is not damaged; a zstd window past its limit may well be. */
+function isBomb({ details }: LayerError): boolean {
+  return String(details.limitName) in DEFAULT_EXPANSION_LIMITS;
 }
 
 function expansionCheck(reader: ByteReader, digest: Digest, limits: ExpansionLimits): (size: number) => void {

@@ -1,7 +1,8 @@
-import type { Readable } from "node:stream";
+import { freeMemory } from "../bytes/free-memory.ts";
+import { streamChunks } from "../bytes/stream-chunks.ts";
 import { SifonError } from "../errors.ts";
 import type { Digest } from "../oci/digest.ts";
-import type { Layer } from "../oci/image.ts";
+import type { Layer, LayerStream } from "../oci/image.ts";
 import type { OnProgress } from "../progress.ts";
 import type { TarEntry } from "../tar/entry.ts";
 import { readTar } from "../tar/read-tar.ts";
@@ -50,15 +51,16 @@ export function readLayerEntries(layer: Layer, options: OpenLayerOptions): Async
 
 /** The source's chunks; what it throws is named after the blob. */
 async function* sourceChunks(
-  source: Readable,
+  source: LayerStream,
   layer: Layer,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   let offset = 0;
   try {
-    for await (const chunk of source as AsyncIterable<Uint8Array>) {
+    for await (const chunk of streamChunks(source)) {
       offset += chunk.length;
       yield chunk;
+      if (source.givesChunksAway === true && chunk.length === chunk.buffer.byteLength) freeMemory(chunk.buffer);
     }
   } catch (cause) {
     throw blobError(cause, layer.descriptor.digest, offset, signal);

@@ -10,7 +10,13 @@ export interface Layer {
   /** Digest of the uncompressed tar, from the config's `rootfs.diff_ids`; undefined where the config has none. */
   readonly diffId: Digest | undefined;
   /** Opens the stored bytes from the start; may be called again, in any order, also while another is open. */
-  open(options: { readonly signal: AbortSignal }): Promise<Readable>;
+  open(options: { readonly signal: AbortSignal }): Promise<LayerStream>;
+}
+
+/** A layer's stored bytes. */
+export interface LayerStream extends Readable {
+  /** True where nobody else looks at the chunks any more: the reader may free their memory. */
+  readonly givesChunksAway?: boolean;
 }
 
 /** An image that a source has resolved: everything but the layers' bytes. */

@@ -1,4 +1,5 @@
 import { Readable } from "node:stream";
+import { streamChunks } from "../../bytes/stream-chunks.ts";
 import { SifonError } from "../../errors.ts";
 import { LayerError } from "../../layer/errors.ts";
 import type { Descriptor } from "../../oci/descriptor.ts";
@@ -26,6 +27,8 @@ export interface BlobStreamOptions {
  * Fails with a `SourceError` once the tries without progress are spent, or at once where no try can help.
  */
 export class BlobStream extends Readable {
+  /** The connection makes a buffer for each read. */
+  readonly givesChunksAway = true;
   readonly #options: BlobStreamOptions;
   readonly #what: string;
   readonly #abort = new AbortController();
@@ -85,7 +88,7 @@ export class BlobStream extends Readable {
     const { body, skip } = await openBlob(client, request);
     let toSkip = skip;
     try {
-      for await (const piece of body as AsyncIterable<Buffer>) {
+      for await (const piece of streamChunks(body)) {
         const chunk = toSkip === 0 ? piece : piece.subarray(Math.min(toSkip, piece.length));
         toSkip -= piece.length - chunk.length;
         if (chunk.length === 0) continue;
