@@ -1,7 +1,10 @@
 #!/usr/bin/env node
-import "./heap.ts";
-import { run } from "./run.ts";
-import { trapSignals } from "./signals.ts";
+import { spareMemory } from "./heap.ts";
+
+spareMemory();
+// Only now: loading the rest takes memory, too.
+const { run } = await import("./run.ts");
+const { trapSignals } = await import("./signals.ts");
 
 // Whoever reads the messages or the help may stop reading; the run goes on. A sink hears of its own output.
 for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});

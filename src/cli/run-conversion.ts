@@ -12,6 +12,7 @@ import { openCache } from "./cache-options.ts";
 import type { Context } from "./context.ts";
 import { openDisplay, type StageMessages } from "./display.ts";
 import { FatalError } from "./exit.ts";
+import { optimiseWasm } from "./heap.ts";
 import type { Logger } from "./logger.ts";
 import type { OptionValues } from "./options.ts";
 import { registryConnection, registryCredentials } from "./registry-access.ts";
@@ -36,7 +37,11 @@ export async function runConversion(
 ): Promise<ConvertReport> {
   const access = { ...(await registryConnection(values)), credentials: await registryCredentials(values, context) };
   const display = openDisplay(log, { json: values.flag("json"), stages: request.stages, stderr: context.stderr });
-  const { onProgress } = display;
+  const onProgress: OnProgress = (event) => {
+    // The image is known: its registry has been talked to, and nothing is encoded yet.
+    if (event.kind === "image") optimiseWasm();
+    display.onProgress(event);
+  };
   try {
     const cache = await openCache(values, context.environment, onProgress);
     const source = createSource(request.uri, { ...sourceOptions(values, context, onProgress), ...access, cache });
