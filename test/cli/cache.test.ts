@@ -133,14 +133,14 @@ describe.concurrent("cache list", () => {
   });
 
   it.for([
-    [["cache", "list", "--type", "nonsense"], 'invalid value "nonsense" of --type'],
-    [["cache", "list", "word"], "accepts 0 arg(s), received 1"],
-    [["cache", "clean", "-D", "-3"], 'invalid value "-3" of --days'],
-    [["cache", "dust"], 'unknown command "dust" for "sifon cache"'],
-    [["cache", "verify", "--nonsense"], "unknown flag: --nonsense"],
+    [["cache", "list", "--type", "nonsense"], 'Error for command "cache": invalid value "nonsense" of --type'],
+    [["cache", "list", "word"], 'Error for command "cache": accepts 0 arg(s), received 1'],
+    [["cache", "clean", "-D", "-3"], 'Error for command "cache": invalid value "-3" of --days'],
+    [["cache", "dust"], 'Error for command "cache": unknown command "dust" for "sifon cache"'],
+    [["cache", "verify", "--nonsense"], 'Error for command "verify": unknown flag: --nonsense'],
   ] as const)("%j is a wrong call", async ([args, says], context) => {
     const { code, stderr } = await (await createWorkplace(context)).run(args);
-    expect([code, stderr]).toEqual([1, expect.stringContaining(`Error for command "cache": ${says}`)]);
+    expect([code, stderr]).toEqual([1, expect.stringContaining(says)]);
   });
 });
 
