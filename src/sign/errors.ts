@@ -1,5 +1,6 @@
 import { type ErrorDetails, type MessageTable, SifonError } from "../errors.ts";
 
+/** Why an image is not what its signatures say, or has none. */
 export type IntegrityErrorCode =
   | "GROUP_ID_INVALID"
   | "OBJECT_ID_INVALID"
@@ -51,6 +52,7 @@ export class IntegrityError extends SifonError {
   }
 }
 
+/** Why a key cannot be made, read, found or used. */
 export type KeyErrorCode =
   | "PEM_INVALID"
   | "PEM_TYPE_UNKNOWN"

@@ -1,4 +1,4 @@
-import type { Key, PrivateKey } from "openpgp";
+import type { Key, PrivateKey, SecretKeyPacket, SecretSubkeyPacket } from "openpgp";
 import { KeyError } from "../errors.ts";
 import { armor } from "./clear-text.ts";
 import { loadOpenPgp } from "./library.ts";
@@ -35,7 +35,7 @@ export async function readPgpKey(bytes: Uint8Array): Promise<PgpKey> {
     created: key.getCreationTime(),
     bitLength: bitLengthOf(key),
     isSecret: key.isPrivate(),
-    isEncrypted: key.isPrivate() && !key.isDecrypted(),
+    isEncrypted: key.isPrivate() && lockedPackets(key).length > 0,
     bytes,
   };
 }
@@ -78,6 +78,14 @@ export async function parseKey(bytes: Uint8Array): Promise<Key | PrivateKey> {
   }
 }
 
+/** The parts of a secret key that need the passphrase; one whose secret is kept elsewhere (on a card) is none of them. */
+export function lockedPackets(key: PrivateKey): readonly (SecretKeyPacket | SecretSubkeyPacket)[] {
+  return key
+    .getKeys()
+    .map(({ keyPacket }) => keyPacket as SecretKeyPacket | SecretSubkeyPacket)
+    .filter((packet) => !packet.isDecrypted() && !packet.isDummy());
+}
+
 async function userIdsOf(key: Key): Promise<readonly string[]> {
   const all = key.getUserIDs();
   if (all.length < 2) return all;
@@ -117,6 +125,7 @@ export interface UserIdParts {
   readonly email: string;
 }
 
+/** Splits an OpenPGP user ID, `Name (comment) <mail>`; a part that is missing is "". */
 export function parseUserId(userId: string): UserIdParts {
   const found = /^([^(<]*)(?:\(([^)]*)\))?[^<]*(?:<([^>]*)>)?/.exec(userId);
   return { name: (found?.[1] ?? "").trim(), comment: (found?.[2] ?? "").trim(), email: (found?.[3] ?? "").trim() };

@@ -43,21 +43,25 @@ export async function generatePgpKey(
  * @throws KeyError KEY_INVALID, PASSPHRASE_NEEDED, PASSPHRASE_WRONG
  */
 export async function unlockKey(key: PgpKey, passphrase: string | undefined): Promise<PrivateKey> {
-  const { decryptKey } = await loadOpenPgp();
   const parsed = await parseKey(key.bytes);
   if (!parsed.isPrivate()) throw new KeyError("KEY_INVALID", { reason: "a secret key is needed, this one is public" });
-  if (parsed.isDecrypted()) return parsed;
-  if (passphrase === undefined || passphrase === "") throw new KeyError("PASSPHRASE_NEEDED");
-  try {
-    return await decryptKey({ privateKey: parsed, passphrase });
-  } catch (cause) {
-    throw new KeyError("PASSPHRASE_WRONG", { cause });
+  const locked = lockedPackets(parsed);
+  if (locked.length > 0 && (passphrase === undefined || passphrase === "")) throw new KeyError("PASSPHRASE_NEEDED");
+  // Packet by packet: the library's own way refuses keys of Apptainer's, whose subkeys are not encrypted.
+  for (const packet of locked) {
+    try {
+      await packet.decrypt(passphrase as string);
+      await packet.validate();
+    } catch (cause) {
+      throw new KeyError("PASSPHRASE_WRONG", { cause });
+    }
   }
+  return parsed;
 }
 
 /**
  * Resolves when the passphrase opens the secret key, or it needs none.
- * @throws KeyError as {@link unlockKey}
+ * @throws KeyError as `unlockKey`
  */
 export async function checkPassphrase(key: PgpKey, passphrase: string | undefined): Promise<void> {
   await unlockKey(key, passphrase);
@@ -65,7 +69,7 @@ export async function checkPassphrase(key: PgpKey, passphrase: string | undefine
 
 /**
  * The same key under another passphrase; with an empty one it is stored as it is.
- * @throws KeyError as {@link unlockKey}
+ * @throws KeyError as `unlockKey`
  */
 export async function changePassphrase(key: PgpKey, former: string | undefined, next: string): Promise<PgpKey> {
   const { encryptKey } = await loadOpenPgp();
