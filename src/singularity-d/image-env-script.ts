@@ -19,8 +19,8 @@ export function imageEnvScript(env: readonly string[]): string {
     const value = equals < 0 ? undefined : element.slice(equals + 1);
     if (!NAME.test(name) || value?.includes("\0")) continue;
     if (value === undefined) script += `export ${name}="\${${name}:-}"\n`;
-    else if (name === "PATH") script += `export PATH="${escapeDoubleQuoted(value)}"\n`;
-    else script += `export ${name}="\${${name}:-"${nestQuoted(escapeDoubleQuoted(value))}"}"\n`;
+    else if (name === "PATH") script += `export PATH="${keepReturns(escapeDoubleQuoted(value))}"\n`;
+    else script += `export ${name}="\${${name}:-"${nestQuoted(keepReturns(escapeDoubleQuoted(value)))}"}"\n`;
   }
   return script;
 }
@@ -31,4 +31,9 @@ export function imageEnvScript(env: readonly string[]): string {
  */
 function nestQuoted(escaped: string): string {
   return escaped.replace(/([<>])\(/g, '$1""(');
+}
+
+/** Apptainer's interpreter drops a carriage return in front of a newline, even in quotes: they are kept apart as well. */
+function keepReturns(escaped: string): string {
+  return escaped.replaceAll("\r\n", '\r""\n');
 }

@@ -34,6 +34,7 @@ describe.skipIf(!ready)("image ENV under Apptainer", () => {
     ["EQUALS", "a=b=c"],
     ["SPACES", "  two  spaces  "],
     ["DASH", "-n"],
+    ["RETURNS", "\r\n a\r\r\nb\r"],
     ["LAST", "ok"],
   ];
 
