@@ -167,7 +167,7 @@ function recorded(metadata: string, image: Image, counts: RecordedCounts, size?:
     version: VERSION,
     manifest: image.manifestDigest,
     config: image.configDescriptor.digest,
-    layers: image.layers.map(({ descriptor }) => descriptor.digest),
+    layers: image.layers.map(({ diffId, descriptor }) => diffId ?? descriptor.digest),
     counts,
   };
   return withBuildRecord(metadata, record, size);

@@ -6,7 +6,7 @@ import { ImageFileError } from "./image/errors.ts";
 import { type ImageFile, withImageFile } from "./image/open-image.ts";
 import { squashfsView } from "./image/squashfs-view.ts";
 import type { OnProgress } from "./progress.ts";
-import { findJson } from "./sif/image.ts";
+import { findDefinition, findJson } from "./sif/image.ts";
 import { readObject } from "./sif/reader.ts";
 import {
   type ContainerMetadata,
@@ -68,8 +68,16 @@ async function readMetadata(path: string, selection: Selection, onProgress: OnPr
   return withImageFile(path, async (image) => {
     const stored = await storedMetadata(image, onProgress);
     if (stored !== undefined) return select(stored, selection);
-    return readFiles(squashfsView(await image.root()), selection, onProgress);
+    const metadata = await readFiles(squashfsView(await image.root()), selection, onProgress);
+    const definition = selection.deffile ? await storedDefinition(image) : undefined;
+    return definition === undefined ? metadata : { ...metadata, deffile: definition };
   });
+}
+
+/** The SIF's own definition object, with the newlines at its end, comes before the container's file. */
+async function storedDefinition({ sif, source }: ImageFile): Promise<ByteString | undefined> {
+  const object = sif === undefined ? undefined : findDefinition(sif);
+  return object === undefined ? undefined : Buffer.from(await readObject(source, object)).toString("latin1");
 }
 
 async function isDirectory(path: string): Promise<boolean> {

@@ -10,7 +10,10 @@ export interface BuildRecord {
   readonly manifest: string;
   /** Digest of the image config. */
   readonly config: string;
-  /** Digests of the layers as stored, lowest first. */
+  /**
+   * Digests of the layers, lowest first: of their tars (diffIDs), which are the same wherever the image comes
+   * from; as stored where its config has none.
+   */
   readonly layers: readonly string[];
   readonly counts: RecordedCounts;
 }

@@ -1,0 +1,127 @@
+import { copyFile, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, it, type TestContext } from "vitest";
+import { bytesAccess } from "../../src/bytes/random-access.ts";
+import { findPrimaryPartition } from "../../src/sif/image.ts";
+import { readSif } from "../../src/sif/reader.ts";
+import { makeLayer } from "../support/registry-image.ts";
+import { makeSif } from "../support/small-sif.ts";
+import { createWorkplace, expectFailure, expectHygiene, type Workplace } from "./workplace.ts";
+
+async function placeWithImages(context: Pick<TestContext, "onTestFinished">): Promise<Workplace> {
+  const place = await createWorkplace(context);
+  const text = "line\n".repeat(100_000);
+  await makeSif(join(place.out, "a.sif"), { layers: [await makeLayer({ "etc/base": "base", big: text })] });
+  await makeSif(join(place.out, "b.sif"), { layers: [await makeLayer({ "etc/base": "BASE", big: text, more: "" })] });
+  return place;
+}
+
+const out = (end: { readonly stdout: Buffer }): string => end.stdout.toString();
+
+describe.concurrent("ls, cat, diff and check", () => {
+  it("ls lists a directory, names, everything below, and JSON", async (context) => {
+    const place = await placeWithImages(context);
+    expect(out(await place.run(["ls", "a.sif", "etc/base"]))).toBe(
+      "-rw-r--r--   1     0     0          4 1970-01-01 00:00 etc/base\n",
+    );
+    expect(out(await place.run(["ls", "-1", "a.sif", "/etc"]))).toBe("base\nhosts\nresolv.conf\n");
+    expect(out(await place.run(["ls", "--names", "-R", "a.sif", ".singularity.d/env"]))).toContain(
+      ".singularity.d/env/01-base.sh\n",
+    );
+    const lines = out(await place.run(["ls", "--json", "a.sif"]))
+      .trimEnd()
+      .split("\n");
+    expect(lines.map((line) => JSON.parse(line)).find(({ path }) => path === "big")).toEqual({
+      ...{ path: "big", kind: "file", mode: "0644", uid: 0, gid: 0, links: 1 },
+      ...{ mtime: "1970-01-01T00:00:00Z", size: 500_000 },
+    });
+  });
+
+  it("cat prints a file, symlinks followed, of a SIF and of a squashfs file", async (context) => {
+    const place = await placeWithImages(context);
+    expect(out(await place.run(["cat", "a.sif", "/big"]))).toBe("line\n".repeat(100_000));
+    expect(out(await place.run(["cat", "a.sif", "singularity"]))).toMatch(/^#!\/bin\/sh\n/);
+    const sif = await readFile(join(place.out, "a.sif"));
+    const partition = findPrimaryPartition(await readSif(bytesAccess(sif)))!;
+    await writeFile(join(place.out, "a.squashfs"), sif.subarray(partition.offset));
+    expect(out(await place.run(["cat", "a.squashfs", "etc/base"]))).toBe("base");
+  });
+
+  it("diff tells what differs by its exit code, lines and JSON", async (context) => {
+    const place = await placeWithImages(context);
+    await copyFile(join(place.out, "a.sif"), join(place.out, "copy.sif"));
+    expect(await place.run(["diff", "a.sif", "copy.sif"])).toMatchObject({ code: 0, stderr: "" });
+    const ignore = ["--ignore", "mtime"];
+    const end = await place.run(["diff", ...ignore, "a.sif", "b.sif"]);
+    expect(end.code).toBe(1);
+    expectHygiene(end);
+    const lines = out(end).trimEnd().split("\n");
+    expect(lines).toContain("~ /etc/base: content");
+    expect(lines).toContain("+ -rw-r--r-- /more");
+    expect(lines.filter((line) => !line.includes(".singularity.d/"))).toHaveLength(2);
+    const objects = out(await place.run(["diff", "-j", ...ignore, "b.sif", "a.sif"]));
+    expect(objects).toContain('{"kind":"removed","path":"/more","type":"file"}\n');
+  });
+
+  it("check tells what was read", async (context) => {
+    const place = await placeWithImages(context);
+    const end = await place.run(["check", "a.sif"]);
+    expect(end.code).toBe(0);
+    expect(out(end)).toMatch(
+      /^a\.sif: whole, \d+ bytes, 4 object\(s\)\nobject 4: \d+ inodes .*gzip blocks\nas recorded/,
+    );
+    expect(JSON.parse(out(await place.run(["check", "--json", "a.sif"])))).toMatchObject({ objectCount: 4 });
+  });
+
+  it.for<[args: readonly string[], says: readonly (string | RegExp)[]]>([
+    [["ls", "nosuch"], ['Cannot open image "nosuch": no such file or directory']],
+    [["ls", "text"], ["image format not recognized"]],
+    [["ls", "a.sif", "nosuch"], ['There is no "nosuch" in "a.sif, object 4"']],
+    [["cat", "a.sif", "etc"], ['"etc" in "a.sif, object 4" is not a regular file but a directory']],
+    [["diff", "a.sif", "text"], ["image format not recognized"]],
+    [["check", "cut.sif"], [/object 4 of "cut\.sif": its descriptor says bytes \d+ to \d+, the file has \d+/]],
+    [["ls", "cut.sif"], [/object 4 of "cut\.sif"/]],
+    [["check", "flipped.sif"], [/of "flipped\.sif, object 4" at byte \d+/]],
+    [["cat", "flipped.sif", "big"], [/of "flipped\.sif, object 4" at byte \d+/]],
+    [["inspect", "text"], ["Failed to open image text: image format not recognized"]],
+    [
+      ["inspect", "nosuch"],
+      [/Failed to open image nosuch: failed to retrieve path for nosuch: lstat \/.*nosuch: no such file/],
+    ],
+  ])("%j fails with one message", async ([args, says], context) => {
+    const place = await placeWithImages(context);
+    const sif = await readFile(join(place.out, "a.sif"));
+    const { offset } = findPrimaryPartition(await readSif(bytesAccess(sif)))!;
+    await writeFile(join(place.out, "cut.sif"), sif.subarray(0, offset + 200));
+    // The first block is that of the large file.
+    for (let i = 0; i < 40; i++) sif.writeUInt8(0x5a, offset + 96 + 20 + i);
+    await writeFile(join(place.out, "flipped.sif"), sif);
+    await writeFile(join(place.out, "text"), "x".repeat(1000));
+    const files: Record<string, string> = {};
+    for (const name of ["a.sif", "b.sif", "cut.sif", "flipped.sif", "text"])
+      files[name] = (await readFile(join(place.out, name))).toString("latin1");
+    await expectFailure(place, await place.run(args), { says, files });
+  });
+
+  it.for([
+    [["ls"], "accepts between 1 and 2 arg(s), received 0"],
+    [["cat", "x"], "accepts 2 arg(s), received 1"],
+    [["diff", "x"], "accepts 2 arg(s), received 1"],
+    [["diff", "--ignore", "size,colour", "x", "y"], 'invalid value "colour" of --ignore'],
+    [["check"], "accepts 1 arg(s), received 0"],
+    [["inspect"], "accepts 1 arg(s), received 0"],
+    [["inspect", "--oci", "x"], "unknown flag: --oci"],
+  ] as const)("%j is told with the usage, exit code 1", async ([args, message], context) => {
+    const place = await createWorkplace(context);
+    const end = await place.run(args);
+    expect(end.code).toBe(1);
+    expect(end.stderr).toContain(`Error for command "${args[0]}": ${message}`);
+  });
+
+  it("a reader that stops reading ends a listing quietly", async (context) => {
+    const place = await placeWithImages(context);
+    const { child, ended } = place.start(["cat", "a.sif", "big"]);
+    child.stdout?.once("data", () => child.stdout?.destroy());
+    expect(await ended).toMatchObject({ code: 0, stderr: "" });
+  });
+});
