@@ -47,10 +47,10 @@ describe("trustedKey()", () => {
 
   it("refuses certificates before and after their time, and those of expired issuers", () => {
     const at = (date: string) => () => check("signer", ["intermediate"], { now: new Date(date) });
-    expect(at("2020-01-01T00:00:00Z")).toThrow(
-      /^x509: certificate has expired or is not yet valid: current time 2020-01-01T00:00:00Z is before 20\d\d-/,
+    expect(at("2019-01-01T00:00:00Z")).toThrow(
+      /^x509: certificate has expired or is not yet valid: current time 2019-01-01T00:00:00Z is before 2020-01-01T00:00:00Z$/,
     );
-    expect(at("2090-01-01T00:00:00Z")).toThrow(/current time 2090-01-01T00:00:00Z is after 20\d\d-/);
+    expect(at("2090-01-01T00:00:00Z")).toThrow(/current time 2090-01-01T00:00:00Z is after 2049-01-01T00:00:00Z$/);
   });
 });
 

@@ -1,15 +1,29 @@
+import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import fc from "fast-check";
 import { generateKey } from "openpgp";
 import { beforeAll, describe, expect, it } from "vitest";
+import { DataType, HashType } from "../../src/sif/data-type.ts";
+import { addObject } from "../../src/sif/edit.ts";
+import type { Link } from "../../src/sif/image.ts";
 import { addToKeyring, readKeyring, removeFromKeyring } from "../../src/sign/keyring/keyring.ts";
 import { formatClearText, parseClearText } from "../../src/sign/openpgp/clear-text.ts";
 import { armorKey, type PgpKey, parseUserId, readPgpKey, readPgpKeys } from "../../src/sign/openpgp/key.ts";
 import { changePassphrase, checkPassphrase, generatePgpKey, publicHalf } from "../../src/sign/openpgp/secret-key.ts";
 import { pgpSigner } from "../../src/sign/openpgp/sign-text.ts";
 import { splitKeys } from "../../src/sign/openpgp/split-keys.ts";
-import { descriptorAt, golden, patched, signedSif, testFolder, verdictOf } from "./signed-file.ts";
+import { minimalSif } from "../sif/minimal-sif.ts";
+import {
+  descriptorAt,
+  golden,
+  patched,
+  signedSif,
+  TIME_SEC,
+  testFolder,
+  type Verdict,
+  verdictOf,
+} from "./signed-file.ts";
 
 /** An elliptic-curve key: made in no time. */
 async function makeKey(email: string, passphrase = ""): Promise<PgpKey> {
@@ -67,6 +81,43 @@ describe("pgpSigner() and verifyImage()", () => {
     const bytes = await signedSif([await pgpSigner(ann)]);
     const { error } = await verdictOf(bytes, { pgpKeys: [annPublic], now: new Date("2001-01-01T00:00:00Z") });
     expect((error as Error).message).toMatch(/^signature object 4 not valid: openpgp: invalid signature: .*future/);
+  });
+});
+
+describe("verifyImage() of legacy signatures", () => {
+  const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
+  async function legacySif(path: string, digestOf: (image: Uint8Array) => string, link: Link): Promise<Buffer> {
+    const image = await minimalSif();
+    await writeFile(path, image);
+    const signer = await pgpSigner(ann);
+    const extra = { kind: "signature", hashType: HashType.sha256, entity: signer.entity } as const;
+    const content = await signer.sign(`SIFHASH:\n${digestOf(image)}`);
+    await addObject(path, { dataType: DataType.signature, link, extra }, content, { timeSec: TIME_SEC });
+    return readFile(path);
+  }
+  const ofPartition = (image: Uint8Array) => sha256(image.subarray(32_768));
+  const ofGroup = (image: Uint8Array) =>
+    sha256(Buffer.concat([image.subarray(32_176, 32_210), image.subarray(32_768)]));
+
+  it("holds an object's content, or that of a group, against the digest", async (context) => {
+    const path = join(await testFolder(context), "x.sif");
+    const trust = { pgpKeys: [annPublic] };
+    const ids = ({ results }: Verdict) => results.flatMap(({ verified }) => verified.map(({ id }) => id));
+    const single = await legacySif(path, ofPartition, { kind: "object", id: 3 });
+    expect(ids(await verdictOf(single, { ...trust, legacy: "primary" }))).toEqual([3]);
+    expect((await verdictOf(single, { ...trust, legacy: "all" })).error).toMatchObject({ code: "SIGNATURE_NOT_FOUND" });
+    expect((await verdictOf(single, trust)).error).toMatchObject({ code: "SIGNATURE_NOT_FOUND" });
+    const group = await legacySif(path, ofGroup, { kind: "group", group: 1 });
+    expect(ids(await verdictOf(group, { ...trust, legacy: "primary", groups: [1] }))).toEqual([1, 2, 3]);
+    const damaged = patched(single, [36_000, Buffer.from("X")]);
+    const { error } = await verdictOf(damaged, { ...trust, legacy: "primary" });
+    expect((error as Error).message).toBe("data object integrity compromised: 3");
+    const damagedGroup = await verdictOf(patched(group, [36_000, Buffer.from("X")]), {
+      ...trust,
+      legacy: "primary",
+      groups: [1],
+    });
+    expect((damagedGroup.error as Error).message).toBe("data object integrity compromised");
   });
 });
 

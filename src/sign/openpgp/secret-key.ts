@@ -1,6 +1,6 @@
 import type { PrivateKey } from "openpgp";
 import { KeyError } from "../errors.ts";
-import { type PgpKey, parseKey, readPgpKey } from "./key.ts";
+import { lockedPackets, type PgpKey, parseKey, readPgpKey } from "./key.ts";
 import { loadOpenPgp } from "./library.ts";
 
 /** What a new key pair is made from. */
