@@ -42,7 +42,7 @@ export type { LayerStatistics } from "./layer/merge/contract.ts";
 export type { ImageConfig } from "./oci/config.ts";
 export type { Descriptor } from "./oci/descriptor.ts";
 export type { Digest } from "./oci/digest.ts";
-export type { Image, ImageSource, Layer, SideCopy } from "./oci/image.ts";
+export type { Image, ImageSource, Layer, LayerStream, SideCopy } from "./oci/image.ts";
 export { pullOutputName } from "./oci/output-name.ts";
 export { type Platform, type PlatformOptions, type PlatformRequest, requestPlatform } from "./oci/platform.ts";
 export { hasTransport } from "./oci/source-uri.ts";
@@ -60,7 +60,7 @@ export {
 export { type GrantedResources, grantedResources, type ReadText } from "./resources.ts";
 export { SandboxError, type SandboxErrorCode } from "./sandbox/errors.ts";
 export { SifArch } from "./sif/architecture.ts";
-export { DataType, SbomFormat, sbomFormatName } from "./sif/data-type.ts";
+export { DataType, dataTypeName, SbomFormat, sbomFormatName } from "./sif/data-type.ts";
 export {
   addObject,
   type CreateSifOptions,
@@ -71,12 +71,31 @@ export {
 } from "./sif/edit.ts";
 export { SifError, type SifErrorCode } from "./sif/errors.ts";
 export type { Extra } from "./sif/extra.ts";
+export { imageTimeSec } from "./sif/identity.ts";
 export type { Link, SifHeader, SifImage, SifObject } from "./sif/image.ts";
 export { getObject, readSif, streamObject } from "./sif/reader.ts";
 export { formatHeader, formatInfo, formatList } from "./sif/text.ts";
 export type { NewObject } from "./sif/writer.ts";
+export { type CertificateTrust, readCertificates, systemRoots, trustedKey } from "./sign/certificate/certificate.ts";
+export { pemSigner } from "./sign/dsse/dsse.ts";
+export { isEncryptedPem, readPrivatePem, readPublicPem } from "./sign/dsse/pem-key.ts";
+export { IntegrityError, type IntegrityErrorCode, KeyError, type KeyErrorCode } from "./sign/errors.ts";
+export { addToKeyring, readKeyring, removeFromKeyring } from "./sign/keyring/keyring.ts";
+export { armorKey, type PgpKey, parseUserId, readPgpKeys, type UserIdParts } from "./sign/openpgp/key.ts";
+export {
+  changePassphrase,
+  checkPassphrase,
+  generatePgpKey,
+  type NewPgpKey,
+  publicHalf,
+} from "./sign/openpgp/secret-key.ts";
+export { pgpSigner } from "./sign/openpgp/sign-text.ts";
+export { type SignOptions, signImage } from "./sign/sign-image.ts";
+export type { ObjectChoice } from "./sign/signed-image.ts";
+export type { ImageSigner } from "./sign/signer.ts";
+export { type SignatureResult, type VerifyOptions, verifyImage } from "./sign/verify-image.ts";
 export type { BuildRecord, RecordedCounts } from "./singularity-d/build-record.ts";
-export type { Section } from "./singularity-d/container-metadata.ts";
+export { SECTIONS, type Section } from "./singularity-d/container-metadata.ts";
 export { type FileOwner, FileSink, type FileSinkOptions } from "./sink/file-sink.ts";
 export { MemorySink } from "./sink/memory-sink.ts";
 export { type OpenSinkOptions, openSink } from "./sink/open-sink.ts";

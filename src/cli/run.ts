@@ -9,14 +9,17 @@ import { convertCommand } from "./convert.ts";
 import { diffCommand } from "./diff.ts";
 import { ExitCode, ExitStatus, FatalError, UsageError } from "./exit.ts";
 import { inspectCommand } from "./inspect.ts";
+import { keyCommand } from "./key.ts";
 import type { Logger } from "./logger.ts";
 import { listCommand } from "./ls.ts";
 import { pullCommand } from "./pull.ts";
 import { registryCommand } from "./registry.ts";
 import { attachSettings, readSettings } from "./settings.ts";
 import { sifCommand } from "./sif.ts";
+import { signCommand } from "./sign.ts";
 import { Interrupted } from "./signals.ts";
 import { commanderMessage } from "./usage-message.ts";
+import { verifyCommand } from "./verify.ts";
 import { checkCommand } from "./verify-content.ts";
 
 /** Runs one command line (without node and script); resolves to the exit code and never rejects. */
@@ -67,6 +70,9 @@ function createProgram(context: Context, openLog: LogOpener): Command {
     catCommand(context, openLog),
     diffCommand(context, openLog),
     checkCommand(context, openLog),
+    keyCommand(context, openLog),
+    signCommand(context, openLog),
+    verifyCommand(context, openLog),
     sifCommand(context),
   ]) {
     program.addCommand(refuseAsUsage(command.copyInheritedSettings(program), command.name()));

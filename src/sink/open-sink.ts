@@ -5,6 +5,7 @@ import { openStdout, type StdoutOptions } from "./open-stdout.ts";
 import { PipeSink } from "./pipe-sink.ts";
 import type { Sink } from "./sink.ts";
 
+/** How an output is opened. */
 export interface OpenSinkOptions extends Omit<StdoutOptions, "fd"> {
   /** Replace an ordinary file of that name. */
   readonly overwrite?: boolean;

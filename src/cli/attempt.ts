@@ -1,0 +1,19 @@
+import { IntegrityError } from "../index.ts";
+import { FatalError } from "./exit.ts";
+
+/** Does something; what it ends with is a FATAL line that begins with these words. */
+export async function attempt<T>(what: string, act: () => T | Promise<T>): Promise<T> {
+  try {
+    return await act();
+  } catch (cause) {
+    const prefix = cause instanceof IntegrityError ? "integrity: " : "";
+    throw new FatalError(`${what}: ${prefix}${reasonOf(cause)}`, { cause });
+  }
+}
+
+/** An error in the words that Apptainer has for it: Go's order where the file system refuses something. */
+export function reasonOf(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  const refusal = /^E[A-Z]+: (.*), (\w+) '(.*?)'/s.exec(message);
+  return refusal === null ? message : `${refusal[2]} ${refusal[3]}: ${refusal[1]}`;
+}

@@ -1,0 +1,88 @@
+import { readFile } from "node:fs/promises";
+import { Command } from "commander";
+import { addToKeyring, changePassphrase, KeyError, type PgpKey, publicHalf, readPgpKeys } from "../index.ts";
+import { reasonOf } from "./attempt.ts";
+import type { Context, LogOpener } from "./context.ts";
+import { FatalError, UsageError } from "./exit.ts";
+import { GLOBAL_KEYRING, KEYSDIR_OPTION, keyringPaths } from "./key-material.ts";
+import { askNewPassphrase } from "./key-newpair.ts";
+import type { Logger } from "./logger.ts";
+import { declareOptions, type OptionSpec, OptionValues } from "./options.ts";
+import { openPrompt } from "./prompt.ts";
+
+const OPTIONS: readonly OptionSpec[] = [
+  { flags: "-g, --global", description: "add public keys to those that all users trust (administrators)" },
+  { flags: "--new-password", description: "give a private key another passphrase" },
+  KEYSDIR_OPTION,
+];
+
+/** `sifon key import FILE` */
+export function importCommand(context: Context, openLog: LogOpener): Command {
+  const command = new Command("import")
+    .description("Add the keys of a file, armored or binary, to the keyrings")
+    .usage("[options] <file>")
+    .argument("[words...]", "the file")
+    .action(async (words: string[], _options: unknown, self: Command) => {
+      const [path] = words;
+      if (path === undefined || words.length > 1) {
+        throw new UsageError("key import", `accepts 1 arg(s), received ${words.length}`);
+      }
+      const log = openLog();
+      const values = new OptionValues(self, OPTIONS, context.environment, log);
+      const paths = keyringPaths(values, context);
+      const trusted = values.flag("global") ? GLOBAL_KEYRING : paths.public;
+      try {
+        for (const key of await readKeys(path)) {
+          if (!key.isSecret) {
+            await addToKeyring(trusted, key);
+            context.stdout.write(addedText(key, "public"));
+            continue;
+          }
+          if (values.flag("global")) throw new FatalError("private keys belong into no global keyring");
+          // Deviates: Apptainer asks for the passphrase of each private key; here it stays as it is in the file.
+          const kept = values.flag("newPassword") ? await withNewPassphrase(key, context, log) : key;
+          await addToKeyring(paths.secret, kept);
+          context.stdout.write(addedText(key, "private"));
+          if (await addUnlessPresent(paths.public, await publicHalf(key)))
+            context.stdout.write(addedText(key, "public"));
+        }
+      } catch (cause) {
+        context.signal.throwIfAborted();
+        throw new FatalError(`key import command failed: ${reasonOf(cause)}`, { cause });
+      }
+    });
+  declareOptions(command, OPTIONS);
+  return command;
+}
+
+async function readKeys(path: string): Promise<readonly PgpKey[]> {
+  try {
+    return await readPgpKeys(await readFile(path));
+  } catch (cause) {
+    throw new FatalError(`unable to get entity from: ${path}: ${reasonOf(cause)}`, { cause });
+  }
+}
+
+async function addUnlessPresent(path: string, key: PgpKey): Promise<boolean> {
+  try {
+    await addToKeyring(path, key);
+    return true;
+  } catch (error) {
+    if (error instanceof KeyError && error.code === "KEY_PRESENT") return false;
+    throw error;
+  }
+}
+
+async function withNewPassphrase(key: PgpKey, context: Context, log: Logger): Promise<PgpKey> {
+  const prompt = openPrompt(context);
+  try {
+    const former = key.isEncrypted ? await prompt.askSecret("Enter your old password : ") : undefined;
+    return await changePassphrase(key, former, await askNewPassphrase(prompt, log));
+  } finally {
+    prompt.close();
+  }
+}
+
+function addedText({ fingerprint }: PgpKey, keyring: "public" | "private"): string {
+  return `Key with fingerprint ${fingerprint} successfully added to the ${keyring} keyring\n`;
+}
