@@ -11,7 +11,7 @@ for (const stream of [process.stdout, process.stderr]) stream.on("error", () => 
 
 // A password among the arguments shows in the list of processes for as long as they stand there.
 const argv = process.argv.slice(2);
-if (argv.some((word) => /^(?:--docker-password|--password|-p)/.test(word))) process.title = "sifon";
+if (argv.some((word) => /^(?:--docker-password|--password|-[pP])/.test(word))) process.title = "sifon";
 
 process.exitCode = await run(argv, {
   environment: process.env,
