@@ -1,0 +1,363 @@
+import { createHash, createPublicKey, generateKeyPairSync } from "node:crypto";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { bytesAccess } from "../../src/bytes/random-access.ts";
+import { DataType, HashType } from "../../src/sif/data-type.ts";
+import { addObject } from "../../src/sif/edit.ts";
+import type { Link } from "../../src/sif/image.ts";
+import { DESCRIPTOR } from "../../src/sif/layout.ts";
+import { readSif } from "../../src/sif/reader.ts";
+import { sshFingerprint } from "../../src/sign/dsse/ssh-fingerprint.ts";
+import { readKeyring } from "../../src/sign/keyring/keyring.ts";
+import { parseClearText } from "../../src/sign/openpgp/clear-text.ts";
+import { pgpSigner } from "../../src/sign/openpgp/sign-text.ts";
+import { minimalSif } from "../sif/minimal-sif.ts";
+import { descriptorAt, golden, patched } from "../sign/signed-file.ts";
+import { findApptainer, runApptainer } from "../support/apptainer.ts";
+import { mustRun } from "../support/command.ts";
+import { mustSifon, sifon } from "../support/sifon.ts";
+import { requireTool } from "../support/tools.ts";
+
+const apptainer = findApptainer();
+const folder = apptainer === undefined ? "" : mkdtempSync(join(tmpdir(), "sifon-sign-oracle-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const at = (name: string) => join(folder, name);
+/** One home for both: the keyrings are shared. */
+const home = { HOME: at("home") };
+
+const theirs = (...args: readonly string[]) => {
+  const { status: code, stdout, stderr } = runApptainer(apptainer as string, args, { cwd: folder, env: home });
+  return { code, stdout, stderr };
+};
+const ours = async (...args: readonly string[]) => {
+  const { code, stdout, stderr } = await sifon(args, { cwd: folder, env: home });
+  return { code, stdout, stderr };
+};
+
+/** Both say the same, and this is the exit code. */
+async function expectSame(code: number, ...args: readonly string[]): Promise<void> {
+  const expected = theirs(...args);
+  expect(await ours(...args), args.join(" ")).toEqual(expected);
+  expect(expected.code, args.join(" ")).toBe(code);
+}
+
+const owner = (name: string, password = "") =>
+  [
+    "-b",
+    "2048",
+    "-N",
+    name,
+    "-E",
+    `${name.toLowerCase()}@example.org`,
+    "-C",
+    "c",
+    "-P",
+    password,
+    "--push=false",
+  ] as const;
+
+async function newSif(name: string): Promise<string> {
+  writeFileSync(at(name), await minimalSif());
+  return name;
+}
+
+describe.skipIf(apptainer === undefined)("signatures beside Apptainer", () => {
+  beforeAll(async () => {
+    mkdirSync(home.HOME);
+    await mustSifon(["key", "newpair", ...owner("Ours")], { cwd: folder, env: home });
+    theirs("key", "newpair", ...owner("Theirs"));
+    await mustSifon(["key", "newpair", ...owner("Locked", "secret")], { cwd: folder, env: home });
+    theirs("key", "newpair", ...owner("Also", "secret"));
+  });
+
+  it("keyrings: each lists the keys of the other", async () => {
+    await expectSame(0, "key", "list");
+    await expectSame(0, "key", "list", "--secret");
+    expect(theirs("key", "list").stdout.match(/User: {14}\w+/g)).toHaveLength(4);
+  });
+
+  it.each(["0", "1"])("OpenPGP: key %s signs in either, both verify both", async (index) => {
+    for (const [name, sign] of [
+      [`ours${index}.sif`, ours],
+      [`theirs${index}.sif`, async (...args: readonly string[]) => theirs(...args)],
+    ] as const) {
+      await newSif(name);
+      expect(await sign("sign", "-k", index, name)).toMatchObject({ code: 0 });
+      await expectSame(0, "verify", "-l", name);
+      await expectSame(0, "verify", "-l", "--json", name);
+    }
+    const lengths = [`ours${index}.sif`, `theirs${index}.sif`].map((name) => readFileSync(at(name)).length);
+    expect(lengths[0]).toBe(lengths[1]);
+  });
+
+  it("OpenPGP: a key that either encrypted signs in Sifon, and Apptainer verifies", async () => {
+    const name = await newSif("locked.sif");
+    for (const index of ["2", "3"]) {
+      const signed = await sifon(["sign", "-k", index, name], { cwd: folder, env: home, stdin: "secret\n" });
+      expect(signed.code, signed.stderr).toBe(0);
+    }
+    await expectSame(0, "verify", "-l", name);
+  });
+
+  it("OpenPGP: keys go from one to the other as files", async () => {
+    const elsewhere = { HOME: at("elsewhere") };
+    const env = { ...home, APPTAINER_KEYSDIR: at("one-key") };
+    await mustSifon(["key", "newpair", ...owner("Single")], { cwd: folder, env });
+    await mustSifon(["key", "export", "--armor", "single.asc"], { cwd: folder, env });
+    await mustSifon(["key", "export", "--secret", "single.key"], { cwd: folder, env });
+    mkdirSync(elsewhere.HOME);
+    const { status, stderr } = runApptainer(apptainer as string, ["key", "import", "single.key"], {
+      cwd: folder,
+      env: elsewhere,
+    });
+    expect(status, stderr).toBe(0);
+    const listed = runApptainer(apptainer as string, ["key", "list", "--secret"], { cwd: folder, env: elsewhere });
+    expect(listed.stdout).toContain("Single (c) <single@example.org>");
+    expect(theirs("key", "import", "single.asc").code).toBe(0);
+  });
+
+  it.each([
+    ["ECDSA P-256", generateKeyPairSync("ec", { namedCurve: "P-256" })],
+    ["ECDSA P-384", generateKeyPairSync("ec", { namedCurve: "P-384" })],
+    ["ECDSA P-521", generateKeyPairSync("ec", { namedCurve: "P-521" })],
+    ["RSA", generateKeyPairSync("rsa", { modulusLength: 2048 })],
+    ["Ed25519", generateKeyPairSync("ed25519")],
+  ])("PEM %s: both verify what either signed", async (_, { privateKey, publicKey }) => {
+    writeFileSync(at("k.pem"), privateKey.export({ format: "pem", type: "pkcs8" }));
+    writeFileSync(at("k.pub"), publicKey.export({ format: "pem", type: "spki" }));
+    const name = await newSif("pem.sif");
+    expect((await ours("sign", "--key", "k.pem", name)).code).toBe(0);
+    expect(theirs("sign", "--key", "k.pem", name).code).toBe(0);
+    await expectSame(0, "verify", "--key", "k.pub", name);
+    await expectSame(0, "verify", "--key", "k.pub", "-j", name);
+    await expectSame(255, "verify", "-l", name);
+    const bytes = readFileSync(at(name));
+    const ids = (await readSif(bytesAccess(bytes))).objects
+      .slice(3)
+      .map(({ offset, size }) => JSON.parse(bytes.toString("latin1", offset, offset + size)).signatures[0].keyid);
+    expect(ids[0]).toBe(ids[1]);
+  });
+
+  it("certificates: the same verdict", async () => {
+    cpSync(new URL("../../fixtures/golden/sign/certificates", import.meta.url), at("c"), { recursive: true });
+    const name = await newSif("certified.sif");
+    expect((await ours("sign", "--key", "c/signer.key", name)).code).toBe(0);
+    const verify = (code: number, leaf: string, between: readonly string[], roots = "c/root.pem") => {
+      writeFileSync(at("between.pem"), Buffer.concat(between.map((one) => golden(`certificates/${one}.pem`))));
+      const intermediates = between.length === 0 ? [] : ["--certificate-intermediates", "between.pem"];
+      return expectSame(
+        code,
+        "verify",
+        "--certificate",
+        `c/${leaf}.pem`,
+        ...intermediates,
+        "--certificate-roots",
+        roots,
+        name,
+      );
+    };
+    await verify(0, "signer", ["intermediate"]);
+    await verify(0, "signer", ["server", "intermediate"]);
+    await verify(0, "signer", [], "c/signer.pem");
+    await verify(255, "signer", []);
+    await verify(255, "signer", ["short-path"]);
+    await verify(255, "any-usage", []);
+    await verify(255, "server", ["intermediate"]);
+    await verify(255, "below-server-issuer", ["server-issuer"]);
+    await verify(255, "signer", ["intermediate"], "certified.sif");
+    for (const [leaf, between] of [
+      ["below-not-an-issuer", ["not-an-issuer"]],
+      ["too-deep", ["below-short-path", "short-path"]],
+      ["constrained", []],
+      ["brief", []],
+    ] as const) {
+      // The current second is in one of the sentences.
+      const args = ["verify", "--certificate", `c/${leaf}.pem`, "--certificate-roots", "c/root.pem", name];
+      writeFileSync(at("between.pem"), Buffer.concat(between.map((one) => golden(`certificates/${one}.pem`))));
+      if (between.length > 0) args.splice(1, 0, "--certificate-intermediates", "between.pem");
+      expect([theirs(...args).code, (await ours(...args)).code], leaf).toEqual([255, 255]);
+    }
+  });
+
+  const { offsets } = DESCRIPTOR;
+  const X = Buffer.from("X");
+  it.each<[string, readonly (readonly [number, Uint8Array])[], number?]>([
+    ["launch script", [[2, X]]],
+    ["UUID", [[50, X]]],
+    ["architecture", [[45, Buffer.from("04")]], 0],
+    ["header times", [[64, X]], 0],
+    ["created time", [[descriptorAt(2) + offsets.createdSec, X]]],
+    ["modified time", [[descriptorAt(2) + offsets.modifiedSec, X]], 0],
+    ["size with padding", [[descriptorAt(3) + offsets.sizeWithPadding, X]], 0],
+    ["name", [[descriptorAt(2) + offsets.name, X]]],
+    ["extra", [[descriptorAt(3) + offsets.extra + 20, X]]],
+    ["size", [[descriptorAt(1) + offsets.size, Buffer.of(31)]]],
+    ["offset beyond the end", [[descriptorAt(3) + offsets.offset + 3, X]]],
+    ["content of 1", [[32_176, X]]],
+    ["content of 3", [[36_863, X]]],
+    ["object 2 removed", [[descriptorAt(2), new Uint8Array(DESCRIPTOR.size)]]],
+    ["object 1 removed", [[descriptorAt(1), new Uint8Array(DESCRIPTOR.size)]]],
+    ["message", [[36_864 + 80, X]]],
+    ["signature", [[38_184 - 100, Buffer.from("AAAA")]]],
+    ["first line", [[36_864 + 3, X]]],
+    ["hash type", [[descriptorAt(4) + offsets.extra, Buffer.of(5)]], 0],
+    ["unknown hash type", [[descriptorAt(4) + offsets.extra, Buffer.of(85)]]],
+    ["entity", [[descriptorAt(4) + offsets.extra + 4, Buffer.alloc(4)]]],
+    ["entity beyond the fingerprint", [[descriptorAt(4) + offsets.extra + 24, X]], 0],
+    ["link", [[descriptorAt(4) + offsets.link, Buffer.of(2, 0, 0, 0)]]],
+    ["group of the signature", [[descriptorAt(4) + offsets.group, Buffer.of(1)]]],
+    ["type of the signature", [[descriptorAt(4) + offsets.dataType, Buffer.of(7)]]],
+  ])("tampering: %s gets the same verdict, word for word", async (_, edits, code = 255) => {
+    writeFileSync(at("tampered.sif"), patched(readFileSync(at("ours0.sif")), ...edits));
+    await expectSame(code, "verify", "-l", "tampered.sif");
+    await expectSame(code, "verify", "-l", "-j", "tampered.sif");
+  });
+
+  it.each([
+    ["-g", "1"],
+    ["-g", "0"],
+    ["-g", "2"],
+    ["-i", "0"],
+    ["-i", "3"],
+    ["-i", "4"],
+    ["-i", "9"],
+    ["-g", "1", "-i", "2"],
+    ["-a"],
+    ["--legacy-insecure"],
+    ["--legacy-insecure", "-a"],
+    ["--legacy-insecure", "-i", "1"],
+    ["--legacy-insecure", "-g", "1"],
+  ])("choices: %s %s", async (...args) => {
+    await expectSame(theirs("verify", "-l", ...args, "ours0.sif").code ?? -1, "verify", "-l", ...args, "ours0.sif");
+  });
+});
+
+const LEGACY = ["verify", "-l", "--legacy-insecure"] as const;
+it.skipIf(apptainer === undefined)("legacy signatures get the same verdict", async () => {
+  const [key] = await readKeyring(join(home.HOME, ".apptainer/keys/pgp-secret"));
+  const signer = await pgpSigner(key as NonNullable<typeof key>);
+  const image = await minimalSif();
+  const sha256 = (...parts: readonly Uint8Array[]) => createHash("sha256").update(Buffer.concat(parts)).digest("hex");
+  const [one, two, three] = [image.subarray(32_176, 32_208), image.subarray(32_208, 32_210), image.subarray(32_768)];
+  const add = async (name: string, digest: string, link: Link) => {
+    const extra = { kind: "signature", hashType: HashType.sha256, entity: signer.entity } as const;
+    const content = await signer.sign(`SIFHASH:\n${digest}`);
+    await addObject(at(name), { dataType: DataType.signature, link, extra }, content, { timeSec: 1_700_000_000 });
+  };
+  const object = await newSif("legacy-object.sif");
+  await add(object, sha256(three), { kind: "object", id: 3 });
+  await expectSame(0, ...LEGACY, object);
+  await expectSame(0, ...LEGACY, "-i", "3", object);
+  await expectSame(0, ...LEGACY, "-j", object);
+  await expectSame(255, ...LEGACY, "-a", object);
+  await expectSame(255, "verify", "-l", object);
+  await add(object, sha256(one), { kind: "object", id: 1 });
+  await add(object, sha256(two), { kind: "object", id: 2 });
+  await expectSame(0, ...LEGACY, "-a", object);
+  const group = await newSif("legacy-group.sif");
+  await add(group, sha256(one, two, three), { kind: "group", group: 1 });
+  await expectSame(0, ...LEGACY, "-g", "1", group);
+  await expectSame(255, ...LEGACY, group);
+  await expectSame(255, "verify", "-l", group);
+  for (const name of [object, group]) {
+    writeFileSync(at(name), patched(readFileSync(at(name)), [36_000, Buffer.from("X")]));
+    await expectSame(255, ...LEGACY, ...(name === group ? ["-g", "1"] : []), name);
+  }
+  // For a group Apptainer says beside the reason that there is no object 0: its own defect.
+  await expectSame(255, ...LEGACY, "-j", object);
+});
+
+const gpg = requireTool("gpg", "gnupg");
+describe.skipIf(apptainer === undefined || gpg === undefined)("signatures beside GnuPG", () => {
+  it("reads Sifon's clear-signed text", async () => {
+    const bytes = readFileSync(at("ours0.sif"));
+    const { objects } = await readSif(bytesAccess(bytes));
+    const { offset, size } = objects[3] as (typeof objects)[number];
+    writeFileSync(at("block.asc"), bytes.subarray(offset, offset + size));
+    const gnupgHome = at("gpg-verify");
+    mkdirSync(gnupgHome, { mode: 0o700 });
+    const options = { cwd: folder, env: { GNUPGHOME: gnupgHome } };
+    await mustRun("gpg", ["--batch", "--import", join(home.HOME, ".apptainer/keys/pgp-public")], options);
+    const { stderr } = await mustRun("gpg", ["--batch", "--verify", "block.asc"], options);
+    expect(stderr).toContain('Good signature from "Ours (c) <ours@example.org>"');
+  });
+
+  it.each([
+    ["ed25519", "SHA512"],
+    ["rsa2048", "SHA256"],
+    ["rsa2048", "SHA512"],
+    ["nistp256", "SHA384"],
+  ])("makes texts that Sifon verifies as Apptainer does: %s, %s", async (algorithm, hash) => {
+    const name = `${algorithm}-${hash}`;
+    const gnupgHome = at(`gpg-${name}`);
+    mkdirSync(gnupgHome, { mode: 0o700 });
+    const options = { cwd: folder, env: { GNUPGHOME: gnupgHome } };
+    const batch = ["--batch", "--pinentry-mode", "loopback", "--passphrase", ""];
+    const userId = `${name} <${name.toLowerCase()}@example.org>`;
+    await mustRun("gpg", [...batch, "--quick-gen-key", userId, algorithm, "sign", "never"], options);
+    const listed = await mustRun("gpg", ["--batch", "--with-colons", "--list-keys"], options);
+    const fingerprint = /^fpr:+([0-9A-F]{40})/m.exec(listed.stdout)?.[1] as string;
+    await mustRun("gpg", ["--batch", "--output", `${name}.pub`, "--export"], options);
+    await mustRun("gpg", [...batch, "--output", `${name}.sec`, "--export-secret-keys"], options);
+    // The message of a file that Sifon signed, signed again by GnuPG.
+    const signed = readFileSync(at("ours0.sif"));
+    const text = parseClearText(signed.subarray(36_864))?.text as string;
+    writeFileSync(at("message"), text);
+    await mustRun(
+      "gpg",
+      [...batch, "--yes", "--digest-algo", hash, "--output", "clear.asc", "--clearsign", "message"],
+      options,
+    );
+    const file = await newSif(`${name}.sif`);
+    await addObject(
+      at(file),
+      {
+        dataType: DataType.signature,
+        link: { kind: "group", group: 1 },
+        extra: { kind: "signature", hashType: HashType.sha256, entity: Buffer.from(fingerprint, "hex") },
+      },
+      readFileSync(at("clear.asc")),
+      { timeSec: 1_700_000_000 },
+    );
+    await expectSame(255, "verify", "-l", file);
+    expect((await ours("key", "import", `${name}.pub`)).code).toBe(0);
+    await expectSame(0, "verify", "-l", file);
+    await expectSame(0, "key", "list");
+    expect((await ours("key", "import", `${name}.sec`)).code).toBe(0);
+    const last = [...theirs("key", "list", "--secret").stdout.matchAll(/^(\d+)\)/gm)].at(-1)?.[1] as string;
+    expect((await ours("sign", "-k", last, file)).code).toBe(0);
+    await expectSame(0, "verify", "-l", file);
+  });
+});
+
+const sshKeygen = requireTool("ssh-keygen", "openssh-client");
+it.skipIf(sshKeygen === undefined)("sshFingerprint() is what ssh-keygen prints", async () => {
+  const work = mkdtempSync(join(tmpdir(), "sifon-ssh-"));
+  try {
+    for (const [type, bits] of [
+      ["ed25519", "256"],
+      ["rsa", "2048"],
+      ["ecdsa", "256"],
+      ["ecdsa", "384"],
+      ["ecdsa", "521"],
+    ] as const) {
+      const path = join(work, `${type}${bits}`);
+      await mustRun("ssh-keygen", ["-q", "-t", type, "-b", bits, "-N", "", "-C", "x", "-f", path]);
+      const { stdout } = await mustRun("ssh-keygen", ["-l", "-f", path]);
+      // PKCS #8 for what it can export; Ed25519 is taken from the public line's last 32 bytes.
+      const blob = Buffer.from(readFileSync(`${path}.pub`, "utf8").split(" ")[1] as string, "base64");
+      const key =
+        type === "ed25519"
+          ? createPublicKey({
+              key: { kty: "OKP", crv: "Ed25519", x: blob.subarray(-32).toString("base64url") },
+              format: "jwk",
+            })
+          : createPublicKey((await mustRun("ssh-keygen", ["-e", "-m", "PKCS8", "-f", path])).stdout);
+      expect(stdout.split(" ")[1]).toBe(sshFingerprint(key));
+    }
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+});
