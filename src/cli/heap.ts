@@ -21,6 +21,8 @@ function keepYoungGenerationSmall(): void {
 export function spareMemory(): void {
   keepYoungGenerationSmall();
   process.on("worker", (worker) => worker.once("online", keepYoungGenerationSmall));
+  // Full collections at a heap 20 % larger than what the last one left, not 100 %: 10 MiB less for a million files.
+  setFlagsFromString("--heap-growing-percent=20");
   // undici parses HTTP in a WebAssembly module with one huge function: optimising that takes 30 MiB for a
   // fraction of a second, and gains nothing where bodies go by in large pieces.
   setFlagsFromString(`--wasm-tiering-budget=${WASM_BUDGET_LARGE}`);

@@ -1,7 +1,7 @@
 import type { ByteString } from "../bytes/byte-string.ts";
 import type { Xattr } from "../bytes/file-body.ts";
 import { BytePages } from "./byte-pages.ts";
-import { F64Column, U32Column } from "./columns.ts";
+import { SizeColumn, U32Column } from "./columns.ts";
 import type { ContentId } from "./content.ts";
 import { XattrSets } from "./xattr-sets.ts";
 
@@ -49,8 +49,8 @@ const KIND_MASK = 15;
 const ARCH_SHIFT = 16;
 
 /**
- * The inodes of a tree in columns: 32 bytes each, beside a symlink's target. Inodes are never freed; one
- * without a name is no part of the tree.
+ * The inodes of a tree in columns: 16 bytes each where root owns everything and files are below 4 GiB, 32 at
+ * most, beside a symlink's target. Inodes are never freed; one without a name is no part of the tree.
  */
 export class InodeTable {
   /** Mode in bits 0–11, kind in 12–15, ELF architecture in 16–23. */
@@ -59,7 +59,7 @@ export class InodeTable {
   readonly #gids = new U32Column();
   readonly #mtimes = new U32Column();
   /** A file's size, a device's minor number. */
-  readonly #sizes = new F64Column();
+  readonly #sizes = new SizeColumn();
   /** A file's content, a symlink's reference into the targets, a device's major number. */
   readonly #data = new U32Column();
   readonly #xattrIds = new U32Column();

@@ -1,3 +1,5 @@
+import { freeMemory } from "../bytes/free-memory.ts";
+
 const FIRST_CAPACITY = 1 << 10;
 
 /**
@@ -47,6 +49,7 @@ export class NameIndex {
   #grow(): void {
     const slots = new Uint32Array(this.#slots.length * 2);
     for (const entry of this.#slots) if (entry !== 0) place(slots, this.#hashOf(entry - 1), entry - 1);
+    freeMemory(this.#slots.buffer);
     this.#slots = slots;
   }
 }

@@ -1,4 +1,4 @@
-import { F64Column, U32Column } from "../fstree/columns.ts";
+import { F64Column, SizeColumn, U32Column } from "../fstree/columns.ts";
 import type { ContentId } from "../fstree/content.ts";
 import { BlockLists } from "./block-lists.ts";
 import { NO_FRAGMENT } from "./format.ts";
@@ -8,11 +8,11 @@ export type RunId = number;
 
 /**
  * Where the contents of files lie, in columns. A content is a run of blocks, then a tail in a fragment;
- * either may be missing. 20 bytes per file, 28 more and the block list per run.
+ * either may be missing. 16 bytes per file, 28 more and the block list per run.
  */
 export class Contents {
   readonly lists: BlockLists = new BlockLists();
-  readonly #sizes = new F64Column();
+  readonly #sizes = new SizeColumn();
   readonly #runs = new U32Column();
   /** Index + 1; 0 is none. */
   readonly #fragments = new U32Column();

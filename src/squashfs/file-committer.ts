@@ -25,8 +25,8 @@ export class FileCommitter {
   readonly #area: DataArea;
   readonly #contents: Contents;
   readonly #fragments: FragmentWriter;
-  #runs = new HashIndex();
-  #tails = new HashIndex();
+  readonly #runs = new HashIndex();
+  readonly #tails = new HashIndex();
   /** The hash of the run so far, and of its next block. */
   readonly #chain = new Uint32Array(8);
   readonly #chainBytes = new Uint8Array(this.#chain.buffer);
@@ -110,8 +110,8 @@ export class FileCommitter {
 
   /** Gives up the hashes, which take as much memory as all the rest. No file may follow. */
   forget(): void {
-    this.#runs = new HashIndex();
-    this.#tails = new HashIndex();
+    this.#runs.clear();
+    this.#tails.clear();
   }
 
   async #endRun(size: number): Promise<RunId> {

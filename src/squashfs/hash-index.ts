@@ -1,9 +1,11 @@
+import { freeMemory } from "../bytes/free-memory.ts";
 import { U32Column } from "../fstree/columns.ts";
 import type { EncodedBlock } from "../wasm/block-encoder.ts";
 
 /** Four 32-bit words. */
 export type Hash128 = EncodedBlock["hash"];
 
+const FIRST_CAPACITY = 1024;
 /** Share of slots in use at which the table doubles: fuller saves memory, emptier saves probes. */
 const MAX_LOAD = 0.7;
 
@@ -14,7 +16,7 @@ const MAX_LOAD = 0.7;
 export class HashIndex {
   readonly #hashes = [new U32Column(), new U32Column(), new U32Column(), new U32Column()] as const;
   /** Number + 1; 0 is free. */
-  #slots = new Uint32Array(1024);
+  #slots = new Uint32Array(FIRST_CAPACITY);
   #count = 0;
 
   /** The first number with this hash for which `matches` holds, or undefined. */
@@ -35,6 +37,14 @@ export class HashIndex {
     this.#count++;
   }
 
+  /** Forgets all numbers, and gives the memory back now. */
+  clear(): void {
+    for (const column of this.#hashes) column.free();
+    freeMemory(this.#slots.buffer);
+    this.#slots = new Uint32Array(FIRST_CAPACITY);
+    this.#count = 0;
+  }
+
   #equals(number: number, hash: Hash128): boolean {
     const [a, b, c, d] = this.#hashes;
     return (
@@ -53,5 +63,6 @@ export class HashIndex {
     const old = this.#slots;
     this.#slots = new Uint32Array(old.length * 2);
     for (const entry of old) if (entry !== 0) this.#place(entry - 1);
+    freeMemory(old.buffer);
   }
 }

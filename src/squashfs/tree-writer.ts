@@ -1,10 +1,11 @@
+import { F64Column, U32Column } from "../fstree/columns.ts";
 import type { InodeId } from "../fstree/inodes.ts";
 import { FsTree, type NodeId } from "../fstree/tree.ts";
 import type { Sink } from "../sink/sink.ts";
 import type { BlockCodec } from "../wasm/block-codec.ts";
 import { DirectoryWriter, type Listing } from "./directory-writer.ts";
 import { SquashfsError } from "./errors.ts";
-import { EXPORTS_PER_BLOCK, inodeRef, MAX_NAME_SIZE } from "./format.ts";
+import { EXPORTS_PER_BLOCK, inodeRef, MAX_NAME_SIZE, METADATA_BLOCK_SIZE } from "./format.ts";
 import type { InodePlace, InodeWriter } from "./inode-writer.ts";
 
 /** Compressed inodes that gather before they are written. */
@@ -30,13 +31,12 @@ export class TreeWriter {
   readonly #inodes: InodeWriter;
   readonly #directories: DirectoryWriter;
   /** Names per inode. */
-  readonly #linkCounts: Uint32Array;
+  readonly #linkCounts = new U32Column();
   /** Per inode, from 1; 0 is none yet. */
-  readonly #numbers: Uint32Array;
+  readonly #numbers = new U32Column();
   readonly #inodeCount: number;
-  /** Per inode number. The offset is never 0xffff, which stands for "not written". */
-  readonly #blocks: Uint32Array;
-  readonly #offsets: Uint16Array;
+  /** Per inode number: block × METADATA_BLOCK_SIZE + offset, plus 1; 0 is not written yet. */
+  readonly #places = new F64Column();
   readonly #nextPlace: InodePlace = { number: 0, linkCount: 0, node: FsTree.root };
   #lastNumber = 0;
 
@@ -44,11 +44,7 @@ export class TreeWriter {
     this.#tree = tree;
     this.#inodes = inodes;
     this.#directories = new DirectoryWriter(codec);
-    this.#linkCounts = new Uint32Array(tree.inodes.count);
-    this.#numbers = new Uint32Array(tree.inodes.count);
     this.#inodeCount = this.#countLinks();
-    this.#blocks = new Uint32Array(this.#inodeCount + 1);
-    this.#offsets = new Uint16Array(this.#inodeCount + 1).fill(NOT_WRITTEN);
   }
 
   get inodeCount(): number {
@@ -61,7 +57,7 @@ export class TreeWriter {
     this.#number(this.#tree.inode(root));
     const listing = await this.#directory(root, sink);
     this.#writeDirectory(root, listing, this.#inodeCount + 1);
-    const number = this.#numbers[this.#tree.inode(root)] as number;
+    const number = this.#numbers.get(this.#tree.inode(root));
     const { table } = this.#inodes;
     table.flush();
     await table.drain(sink);
@@ -89,8 +85,8 @@ export class TreeWriter {
     const stack: NodeId[] = [FsTree.root];
     for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
       const id = tree.inode(node);
-      if (this.#linkCounts[id] === 0) count++;
-      this.#linkCounts[id] = (this.#linkCounts[id] as number) + 1;
+      if (this.#linkCounts.get(id) === 0) count++;
+      this.#linkCounts.set(id, this.#linkCounts.get(id) + 1);
       if (tree.isDirectory(node)) for (const child of tree.children(node)) stack.push(child);
     }
     return count;
@@ -123,7 +119,7 @@ export class TreeWriter {
 
   #leave({ dir, children, listings }: Level): Listing {
     const tree = this.#tree;
-    const parent = this.#numbers[tree.inode(dir)] as number;
+    const parent = this.#numbers.get(tree.inode(dir));
     let directory = 0;
     for (const child of children) {
       if (tree.isDirectory(child)) this.#writeDirectory(child, listings[directory++] as Listing, parent);
@@ -133,20 +129,20 @@ export class TreeWriter {
   }
 
   #number(id: InodeId): void {
-    if (this.#numbers[id] === 0) this.#numbers[id] = ++this.#lastNumber;
+    if (this.#numbers.get(id) === 0) this.#numbers.set(id, ++this.#lastNumber);
   }
 
   #writeFile(node: NodeId): void {
     const id = this.#tree.inode(node);
-    const number = this.#numbers[id] as number;
+    const number = this.#numbers.get(id);
     // Another name of a hard link was here before.
-    if (this.#offsets[number] !== NOT_WRITTEN) return;
-    this.#inodes.write(id, this.#place(number, this.#linkCounts[id] as number, node));
+    if (this.#places.get(number) !== 0) return;
+    this.#inodes.write(id, this.#place(number, this.#linkCounts.get(id), node));
   }
 
   #writeDirectory(node: NodeId, listing: Listing, parentInode: number): void {
     const id = this.#tree.inode(node);
-    const place = this.#place(this.#numbers[id] as number, 2 + this.#subdirectoryCount(node), node);
+    const place = this.#place(this.#numbers.get(id), 2 + this.#subdirectoryCount(node), node);
     this.#inodes.directory(id, place, listing, parentInode);
   }
 
@@ -158,8 +154,8 @@ export class TreeWriter {
 
   /** Notes where the next inode, this one, will stand. */
   #place(number: number, linkCount: number, node: NodeId): InodePlace {
-    this.#blocks[number] = this.#inodes.table.blockStart;
-    this.#offsets[number] = this.#inodes.table.blockOffset;
+    const { blockStart, blockOffset } = this.#inodes.table;
+    this.#places.set(number, blockStart * METADATA_BLOCK_SIZE + blockOffset + 1);
     const place = this.#nextPlace;
     place.number = number;
     place.linkCount = linkCount;
@@ -172,20 +168,19 @@ export class TreeWriter {
     this.#directories.begin();
     for (const node of children) {
       const id = tree.inode(node);
-      const number = this.#numbers[id] as number;
+      const number = this.#numbers.get(id);
       const name = tree.name(node);
       if (name.length === 0 || name.length > MAX_NAME_SIZE)
         throw new SquashfsError("NAME_TOO_LONG", { path: tree.path(node), seen: name.length, limit: MAX_NAME_SIZE });
-      const block = this.#blocks[number] as number;
-      this.#directories.add(name, tree.inodes.kind(id), number, block, this.#offsets[number] as number);
+      const place = this.#places.get(number) - 1;
+      const block = Math.floor(place / METADATA_BLOCK_SIZE);
+      this.#directories.add(name, tree.inodes.kind(id), number, block, place % METADATA_BLOCK_SIZE);
     }
     return this.#directories.end();
   }
 
   #ref(number: number): bigint {
-    return inodeRef(this.#blocks[number] as number, this.#offsets[number] as number);
+    const place = this.#places.get(number) - 1;
+    return inodeRef(Math.floor(place / METADATA_BLOCK_SIZE), place % METADATA_BLOCK_SIZE);
   }
 }
-
-/** Offsets in a metadata block end at 8191. */
-const NOT_WRITTEN = 0xffff;

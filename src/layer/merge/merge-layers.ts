@@ -69,6 +69,7 @@ class TopDownMerge {
     }
     this.descent.finish();
     if (this.#options.capture !== undefined) await this.#captureMoved(this.#options.capture);
+    this.descent.free();
     const statistics = tallies.map((tally) => tally.statistics);
     return { tree: this.tree, layers: statistics, captured: this.intake.captured, scanReason: undefined };
   }

@@ -11,6 +11,12 @@ export class Origins {
     this.#orders.set(inode, order);
   }
 
+  /** Gives the memory back. */
+  free(): void {
+    this.#layers.free();
+    this.#orders.free();
+  }
+
   layer(inode: InodeId): number {
     return this.#layers.get(inode);
   }
