@@ -4,9 +4,9 @@ import { existsSync, mkdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { SIFON_MAIN } from "../test/support/sifon.ts";
+import { type SyntheticEntry, writeSyntheticImage } from "../test/support/synthetic-image.ts";
 import { measure } from "./measure.ts";
 import { machine, table, writeSection } from "./results.ts";
-import { type SyntheticEntry, writeSyntheticImage } from "./synthetic-image.ts";
 
 const { values } = parseArgs({
   options: {

@@ -7,10 +7,10 @@ import { walkPostOrder } from "./fstree/walk.ts";
 import type { LayerStatistics } from "./layer/merge/contract.ts";
 import { mergeLayers } from "./layer/merge/merge-layers.ts";
 import { readLayerEntries } from "./layer/open-layer.ts";
+import { planWorkers, withinMemory } from "./memory.ts";
 import type { Image, ImageSource } from "./oci/image.ts";
 import { formatPlatform } from "./oci/platform.ts";
 import type { OnProgress } from "./progress.ts";
-import { grantedResources } from "./resources.ts";
 import { archCode, hostArch, SifArch } from "./sif/architecture.ts";
 import { DataType } from "./sif/data-type.ts";
 import { deriveUuid, imageTimeSec } from "./sif/identity.ts";
@@ -39,6 +39,11 @@ export interface ConvertTuning {
   readonly blockSize?: number;
   /** Threads that compress; 0 compresses in the calling thread. Default: the CPUs that cgroup and affinity grant. */
   readonly workers?: number;
+  /**
+   * Bytes that the process may have resident, the tree of files included; default: what its control group
+   * allows. Fewer workers are started to stay within it, and an image whose tree goes beyond it is refused.
+   */
+  readonly memory?: number;
   /** Lets 0:0 own every file. */
   readonly allRoot?: boolean;
   /** Lets the owner read, write and enter everything; set-id and sticky bits are lost. */
@@ -91,7 +96,8 @@ export async function convert(options: ConvertOptions): Promise<ConvertReport> {
 
 async function writeSif(options: ConvertOptions): Promise<ConvertReport> {
   const { source, sink, onProgress = () => {}, blockSize = DEFAULT_BLOCK_SIZE } = options;
-  const { compression = { kind: "gzip", level: "default" }, workers = defaultWorkers() } = options;
+  const { compression = { kind: "gzip", level: "default" }, memory } = options;
+  const workers = planWorkers({ workers: options.workers, memory, blockSize, compression });
   const signal = options.signal ?? new AbortController().signal;
 
   // A wrong SOURCE_DATE_EPOCH is told before anything is fetched.
@@ -131,7 +137,7 @@ async function writeSif(options: ConvertOptions): Promise<ConvertReport> {
     const merged = await mergeLayers(
       image.layers.map((layer) => ({
         name: layer.descriptor.digest,
-        entries: () => readLayerEntries(layer, { signal, onProgress }),
+        entries: () => withinMemory(readLayerEntries(layer, { signal, onProgress }), memory),
       })),
       { contents: squashfs.contents, signal, onProgress, implicitMtimeSec: timeSec, capture: isCapturedPath },
     );
@@ -171,11 +177,6 @@ function recorded(metadata: string, image: Image, counts: RecordedCounts, size?:
     counts,
   };
   return withBuildRecord(metadata, record, size);
-}
-
-/** A worker per granted CPU: this thread mostly waits for them. */
-function defaultWorkers(): number {
-  return grantedResources().cpus;
 }
 
 /** Tells of the image that a source has found. */

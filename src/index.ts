@@ -39,6 +39,7 @@ export {
   sourceText,
 } from "./inspect-source.ts";
 export type { LayerStatistics } from "./layer/merge/contract.ts";
+export { MemoryError, type MemoryErrorCode } from "./memory.ts";
 export type { ImageConfig } from "./oci/config.ts";
 export type { Descriptor } from "./oci/descriptor.ts";
 export type { Digest } from "./oci/digest.ts";

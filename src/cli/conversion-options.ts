@@ -69,6 +69,11 @@ export const ENCODING_OPTIONS: readonly OptionSpec[] = [
     description: "compression threads; 0 compresses in the main thread (default: one per granted CPU)",
     env: ["WORKERS"],
   },
+  {
+    flags: "--memory <size>",
+    description: "the most memory to use: fewer threads, or an error that names the least (default: the cgroup's)",
+    env: ["MEMORY"],
+  },
 ];
 
 /** How the container's files are owned and moded. */
@@ -105,15 +110,26 @@ export function conversionTuning(values: OptionValues, command: string): Convert
     throw new UsageError(command, `invalid value "${workers}" of --workers: expected a whole number, 0 or more`);
   }
   const blockSize = blockSizeOf(values, command);
+  const memory = memoryOf(values, command);
   cacheSizeOf(values, command);
   return {
     compression: compressionOf(values, command),
     ...(blockSize === undefined ? {} : { blockSize }),
     ...(workers === undefined ? {} : { workers: Number(workers) }),
+    ...(memory === undefined ? {} : { memory }),
     allRoot: values.flag("allRoot"),
     fixPermissions: values.flag("fixPerms"),
     ignoreSpace: values.flag("ignoreSpace"),
   };
+}
+
+function memoryOf(values: OptionValues, command: string): number | undefined {
+  const text = values.text("memory");
+  const size = text === undefined ? undefined : parseBytes(text);
+  if (text !== undefined && !size) {
+    throw new UsageError(command, `invalid value "${text}" of --memory: expected a size such as 128M`);
+  }
+  return size;
 }
 
 function compressionOf(values: OptionValues, command: string): Compression {
