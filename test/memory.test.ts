@@ -10,6 +10,8 @@ const K128 = 128 * 1024;
 describe("planWorkers()", () => {
   it.each([
     // asked for, limit, CPUs, cgroup's limit, block size, compression, threads
+    [undefined, undefined, 1, undefined, K128, GZIP, 0],
+    [1, undefined, 1, undefined, K128, GZIP, 1],
     [undefined, undefined, 2, undefined, K128, GZIP, 2],
     [undefined, undefined, 64, undefined, K128, GZIP, 64],
     [5, undefined, 2, undefined, K128, GZIP, 5],

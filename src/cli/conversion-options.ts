@@ -66,7 +66,7 @@ export const ENCODING_OPTIONS: readonly OptionSpec[] = [
   },
   {
     flags: "--workers <count>",
-    description: "compression threads; 0 compresses in the main thread (default: one per granted CPU)",
+    description: "compression threads; 0 compresses in the main thread (default: one per granted CPU, 0 on one CPU)",
     env: ["WORKERS"],
   },
   {
