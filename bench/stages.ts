@@ -1,0 +1,246 @@
+// npm run bench -- stages [--rounds N] [--write] [IMAGE]
+// Runs each stage of the pipe alone over the largest layer of an image (default: lolcow, in a registry of our own), with
+// what it needs in memory, and prints what a block of 128 KiB costs the main thread and all threads.
+import { readFileSync } from "node:fs";
+import { open, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import type { ContentStore } from "../src/fstree/content.ts";
+import type { Compression, Sink } from "../src/index.ts";
+import type { MergeLayer } from "../src/layer/merge/contract.ts";
+import type { Layer } from "../src/oci/image.ts";
+import type { TarEntry } from "../src/tar/entry.ts";
+import type { BlockEncoder } from "../src/wasm/block-encoder.ts";
+import { LOLCOW_STORE, provideLolcow } from "../test/support/lolcow.ts";
+import { startRegistry } from "../test/support/registry.ts";
+import { median } from "./measure.ts";
+import { machine, table, writeSection } from "./results.ts";
+
+// The built modules, as users run them; their types are the sources'.
+const built = (path: string) => import(new URL(`../dist/${path}`, import.meta.url).href);
+const { createSource } = (await built("index.js")) as typeof import("../src/index.ts");
+const { decompress } = (await built("layer/decompress.js")) as typeof import("../src/layer/decompress.ts");
+const { readLayerEntries } = (await built("layer/open-layer.js")) as typeof import("../src/layer/open-layer.ts");
+const { verifyBlob, verifyDiffId } = (await built("layer/verify.js")) as typeof import("../src/layer/verify.ts");
+const { mergeLayers } = (await built(
+  "layer/merge/merge-layers.js",
+)) as typeof import("../src/layer/merge/merge-layers.ts");
+const { readTar } = (await built("tar/read-tar.js")) as typeof import("../src/tar/read-tar.ts");
+const { loadCore } = (await built("wasm/core.js")) as typeof import("../src/wasm/core.ts");
+const { createBlockEncoder } = (await built(
+  "wasm/create-block-encoder.js",
+)) as typeof import("../src/wasm/create-block-encoder.ts");
+const { SquashfsWriter } = (await built("squashfs/writer.js")) as typeof import("../src/squashfs/writer.ts");
+const { BufferedFile } = (await built("sink/buffered-file.js")) as typeof import("../src/sink/buffered-file.ts");
+
+const BLOCK = 128 * 1024;
+const DEFAULT: Compression = { kind: "gzip", level: "default" };
+const signal = new AbortController().signal;
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { rounds: { type: "string", default: "3" }, write: { type: "boolean", default: false } },
+});
+
+interface Spent {
+  readonly mainMs: number;
+  readonly allMs: number;
+}
+
+/** Processor time of this thread (from the scheduler, in ns) and of the whole process. */
+async function spent(run: () => Promise<void>): Promise<Spent> {
+  const mainNs = () => Number(readFileSync("/proc/self/schedstat", "latin1").split(" ")[0]);
+  const before = process.cpuUsage();
+  const mainBefore = mainNs();
+  await run();
+  const { user, system } = process.cpuUsage(before);
+  return { mainMs: (mainNs() - mainBefore) / 1e6, allMs: (user + system) / 1000 };
+}
+
+async function* pieces(bytes: Uint8Array, size: number): AsyncGenerator<Uint8Array, void, undefined> {
+  for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
+}
+
+async function drain(chunks: AsyncIterable<unknown>): Promise<void> {
+  for await (const _ of chunks);
+}
+
+async function collect(chunks: AsyncIterable<Uint8Array>, size?: number): Promise<Uint8Array> {
+  if (size === undefined) {
+    const all: Uint8Array[] = [];
+    for await (const chunk of chunks) all.push(Uint8Array.from(chunk));
+    return Buffer.concat(all);
+  }
+  const whole = new Uint8Array(size);
+  let at = 0;
+  for await (const chunk of chunks) {
+    whole.set(chunk, at);
+    at += chunk.length;
+  }
+  return whole;
+}
+
+/** Takes files and forgets them. */
+const NOWHERE: ContentStore = {
+  add: async (_size, parts) => {
+    if (!(parts instanceof Uint8Array)) await drain(parts);
+    return 1;
+  },
+};
+
+/** Lends buffers and gives blocks back as they are, each with a hash of its own. */
+class IdleEncoder implements BlockEncoder {
+  readonly blockSize = BLOCK;
+  readonly slotCount = 16;
+  readonly #free: Uint8Array[] = Array.from({ length: 16 }, () => new Uint8Array(BLOCK));
+  #number = 0;
+
+  async acquire(): Promise<Uint8Array> {
+    return this.#free.pop() as Uint8Array;
+  }
+
+  async encode(buffer: Uint8Array, size: number) {
+    const hash = [this.#number++, 0, 0, 0] as const;
+    return { bytes: buffer.subarray(0, size), stored: true, hash, release: () => this.#free.push(buffer) };
+  }
+
+  async close(): Promise<void> {}
+}
+
+class NoSink implements Sink {
+  position = 0;
+  readonly directory = undefined;
+  async write(bytes: Uint8Array): Promise<void> {
+    this.position += bytes.length;
+  }
+  async patch(): Promise<void> {}
+  async rewind(offset: number): Promise<void> {
+    this.position = offset;
+  }
+  async finish(): Promise<void> {}
+  async abort(): Promise<void> {}
+}
+
+async function merge(entries: () => AsyncIterable<TarEntry>, contents: ContentStore) {
+  const layer: MergeLayer = { name: "layer", entries };
+  return mergeLayers([layer], { contents, signal, implicitMtimeSec: 0 });
+}
+
+async function squashfs(entries: () => AsyncIterable<TarEntry>, encoder: BlockEncoder): Promise<void> {
+  const core = loadCore({ blockSize: BLOCK });
+  const writer = new SquashfsWriter({ sink: new NoSink(), encoder, core, compression: DEFAULT });
+  const { tree } = await merge(entries, writer.contents);
+  await writer.finish(tree, { mtimeSec: 0 });
+  await encoder.close();
+}
+
+/** Blocks through worker threads that only hash them, `count` times. */
+async function throughWorkers(count: number): Promise<void> {
+  const core = loadCore({ blockSize: BLOCK });
+  const encoder = createBlockEncoder({ compression: { kind: "none" }, blockSize: BLOCK, workers: 2, core });
+  const pending: Promise<void>[] = [];
+  for (let i = 0; i < count; i++) {
+    const buffer = await encoder.acquire();
+    pending.push(encoder.encode(buffer, BLOCK).then((block) => block.release()));
+    if (pending.length > 64) await pending.shift();
+  }
+  await Promise.all(pending);
+  await encoder.close();
+}
+
+async function writeFile(bytes: Uint8Array): Promise<void> {
+  const path = join(tmpdir(), `sifon-stages-${process.pid}`);
+  const handle = await open(path, "w");
+  try {
+    const file = new BufferedFile(handle, { path });
+    for (let at = 0; at < bytes.length; at += 60_000) await file.append(bytes.subarray(at, at + 60_000));
+    await file.flush();
+  } finally {
+    await handle.close();
+    await rm(path);
+  }
+}
+
+function compress(tar: Uint8Array, blocks: number): void {
+  const core = loadCore({ blockSize: BLOCK });
+  for (let i = 0; i < blocks; i++) core.compress(tar.subarray(i * BLOCK, (i + 1) * BLOCK), DEFAULT);
+}
+
+const registry = positionals.length === 0 ? await startRegistry({ store: LOLCOW_STORE }) : undefined;
+const name = registry === undefined ? (positionals[0] as string) : await provideLolcow(registry);
+const source = createSource(`docker://${name}`, { noHttps: true });
+try {
+  const { layers } = await source.resolve({ signal });
+  const layer = layers.reduce((a, b) => (b.descriptor.size > a.descriptor.size ? b : a)) as Layer;
+  const { digest, size } = layer.descriptor;
+  const blob = await collect((await layer.open({ signal })) as AsyncIterable<Uint8Array>, size);
+  const tar = await collect(decompress(pieces(blob, 65536), { digest }));
+  const entries = () => readTar(pieces(tar, 256 * 1024), { name: digest });
+  const blocks = tar.length / BLOCK;
+  let entryCount = 0;
+  for await (const _ of entries()) entryCount++;
+  // A fortieth of it is enough for a figure, and is repeated often enough by then.
+  const sample = Math.min(Math.floor(blocks), 400);
+
+  const mergeOnly = () => merge(entries, NOWHERE).then(() => {});
+  const STAGES: readonly { name: string; run: () => Promise<void>; less?: string; scale?: number }[] = [
+    {
+      name: "receive from a registry on this machine",
+      run: async () => drain((await layer.open({ signal })) as AsyncIterable<Uint8Array>),
+    },
+    { name: "SHA-256 of the blob", run: () => drain(verifyBlob(pieces(blob, 65536), layer.descriptor)) },
+    { name: "gunzip", run: () => drain(decompress(pieces(blob, 65536), { digest })) },
+    {
+      name: "SHA-256 of the tar",
+      run: () => drain(verifyDiffId(pieces(tar, 256 * 1024), layer.diffId ?? digest, digest)),
+    },
+    { name: "read the tar", run: () => drain(entries()) },
+    { name: "merge", run: mergeOnly, less: "read the tar" },
+    { name: "squashfs: cut, copy, commit, tables", run: () => squashfs(entries, new IdleEncoder()), less: "merge" },
+    { name: "hand blocks to threads and back", run: () => throughWorkers(Math.ceil(blocks)) },
+    { name: "compress (a worker's part)", run: async () => compress(tar, sample), scale: blocks / sample },
+    { name: "write the file", run: () => writeFile(blob) },
+    { name: "the layer's stages together", run: () => drain(readLayerEntries(layer, { signal })) },
+  ];
+  const results = new Map<string, Spent[]>();
+  for (let round = 0; round <= Number(values.rounds); round++) {
+    for (const { name: stage, run, scale = 1 } of STAGES) {
+      const { mainMs, allMs } = await spent(run);
+      // The first round warms up.
+      if (round > 0)
+        results.set(stage, [...(results.get(stage) ?? []), { mainMs: mainMs * scale, allMs: allMs * scale }]);
+      console.error(`round ${round}, ${stage}: ${mainMs.toFixed(0)} ms, ${allMs.toFixed(0)} ms in all threads`);
+    }
+  }
+  const cost = (stage: string) => {
+    const of = results.get(stage) as Spent[];
+    return { mainMs: median(of.map((r) => r.mainMs)), allMs: median(of.map((r) => r.allMs)) };
+  };
+  // What a stage had to run along with, to run at all, is taken off; "merge" includes reading the tar.
+  const net = (stage: (typeof STAGES)[number]) => {
+    const own = cost(stage.name);
+    const less = stage.less === undefined ? { mainMs: 0, allMs: 0 } : cost(stage.less);
+    return { mainMs: Math.max(0, own.mainMs - less.mainMs), allMs: Math.max(0, own.allMs - less.allMs) };
+  };
+  const perBlock = (ms: number) => `${((ms * 1000) / blocks).toFixed(0)} µs`;
+  const speed = (ms: number) => `${(tar.length / 1e3 / ms).toFixed(0)} MB/s`;
+  const rows = STAGES.map((stage) => {
+    const { mainMs, allMs } = net(stage);
+    return [stage.name, perBlock(mainMs), perBlock(allMs), speed(mainMs)];
+  });
+  const ofMain = STAGES.filter(({ name: n }) => !/^compress|together/.test(n));
+  const mainMs = ofMain.reduce((sum, stage) => sum + net(stage).mainMs, 0);
+  const compressMs = net(STAGES.find(({ name: n }) => n.startsWith("compress")) as (typeof STAGES)[number]).mainMs;
+  rows.push(["**main thread, all of these**", `**${perBlock(mainMs)}**`, "", `**${speed(mainMs)}**`]);
+  const report = [
+    `The largest layer of ${name.slice(name.indexOf("/") + 1)}: ${(size / 1e6).toFixed(0)} MB, ${(tar.length / 1e6).toFixed(0)} MB unpacked, ${entryCount} entries, ${blocks.toFixed(0)} blocks of 128 KiB. Processor time per block; speed in bytes of the tar, if that stage alone were to limit. Medians of ${values.rounds} runs.`,
+    table(["stage", "main thread", "all threads", "limit"], rows),
+    `A worker compresses ${speed(compressMs)}, so the main thread keeps ${(compressMs / mainMs).toFixed(0)} workers busy; with more, as with 64, it limits at ${speed(mainMs)}.`,
+    `${new Date().toISOString().slice(0, 10)}, ${machine()}. Printed by \`npm run bench -- stages --write\`.`,
+  ].join("\n\n");
+  console.log(report);
+  if (values.write) writeSection("Stages", report);
+} finally {
+  await source.close();
+  await registry?.stop();
+}
