@@ -20,6 +20,7 @@ const TABLES = 2 * MIB;
 /** Entries between two looks at the memory: at 150 bytes for each, it cannot grow much meanwhile. */
 const LOOK_EVERY = 1024;
 
+/** What a memory limit is refused for: before the start, or when the files turn out to be too many. */
 export type MemoryErrorCode = "MEMORY_TOO_SMALL" | "MEMORY_EXCEEDED";
 
 const mebibytes = (bytes: unknown): string => `${Math.ceil(Number(bytes) / MIB)} MiB`;
