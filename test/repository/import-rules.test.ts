@@ -28,9 +28,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   sign: [...MIDDLE, "source"],
   image: [...MIDDLE, "source"],
   runtime: [...MIDDLE, "source"],
+  build: [...MIDDLE, "cache", "auth", "source", "deffile", "sandbox", "sign", "image", "runtime"],
 };
 const FOLDERS = ["bytes", ...Object.keys(MAY_IMPORT), "cli"];
-const JOBS = ["convert.ts", "build.ts", "inspect.ts"];
+const JOBS = ["convert.ts", "inspect.ts"];
 const PUBLIC = ["index.ts", "sif.ts", "squashfs.ts"];
 const GROUND = ["errors.ts", "progress.ts"];
 const TARGETS = [...FOLDERS, ...JOBS, ...PUBLIC, ...GROUND];

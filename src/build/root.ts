@@ -1,0 +1,68 @@
+import type { ContentStore } from "../fstree/content.ts";
+import type { InodeId } from "../fstree/inodes.ts";
+import type { FsTree } from "../fstree/tree.ts";
+import type { OnProgress } from "../progress.ts";
+import type { AdoptedData } from "../squashfs/adopt-data.ts";
+import type { SquashfsImage } from "../squashfs/reader/image.ts";
+
+/** A container's root on its way. */
+export interface Root {
+  readonly tree: FsTree;
+  /**
+   * Contents of the small files that later steps read or add to, and that `inspect` shows: those of `isTextPath`.
+   * Who puts such a file into the tree puts its content here.
+   */
+  readonly texts: Map<InodeId, Uint8Array>;
+}
+
+/** What takes a root: a SIF's partition, a sandbox, an image that lies between two stages. */
+export interface RootTarget {
+  /** One content at a time. */
+  readonly contents: ContentStore;
+  /**
+   * Takes over the compressed data of an image as it is, where its form is that of the target; undefined where not.
+   * To be asked once, before any content.
+   */
+  adopt?(image: SquashfsImage): Promise<AdoptedData | undefined>;
+  readonly signal: AbortSignal;
+  readonly onProgress: OnProgress;
+}
+
+/** What is known of a root before its files are read. */
+export interface RootFacts {
+  /** Unix seconds: image time, and that of entries that steps add. */
+  readonly timeSec: number;
+  /** Equal for equal roots; the image's UUID follows from it. */
+  readonly identity: string;
+  /** GOARCH name. */
+  readonly architecture: string;
+  /** The SIF's `oci-config.json`, where the base has one. */
+  readonly ociConfigJson: Uint8Array | undefined;
+}
+
+/** A root that can be read, once, into a target. */
+export interface RootSource {
+  readonly facts: RootFacts;
+  fill(target: RootTarget): Promise<Root>;
+  /** Gives back what it holds, temporary files included; safe to call twice. */
+  close(): Promise<void>;
+}
+
+/** One change to a root: %files, the sections' texts. New contents go to the target. */
+export type RootStep = (root: Root, target: RootTarget) => Promise<void>;
+
+/** The root with steps taken on it, in their order, as it is read. */
+export function withSteps(source: RootSource, ...steps: readonly RootStep[]): RootSource {
+  return {
+    facts: source.facts,
+    async fill(target) {
+      const root = await source.fill(target);
+      for (const step of steps) {
+        target.signal.throwIfAborted();
+        await step(root, target);
+      }
+      return root;
+    },
+    close: () => source.close(),
+  };
+}
