@@ -1,0 +1,62 @@
+import type { StdioOptions } from "node:child_process";
+import type { Readable, Writable } from "node:stream";
+import type { Host } from "./host.ts";
+import type { ProgramEnd, ProgramPlan, SessionPlan } from "./plan.ts";
+
+/** How a program's streams are connected and who may end it. */
+export interface ProgramStreams {
+  /** As of `child_process.spawn`; `inherit` unless said. */
+  readonly stdio?: StdioOptions;
+  /** Ends the program: SIGTERM, and SIGKILL some seconds after. */
+  readonly signal?: AbortSignal;
+}
+
+/** A program that runs in a session. */
+export interface RunningProgram {
+  /** Null where `stdio` has no pipe there. */
+  readonly stdin: Writable | null;
+  readonly stdout: Readable | null;
+  readonly stderr: Readable | null;
+  /** Resolves when the program has ended and its pipes are read. @throws EngineError when it could not be started */
+  readonly ended: Promise<ProgramEnd>;
+  /** Signals the program; nothing happens once it has ended. */
+  kill(signal: NodeJS.Signals): void;
+}
+
+/**
+ * A container's root, mounted in namespaces of its own which one process holds. Whatever ends Sifon ends that
+ * process, the programs and the mounts: the kernel cleans up.
+ */
+export interface EngineSession {
+  /** The container's root, as programs of `runHost` see it. Writable as the plan says. */
+  readonly rootPath: string;
+  /**
+   * What was written on top of the image, as programs of `runHost` see it; undefined without an overlay.
+   * Kernel overlay marks: a deleted name is a character device 0:0; an opaque directory has the extended attribute
+   * `user.overlay.opaque` or `trusted.overlay.opaque` = `y`. Ids are the session's: read it by `runHost`.
+   */
+  readonly upperPath: string | undefined;
+  /** The ids that the session really has: `root` where `subordinate` was asked for and the host gives none. */
+  readonly ids: "self" | "root" | "subordinate";
+  /** What the session does without, in sentences for the user: "no overlay: …". */
+  readonly notes: readonly string[];
+  /** A program of the host, which sees the host's files, `rootPath` and `upperPath`, with the session's ids. */
+  runHost(
+    argv: readonly [string, ...string[]],
+    options?: ProgramStreams & { readonly cwd?: string; readonly environment?: Readonly<Record<string, string>> },
+  ): RunningProgram;
+  /** A program of the container. */
+  runInside(program: ProgramPlan, options?: ProgramStreams): RunningProgram;
+  /** Ends what still runs in it and unmounts all. Never rejects, may be called twice. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens a session: mounts the image and what is written on top of it.
+ * Implemented by `open-session.ts`: `openSession(plan, { host, signal })`.
+ * @throws EngineError TOOL_MISSING, NO_USER_NAMESPACES, NO_FUSE_DEVICE, MOUNT_FAILED … each with what to do
+ */
+export type OpenSession = (
+  plan: SessionPlan,
+  options?: { readonly host?: Host; readonly signal?: AbortSignal },
+) => Promise<EngineSession>;
