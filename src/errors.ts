@@ -1,3 +1,5 @@
+import { printable } from "./bytes/printable.ts";
+
 /** Values that an error names: path, offset, digest, seen, limit … Never a secret or a signed URL. */
 export interface ErrorDetails {
   readonly [field: string]: unknown;
@@ -9,7 +11,7 @@ export type MessageTable<Code extends string> = Readonly<Record<Code, (details: 
 
 /**
  * Base of all errors that Sifon throws on purpose. Callers branch on `code`, which is stable; the
- * message is for people. Each area has its subclass beside its code (`src/<area>/errors.ts`), with a
+ * message is for people, one line that no terminal obeys. Each area has its subclass beside its code (`src/<area>/errors.ts`), with a
  * closed set of codes and a table of messages.
  */
 export class SifonError extends Error {
@@ -19,7 +21,7 @@ export class SifonError extends Error {
   readonly details: ErrorDetails;
 
   constructor(code: string, message: string, details: ErrorDetails = {}) {
-    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    super(printable(message), details.cause === undefined ? undefined : { cause: details.cause });
     this.name = new.target.name;
     this.code = code;
     this.details = details;

@@ -12,6 +12,7 @@ export {
   type SandboxSource,
 } from "./build-sandbox.ts";
 export { type ByteString, displayBytes, toByteString } from "./bytes/byte-string.ts";
+export { printable, printableLines } from "./bytes/printable.ts";
 export { type RandomAccess, withFileAccess } from "./bytes/random-access.ts";
 export { BlobCache, type CacheOptions } from "./cache/blob-cache.ts";
 export { CACHE_TYPES, type CacheEntry, type CacheType, emptyIndex, listCache, removeEntry } from "./cache/entries.ts";

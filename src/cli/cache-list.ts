@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { type CacheEntry, cacheLocations, listCache } from "../index.ts";
+import { type CacheEntry, cacheLocations, listCache, printable } from "../index.ts";
 import { cacheTypes, formatCacheSize, refuseWords } from "./cache-types.ts";
 import type { Context, LogOpener } from "./context.ts";
 
@@ -36,7 +36,7 @@ export function cacheListCommand(context: Context, openLog: LogOpener): Command 
 
 function entryRow({ name, mtimeMs, size, type, partial }: CacheEntry): string {
   const date = new Date(mtimeMs).toISOString().slice(0, 19).replace("T", " ");
-  return row(name.slice(0, NAME_LENGTH), date, formatCacheSize(size), partial ? `${type} (begun)` : type);
+  return row(printable(name.slice(0, NAME_LENGTH)), date, formatCacheSize(size), partial ? `${type} (begun)` : type);
 }
 
 function row(name: string, date: string, size: string, type: string): string {

@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { printable } from "../index.ts";
 import { BUILD_OPTIONS } from "./build.ts";
 import type { Context, LogOpener } from "./context.ts";
 import { UsageError } from "./exit.ts";
@@ -31,7 +32,7 @@ export function configCommand(context: Context, openLog: LogOpener): Command {
       // What the variables' prefixes mean for each other shows in the list.
       const log = new Logger({ verbosity: Verbosity.silent, stream: context.stderr, colour: false });
       const settings = settingsOf(self);
-      const print = (text: string) => context.stdout.write(`${text}\n`);
+      const print = (text: string) => context.stdout.write(`${printable(text)}\n`);
       if (settings !== undefined) print(`# ${settings.path}${settings.found ? "" : " (not there)"}`);
       const commands = [
         { name: "build", specs: BUILD_OPTIONS },

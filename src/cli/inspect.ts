@@ -51,8 +51,8 @@ export function inspectCommand(context: Context, openLog: LogOpener): Command {
       const onProgress = messageProgress(openLog());
       const output = hasTransport(image)
         ? await inspectSource(image, values, context, onProgress)
-        : await inspectFile(image, values, onProgress);
-      await withOutput(context, (out) => (typeof output === "string" ? out.bytes(output) : out.raw(output)));
+        : Buffer.from(await inspectFile(image, values, onProgress)).toString("latin1");
+      await withOutput(context, (out) => out.bytes(output));
     });
   declareOptions(command, OPTIONS);
   return command;

@@ -1,6 +1,6 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { type PgpKey, parseUserId } from "../index.ts";
+import { type PgpKey, parseUserId, printable } from "../index.ts";
 import type { Context } from "./context.ts";
 import { FatalError } from "./exit.ts";
 import type { OptionSpec, OptionValues } from "./options.ts";
@@ -33,11 +33,6 @@ export function keyringPaths(values: OptionValues, { environment }: Context): Ke
 const goTime = (date: Date): string =>
   `${date.toISOString().slice(0, 10)} ${date.toISOString().slice(11, 19)} +0000 UTC`;
 
-/** Escape sequences in a key's user ID do not reach the terminal. */
-export function plainText(text: string): string {
-  return text.replace(/\p{Cc}/gu, "\ufffd");
-}
-
 /** A key as `key list` shows it, and a blank line. */
 export function longEntry(key: PgpKey, index: number): string {
   return [
@@ -64,7 +59,7 @@ export function shortEntry(key: PgpKey, index: number): string {
 
 function userName(userId: string): string {
   const { name, comment, email } = parseUserId(userId);
-  return plainText(`${name} (${comment}) <${email}>`);
+  return printable(`${name} (${comment}) <${email}>`);
 }
 
 /** Lets the user choose one of several keys by number; the only one is taken without asking. */

@@ -1,3 +1,5 @@
+import { printable } from "../index.ts";
+
 /** How much is told; each level tells what those before it tell. `-s` silent, `-q` quiet, `-v`, `-d`. */
 export const Verbosity = { silent: 0, quiet: 1, info: 2, verbose: 3, debug: 4 } as const;
 export type Verbosity = (typeof Verbosity)[keyof typeof Verbosity];
@@ -66,7 +68,7 @@ export class Logger {
 
   /** A line without a level, at the level of information: what is copied, how far it is. */
   plain(text: string): void {
-    if (this.verbosity >= Verbosity.info) this.#line(text);
+    if (this.verbosity >= Verbosity.info) this.#line(printable(text));
   }
 
   #write(label: Label, text: string): void {
@@ -79,16 +81,11 @@ export class Logger {
   }
 
   #object(object: object): void {
-    this.#line(JSON.stringify({ time: Date.now(), ...object }));
+    this.#line(printable(JSON.stringify({ time: Date.now(), ...object })));
   }
 
   #line(line: string): void {
     if (this.lineWriter === undefined) this.stream.write(`${line}\n`);
     else this.lineWriter(line);
   }
-}
-
-/** Names in images and answers of servers may hold escape sequences; none of them reaches a terminal, nor a line end. */
-function printable(text: string): string {
-  return text.replace(/\p{Cc}/gu, (c) => (c === "\t" ? c : `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`));
 }

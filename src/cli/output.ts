@@ -1,3 +1,4 @@
+import { displayBytes, printableLines, toByteString } from "../index.ts";
 import type { Context } from "./context.ts";
 
 /** Text is gathered up to this many characters: a write per line would cost more than the line. */
@@ -5,7 +6,7 @@ const GATHERED = 64 * 1024;
 
 /** Where a command's results go: standard output, whose reader may be slow or may stop reading. */
 export interface Output {
-  /** Writes a text whose units are bytes, as names in an image are. On a terminal control characters show as `?`. */
+  /** Writes a text whose units are bytes, as names in an image are. On a terminal what could drive it is escaped. */
   bytes(text: string): Promise<void>;
   /** Writes bytes as they are. */
   raw(content: Uint8Array): Promise<void>;
@@ -23,7 +24,7 @@ export async function withOutput(context: Context, use: (output: Output) => Prom
   try {
     await use({
       async bytes(text) {
-        gathered += stdout.isTTY ? printable(text) : text;
+        gathered += stdout.isTTY ? forTerminal(text) : text;
         if (gathered.length >= GATHERED) await flush();
       },
       async raw(content) {
@@ -45,8 +46,7 @@ function write(stream: NodeJS.WritableStream, chunk: Uint8Array): Promise<void> 
   });
 }
 
-/** A hostile image's names must not drive the terminal. */
-function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are the point
-  return text.replace(/[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]/g, "?");
+/** A hostile image's names must not drive the terminal; what is not UTF-8 could, in another encoding. */
+function forTerminal(text: string): string {
+  return toByteString(printableLines(displayBytes(text)));
 }

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { listLogins, loginToRegistry, logoutFromRegistry } from "../index.ts";
+import { listLogins, loginToRegistry, logoutFromRegistry, printable } from "../index.ts";
 import type { Context, LogOpener } from "./context.ts";
 import { REGISTRY_OPTIONS } from "./conversion-options.ts";
 import { FatalError, UsageError } from "./exit.ts";
@@ -121,7 +121,7 @@ function listCommand(context: Context, openLog: LogOpener): Command {
       const width = (column: 0 | 1) =>
         Math.max(...[["URI", "USER"] as const, ...rows].map((row) => row[column].length));
       for (const [uri, user, place] of [["URI", "USER", "STORED IN"] as const, ...rows]) {
-        context.stdout.write(`${uri.padEnd(width(0))}  ${user.padEnd(width(1))}  ${place}\n`);
+        context.stdout.write(`${printable(`${uri.padEnd(width(0))}  ${user.padEnd(width(1))}  ${place}`)}\n`);
       }
     });
   declareOptions(list, AUTHFILE);

@@ -1,5 +1,5 @@
 import { Command, CommanderError } from "commander";
-import { SifonError, VERSION } from "../index.ts";
+import { printable, printableLines, SifonError, VERSION } from "../index.ts";
 import { buildCommand } from "./build.ts";
 import { cacheCommand } from "./cache.ts";
 import { catCommand } from "./cat.ts";
@@ -103,13 +103,13 @@ function explainUsage(error: UsageError, program: Command, context: Context): nu
   let command: Command | undefined = error.command === "" ? undefined : program;
   for (const name of error.command.split(" ")) command = command?.commands.find((below) => below.name() === name);
   if (command === undefined) {
-    context.stderr.write(`Error: ${error.message}\nRun 'sifon --help' for usage.\n`);
+    context.stderr.write(`Error: ${printable(error.message)}\nRun 'sifon --help' for usage.\n`);
     return ExitCode.usage;
   }
   const usage = error.brief
     ? `Usage:\n  sifon [global options...] ${error.command} ${command.usage()}\n\nRun 'sifon --help' for more detailed usage information.\n`
     : command.helpInformation();
-  context.stderr.write(`Error for command "${command.name()}": ${error.message}\n\n${usage}`);
+  context.stderr.write(`Error for command "${command.name()}": ${printableLines(error.message)}\n\n${usage}`);
   return ExitCode.usage;
 }
 

@@ -1,6 +1,7 @@
 import type { Stats } from "node:fs";
 import { lstat, open, stat } from "node:fs/promises";
 import { createInterface } from "node:readline/promises";
+import { printable } from "../index.ts";
 import type { Context } from "./context.ts";
 import { FatalError } from "./exit.ts";
 
@@ -70,7 +71,7 @@ async function looksLikeImage(path: string): Promise<boolean> {
 async function confirm(question: string, context: Context): Promise<boolean> {
   const prompt = createInterface({ input: context.stdin, output: context.stderr });
   try {
-    const answer = await prompt.question(question, { signal: context.signal });
+    const answer = await prompt.question(printable(question), { signal: context.signal });
     return /^y(es)?$/i.test(answer.trim());
   } finally {
     prompt.close();

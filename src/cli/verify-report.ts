@@ -1,5 +1,11 @@
-import { dataTypeName, type PgpKey, type SifObject, type SignatureResult } from "../index.ts";
-import { plainText } from "./key-material.ts";
+import {
+  dataTypeName,
+  type PgpKey,
+  printable,
+  printableLines,
+  type SifObject,
+  type SignatureResult,
+} from "../index.ts";
 
 /** A key that signatures are held against, and whose keyring it is from. */
 export interface TrustedKey extends PgpKey {
@@ -21,7 +27,7 @@ export function textReport(write: (text: string) => void): VerifyReport {
     add({ signer, verified, error }) {
       if (signer !== undefined) {
         const origin = `[${signer.origin}]`.padEnd(18);
-        write(`${origin} Signing entity: ${plainText(signer.userIds[0] ?? "")}\n`);
+        write(`${origin} Signing entity: ${printable(signer.userIds[0] ?? "")}\n`);
         write(`${origin} Fingerprint: ${signer.fingerprint}\n`);
       }
       if (verified.length > 0) {
@@ -66,8 +72,8 @@ export function jsonReport(): VerifyReport {
 
 /** Go's encoder escapes what HTML would take for markup. */
 function goJson(value: object): string {
-  return JSON.stringify(value, null, 2).replace(
-    /[<>&\u2028\u2029]/g,
+  return printableLines(JSON.stringify(value, null, 2)).replace(
+    /[<>&]/g,
     (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
 }

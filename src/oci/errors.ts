@@ -1,3 +1,4 @@
+import { quote } from "../bytes/printable.ts";
 import { type ErrorDetails, type MessageTable, SifonError } from "../errors.ts";
 
 export type OciErrorCode =
@@ -64,10 +65,6 @@ const MESSAGES: MessageTable<OciErrorCode> = {
   PLATFORM_MISMATCH: (d) =>
     `image (${d.seen}) does not satisfy required platform (${d.platform}): ${d.what} exists for ${d.seen} alone. Drop --arch, or name another image.`,
 };
-
-function quote(text: unknown): string {
-  return JSON.stringify(String(text));
-}
 
 function of(what: unknown): string {
   return what === undefined ? "" : ` of ${what}`;

@@ -94,7 +94,7 @@ async function daemonRefusal(
 ): Promise<SourceError> {
   const text = await answer.body.text().catch(() => "");
   const said = /"message"\s*:\s*"([^"]{0,300})/.exec(text)?.[1] ?? `status ${answer.statusCode}`;
-  const problem = said.replace(/\p{Cc}+/gu, " ");
+  const problem = said.replace(/\s+/g, " ");
   return new SourceError(answer.statusCode === 404 ? "DAEMON_IMAGE_UNKNOWN" : "DAEMON_FAILED", {
     uri,
     image,

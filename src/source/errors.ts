@@ -1,3 +1,4 @@
+import { quote } from "../bytes/printable.ts";
 import { type ErrorDetails, type MessageTable, SifonError } from "../errors.ts";
 
 export type SourceErrorCode =
@@ -137,10 +138,6 @@ const MESSAGES: MessageTable<SourceErrorCode> = {
   DAEMON_CERTIFICATES_INVALID: (d) =>
     `Cannot use the certificates for the Docker daemon in ${quote(d.path)} (DOCKER_CERT_PATH): ${d.problem}.`,
 };
-
-function quote(text: unknown): string {
-  return JSON.stringify(String(text));
-}
 
 function seconds(ms: unknown): string {
   return `${Math.max(1, Math.round(Number(ms) / 100) / 10)} s`;

@@ -118,6 +118,11 @@ describe.concurrent("pull of a manifest", () => {
     ["that is a web page", manifest("<html>hi</html>", "text/html"), /HTML page.*login portal/],
     ["of an unknown type", manifest('{"mediaType":"a/b"}', "a/b"), /media type "a\/b" is neither an image manifest/],
     [
+      "of a type that would turn the terminal's text round",
+      manifest(JSON.stringify({ mediaType: "gpj.\u202ea/b\u001b[2J\u009b" }), "application/json"),
+      /^[^\p{Cc}\p{Cf}]*media type "gpj\.\\u202ea\/b\\u001b\[2j\\u009b" is neither/u,
+    ],
+    [
       "with layers of an unknown type",
       manifest(
         JSON.stringify({

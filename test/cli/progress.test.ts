@@ -57,7 +57,7 @@ describe("messageProgress()", () => {
   it("lets no escape sequence of an image reach the terminal", () => {
     const { lines, log } = capture(Verbosity.info);
     messageProgress(log)({ kind: "warning", message: "name \u001b]0;evil\u0007 skipped" });
-    expect(lines).toEqual(["WARNING: name \\x1b]0;evil\\x07 skipped\n"]);
+    expect(lines).toEqual(["WARNING: name \\u001b]0;evil\\u0007 skipped\n"]);
   });
 });
 

@@ -83,11 +83,10 @@ function parseErrorDocument(text: string): { code?: string; message?: string } {
   }
 }
 
-/** The registry's own words, made fit for a terminal; a server that echoes what it was sent gives nothing away. */
+/** The registry's own words on one line; a server that echoes what it was sent gives nothing away. */
 function redact(text: string | undefined, secrets: readonly Secret[]): string | undefined {
   if (text === undefined) return undefined;
-  // Control characters could drive the terminal.
-  let clean = text.replace(/[\p{Cc}\p{Cf}]+/gu, " ");
+  let clean = text.replace(/\s+/g, " ").trim();
   for (const secret of secrets.map((one) => one.reveal())) {
     if (secret !== "") clean = clean.replaceAll(secret, "[secret]");
   }

@@ -1,0 +1,24 @@
+import { PassThrough } from "node:stream";
+import { describe, expect, it } from "vitest";
+import type { Context } from "../../src/cli/context.ts";
+import { withOutput } from "../../src/cli/output.ts";
+import { toByteString } from "../../src/index.ts";
+
+/** What arrives on a standard output that is or is not a terminal. */
+async function written(text: string, isTTY: boolean): Promise<Buffer> {
+  const stdout = Object.assign(new PassThrough(), { isTTY });
+  await withOutput({ stdout } as unknown as Context, (output) => output.bytes(text));
+  return stdout.read() as Buffer;
+}
+
+const HOSTILE = `${toByteString("naïve\u202etxt\u001b[2J\tx\n")}\x9b\xff\n`;
+
+describe("withOutput()", () => {
+  it("escapes what could drive a terminal, bytes of other encodings included", async () => {
+    expect((await written(HOSTILE, true)).toString()).toBe("naïve\\u202etxt\\u001b[2J\tx\n\ufffd\ufffd\n");
+  });
+
+  it("gives a pipe the bytes as they are", async () => {
+    expect(await written(HOSTILE, false)).toEqual(Buffer.from(HOSTILE, "latin1"));
+  });
+});
