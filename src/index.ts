@@ -17,7 +17,8 @@ export { type RandomAccess, withFileAccess } from "./bytes/random-access.ts";
 export { BlobCache, type CacheOptions } from "./cache/blob-cache.ts";
 export { CACHE_TYPES, type CacheEntry, type CacheType, emptyIndex, listCache, removeEntry } from "./cache/entries.ts";
 export { type CacheLocations, cacheLocations } from "./cache/location.ts";
-export { type VerifiedEntry, verifyCache } from "./cache/verify-entries.ts";
+export { sweepReferences } from "./cache/references.ts";
+export type { VerifiedEntry } from "./cache/verify-entries.ts";
 export { type ConvertOptions, type ConvertReport, type ConvertTuning, convert } from "./convert.ts";
 export { type ErrorDetails, InternalError, SifonError } from "./errors.ts";
 export { type CheckedPartition, type CheckOptions, type CheckReport, checkImage } from "./image/check.ts";
@@ -32,6 +33,7 @@ export {
 export { ImageFileError, type ImageFileErrorCode } from "./image/errors.ts";
 export { formatListing, formatMode, type ListOptions, listPath } from "./image/listing.ts";
 export { type ImageFile, openImageFile, withImageFile } from "./image/open-image.ts";
+export { type ImageFileOptions, imageFile, type RunnableImage } from "./image-file.ts";
 export { type InspectOptions, inspectContainer } from "./inspect.ts";
 export {
   type DescribeOptions,
@@ -122,5 +124,6 @@ export { SquashfsReadError, type SquashfsReadErrorCode } from "./squashfs/reader
 export { SquashfsImage } from "./squashfs/reader/image.ts";
 export type { Inode } from "./squashfs/reader/inode.ts";
 export type { WalkEntry } from "./squashfs/reader/walk.ts";
+export { verifyCache } from "./verify-cache.ts";
 export { VERSION } from "./version.ts";
 export type { Compression } from "./wasm/compression.ts";

@@ -32,6 +32,10 @@ export type ProgressEvent =
       readonly reason: string;
     }
   | { readonly kind: "rescue"; readonly digest: string; readonly fileCount: number }
+  /** The whole image is in the cache as a SIF. */
+  | { readonly kind: "image-reused"; readonly reference: string; readonly path: string }
+  /** Another process, here or on another host, is making what is needed. */
+  | { readonly kind: "waiting"; readonly what: string }
   | { readonly kind: "spool"; readonly what: string; readonly path: string }
   | { readonly kind: "warning"; readonly message: string }
   | { readonly kind: "stage"; readonly stage: "fetch" | "merge" | "configure" | "tables" }

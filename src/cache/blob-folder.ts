@@ -35,8 +35,11 @@ export async function prepareBlobFolder(root: string): Promise<void> {
   await writeNew(join(folder, "index.json"), EMPTY_INDEX);
 }
 
-/** Not mkdir's own `recursive`: that never ends where the system says ENOENT of a parent that is there, as in /proc. */
-async function makeFolders(path: string): Promise<void> {
+/**
+ * Makes a folder of the cache with those above it, for the user alone. Not mkdir's own `recursive`: that never
+ * ends where the system says ENOENT of a parent that is there, as in /proc.
+ */
+export async function makeFolders(path: string): Promise<void> {
   const make = () =>
     mkdir(path, { mode: PRIVATE }).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== "EEXIST") throw error;

@@ -2,6 +2,7 @@ import { readdir, stat, unlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { blobFolder, EMPTY_INDEX, partialFolder } from "./blob-folder.ts";
 import { CacheError, systemProblem } from "./errors.ts";
+import { isLease, isUnfinishedImage } from "./image-folder.ts";
 
 /** What may lie in a cache; all but `blob` are whole containers, under the names of Apptainer's folders. */
 export const CACHE_TYPES = ["library", "oci", "shub", "oras", "net", "blob"] as const;
@@ -17,7 +18,7 @@ export interface CacheEntry {
   readonly size: number;
   /** When it was written, or served last. */
   readonly mtimeMs: number;
-  /** A blob of which only the beginning is there. */
+  /** Only the beginning is there. */
   readonly partial: boolean;
 }
 
@@ -58,9 +59,9 @@ async function listFolder(folder: string, type: CacheType, partial: boolean): Pr
     const path = join(folder, name);
     // Gone since: another process has renamed or removed it.
     const stats = await stat(path).catch(() => undefined);
-    if (stats?.isFile() !== true) continue;
+    if (stats?.isFile() !== true || isLease(name)) continue;
     const { size, mtimeMs } = stats;
-    entries.push({ type, name, path, size, mtimeMs, partial });
+    entries.push({ type, name, path, size, mtimeMs, partial: partial || isUnfinishedImage(name) });
   }
   return entries;
 }

@@ -11,7 +11,7 @@ import { blobPath, partialFolder } from "./blob-folder.ts";
  * After so long without a byte the writer counts as gone. Longer than a registry may be silent between all
  * tries; a writer that is mistaken for gone does no harm, see below.
  */
-const ABANDONED_MS = 15 * 60_000;
+export const ABANDONED_MS: number = 15 * 60_000;
 
 /** Two weeks: nobody comes back for the rest of a pull that long after. */
 const FORGOTTEN_MS = 14 * 24 * 60 * 60_000;

@@ -4,15 +4,15 @@ import { type Digest, isDigest } from "../oci/digest.ts";
 import { type CacheEntry, listCache } from "./entries.ts";
 import { hashFile } from "./hash-file.ts";
 
-/** A blob of the cache after its bytes were read. */
+/** A file of the cache after its bytes were read. */
 export interface VerifiedEntry {
   readonly entry: CacheEntry;
-  /** Why it is not what its name says; undefined where it is. */
+  /** Why it cannot be used; undefined where it can. */
   readonly problem: string | undefined;
 }
 
 /** Reads every whole blob and compares its digest with its name. Throws `CacheError` CACHE_UNREADABLE. */
-export async function* verifyCache(
+export async function* verifyBlobs(
   root: string,
   { signal }: { readonly signal?: AbortSignal } = {},
 ): AsyncGenerator<VerifiedEntry, void, undefined> {

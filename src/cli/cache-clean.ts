@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { cacheLocations, emptyIndex, listCache, removeEntry } from "../index.ts";
+import { cacheLocations, emptyIndex, listCache, removeEntry, sweepReferences } from "../index.ts";
 import { cacheTypes, refuseWords } from "./cache-types.ts";
 import type { Context, LogOpener } from "./context.ts";
 import { FatalError, UsageError } from "./exit.ts";
@@ -46,6 +46,7 @@ export function cacheCleanCommand(context: Context, openLog: LogOpener): Command
         log.info(`Removing ${entry.type === "oci" ? "oci-tmp" : entry.type} cache entry: ${entry.name}`);
         if (!dryRun) await removeEntry(entry);
       }
+      if (!dryRun && types.includes("oci")) await sweepReferences(root);
       if (!dryRun && types.includes("blob") && entries.length === all.length) await emptyIndex(root);
     });
 }

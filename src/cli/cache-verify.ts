@@ -1,13 +1,13 @@
 import { Command } from "commander";
-import { cacheLocations, removeEntry, verifyCache } from "../index.ts";
+import { cacheLocations, removeEntry, sweepReferences, verifyCache } from "../index.ts";
 import { formatCacheSize, refuseWords } from "./cache-types.ts";
 import type { Context, LogOpener } from "./context.ts";
 import { FatalError } from "./exit.ts";
 
-/** `sifon cache verify`: reads every blob and compares its digest with its name. */
+/** `sifon cache verify`: reads every blob and compares its digest with its name, and every image. */
 export function cacheVerifyCommand(context: Context, openLog: LogOpener): Command {
   return new Command("verify")
-    .description("Check every blob in the cache against its digest")
+    .description("Check every blob in the cache against its digest, and every image")
     .usage("[options]")
     .option("--fix", "remove what is damaged; it is fetched anew when it is needed")
     .argument("[words...]")
@@ -15,20 +15,49 @@ export function cacheVerifyCommand(context: Context, openLog: LogOpener): Comman
       refuseWords(words);
       const log = openLog();
       const { root } = cacheLocations(context.environment);
-      let count = 0;
-      let size = 0;
-      let damaged = 0;
+      const blobs = new Tally("blob", "oci blob file(s)");
+      const images = new Tally("image", "container file(s)");
       for await (const { entry, problem } of verifyCache(root, { signal: context.signal })) {
-        count += 1;
-        size += entry.size;
+        const tally = entry.type === "blob" ? blobs : images;
+        tally.add(entry.size, problem);
         if (problem === undefined) continue;
-        damaged += 1;
-        log.error(`Damaged blob ${entry.path}: ${problem}`);
+        log.error(`Damaged ${tally.name} ${entry.path}: ${problem}`);
         if (fix) await removeEntry(entry);
       }
-      context.stdout.write(`${count} oci blob file(s) checked, ${formatCacheSize(size)}; ${damaged} damaged\n`);
-      if (damaged === 0) return;
-      if (fix) log.info(`Removed ${damaged} damaged blob(s)`);
-      else throw new FatalError(`The cache at ${root} holds ${damaged} damaged blob(s). Remove them with --fix.`);
+      for (const tally of [blobs, images]) context.stdout.write(`${tally.line()}\n`);
+      const damaged = [blobs, images].filter((tally) => tally.damaged > 0);
+      if (damaged.length === 0) return;
+      const what = damaged.map((tally) => `${tally.damaged} damaged ${tally.name}(s)`).join(" and ");
+      if (!fix) throw new FatalError(`The cache at ${root} holds ${what}. Remove them with --fix.`);
+      await sweepReferences(root);
+      log.info(`Removed ${what}`);
     });
+}
+
+/** What was read of one kind of file. */
+class Tally {
+  readonly name: string;
+  readonly #title: string;
+  #count = 0;
+  #size = 0;
+  #damaged = 0;
+
+  constructor(name: string, title: string) {
+    this.name = name;
+    this.#title = title;
+  }
+
+  get damaged(): number {
+    return this.#damaged;
+  }
+
+  add(size: number, problem: string | undefined): void {
+    this.#count += 1;
+    this.#size += size;
+    if (problem !== undefined) this.#damaged += 1;
+  }
+
+  line(): string {
+    return `${this.#count} ${this.#title} checked, ${formatCacheSize(this.#size)}; ${this.#damaged} damaged`;
+  }
 }

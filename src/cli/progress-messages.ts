@@ -17,6 +17,13 @@ export function messageProgress(log: Logger): OnProgress {
       case "spool":
         log.info(`Spooling ${event.what} to ${event.path}`);
         break;
+      case "image-reused":
+        log.info("Using cached SIF image");
+        log.verbose(`${event.reference} is ${event.path}`);
+        break;
+      case "waiting":
+        log.info(`Waiting for another process that is at ${event.what}`);
+        break;
       case "blob-reused":
         log.plain(`Skipping fetch of repeat blob ${event.digest}`);
         break;

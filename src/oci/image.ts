@@ -49,6 +49,11 @@ export interface SideCopy {
 export interface ImageSource {
   /** Finds the image: manifest, platform choice, config. No layer is opened. */
   resolve(options: { readonly signal: AbortSignal }): Promise<Image>;
+  /**
+   * The digest that the reference has at present, of the index where there is one, at less cost than `resolve`;
+   * a `resolve` after it gives the image of that digest. Absent where nothing is cheaper than `resolve`.
+   */
+  identify?(options: { readonly signal: AbortSignal }): Promise<Digest>;
   /** Gives back connections and spools; safe to call twice. */
   close(): Promise<void>;
 }

@@ -1,5 +1,6 @@
 import { Agent, type Dispatcher, request } from "undici";
 import type { Environment } from "../auth/environment.ts";
+import { type Digest, isDigest } from "../oci/digest.ts";
 import { openArchiveHandle } from "./archive/archive-file.ts";
 import type { OpenedArchive } from "./archive/open-archive.ts";
 import { spoolStream } from "./archive/spool.ts";
@@ -24,17 +25,8 @@ export async function openDaemonImage(
   options: SourceOptions,
   signal: AbortSignal,
 ): Promise<OpenedArchive> {
-  const { env = process.env, spoolDirectory: directory, onProgress } = options;
-  const dockerHost = options.dockerHost || env.DOCKER_HOST || DEFAULT_DOCKER_HOST;
-  const { origin, dispatcher } = await connectDaemon(dockerHost, options, env);
-  try {
-    const answer = await exportImage(`${origin}/images/${encodeURIComponent(image)}/get`, dispatcher, signal).catch(
-      (cause: Error) => {
-        signal.throwIfAborted();
-        throw new SourceError("DAEMON_UNREACHABLE", { dockerHost, problem: cause.message, cause });
-      },
-    );
-    if (answer.statusCode !== 200) throw await daemonRefusal(answer, uri, image, dockerHost);
+  const { spoolDirectory: directory, onProgress } = options;
+  return askDaemon(uri, image, "get", options, signal, async (answer, dockerHost) => {
     const what = `the image from the Docker daemon at ${dockerHost}, whose order demands it`;
     const file = await spoolStream(answer.body, { what, directory, onProgress, signal }).catch((cause: Error) => {
       signal.throwIfAborted();
@@ -47,13 +39,61 @@ export async function openDaemonImage(
       });
     });
     return { archive: await openArchiveHandle(file, uri, signal), name: undefined };
+  });
+}
+
+/** An inspection has the image's config and history; the largest seen are some hundred KB. */
+const INSPECTION_SIZE_LIMIT = 8 * 1024 * 1024;
+
+/**
+ * The id that an image has in the daemon (`GET /images/{name}/json`): the digest of its config, or of its
+ * manifest where the daemon keeps its images in containerd. Nothing is packed up for it.
+ *
+ * Throws the errors of {@link openDaemonImage}.
+ */
+export async function daemonImageId(
+  uri: string,
+  image: string,
+  options: SourceOptions,
+  signal: AbortSignal,
+): Promise<Digest> {
+  return askDaemon(uri, image, "json", options, signal, async ({ body }, dockerHost) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    for await (const chunk of body as AsyncIterable<Buffer>) {
+      size += chunk.length;
+      if (size > INSPECTION_SIZE_LIMIT) break;
+      chunks.push(chunk);
+    }
+    const id = /"Id"\s*:\s*"([^"]*)"/.exec(Buffer.concat(chunks).toString("utf8"))?.[1] ?? "";
+    if (isDigest(id)) return id;
+    throw new SourceError("DAEMON_FAILED", { uri, image, dockerHost, problem: "its answer has no image id" });
+  });
+}
+
+/** Asks the daemon something of an image, and lets its answer be used while the connection stands. */
+async function askDaemon<T>(
+  uri: string,
+  image: string,
+  what: "get" | "json",
+  options: SourceOptions,
+  signal: AbortSignal,
+  use: (answer: Dispatcher.ResponseData, dockerHost: string) => Promise<T>,
+): Promise<T> {
+  const { env = process.env } = options;
+  const dockerHost = options.dockerHost || env.DOCKER_HOST || DEFAULT_DOCKER_HOST;
+  const { origin, dispatcher } = await connectDaemon(dockerHost, options, env);
+  try {
+    const url = `${origin}/images/${encodeURIComponent(image)}/${what}`;
+    const answer = await request(url, { dispatcher, signal }).catch((cause: Error) => {
+      signal.throwIfAborted();
+      throw new SourceError("DAEMON_UNREACHABLE", { dockerHost, problem: cause.message, cause });
+    });
+    if (answer.statusCode !== 200) throw await daemonRefusal(answer, uri, image, dockerHost);
+    return await use(answer, dockerHost);
   } finally {
     await dispatcher.destroy();
   }
-}
-
-function exportImage(url: string, dispatcher: Dispatcher, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
-  return request(url, { dispatcher, signal });
 }
 
 async function connectDaemon(

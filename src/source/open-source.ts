@@ -3,7 +3,7 @@ import { parseSourceUri } from "../oci/source-uri.ts";
 import { archiveLayout } from "./archive/archive-layout.ts";
 import { DockerArchiveSource } from "./archive/docker-archive.ts";
 import { openArchive } from "./archive/open-archive.ts";
-import { openDaemonImage } from "./docker-daemon.ts";
+import { daemonImageId, openDaemonImage } from "./docker-daemon.ts";
 import { OciLayoutSource, openLayoutDirectory } from "./oci-layout.ts";
 import type { SourceOptions } from "./options.ts";
 import { RegistrySource } from "./registry/registry-source.ts";
@@ -31,7 +31,10 @@ export function createSource(uri: string, options: SourceOptions = {}): ImageSou
       const location = { path: parsed.path, name: parsed.image };
       return new DockerArchiveSource(uri, (signal) => openArchive(uri, location, options, signal), options);
     }
-    case "docker-daemon":
-      return new DockerArchiveSource(uri, (signal) => openDaemonImage(uri, parsed.image, options, signal), options);
+    case "docker-daemon": {
+      const open = (signal: AbortSignal) => openDaemonImage(uri, parsed.image, options, signal);
+      const identify = (signal: AbortSignal) => daemonImageId(uri, parsed.image, options, signal);
+      return new DockerArchiveSource(uri, open, options, identify);
+    }
   }
 }

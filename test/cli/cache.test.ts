@@ -191,7 +191,7 @@ describe.concurrent("cache verify", () => {
   it("reads every blob, tells what is damaged, and removes it with --fix", async (context) => {
     const { place } = await pulled(context);
     expect((await run(place, "cache", "verify")).stdout).toMatch(
-      /^3 oci blob file\(s\) checked, 2\d\.\d\d KiB; 0 damaged\n$/,
+      /^3 oci blob file\(s\) checked, 2\d\.\d\d KiB; 0 damaged\n0 container file\(s\) checked, 0\.00 KiB; 0 damaged\n$/,
     );
     await writeFile(join(blobsOf(place), LAYER_DIGEST.slice(7)), "damaged");
     const end = await place.run(["cache", "verify"]);

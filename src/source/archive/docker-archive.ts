@@ -22,13 +22,21 @@ export class DockerArchiveSource implements ImageSource {
   readonly #uri: string;
   readonly #options: SourceOptions;
   readonly #openArchive: (signal: AbortSignal) => Promise<OpenedArchive>;
+  /** Present where a daemon knows the image's id without packing it up. */
+  readonly identify?: (options: { readonly signal: AbortSignal }) => Promise<Digest>;
   #archive: Promise<OpenedArchive> | undefined;
   /** The layout inside an archive of Docker 25 and later. */
   #layout: OciLayoutSource | undefined;
   #closed = false;
 
-  constructor(uri: string, openArchive: (signal: AbortSignal) => Promise<OpenedArchive>, options: SourceOptions = {}) {
+  constructor(
+    uri: string,
+    openArchive: (signal: AbortSignal) => Promise<OpenedArchive>,
+    options: SourceOptions = {},
+    identify?: (signal: AbortSignal) => Promise<Digest>,
+  ) {
     this.#uri = uri;
+    if (identify !== undefined) this.identify = ({ signal }) => identify(signal);
     this.#openArchive = openArchive;
     this.#options = options;
   }

@@ -27,6 +27,8 @@ export class RegistrySource implements ImageSource {
   /** Undefined also where there is one that holds nothing and takes nothing. */
   readonly #cache: BlobCache | undefined;
   #reached: Promise<RegistryClient> | undefined;
+  /** What the tag led to when `identify` asked. */
+  #identified: Digest | undefined;
 
   constructor(uri: string, reference: DockerReference, options: SourceOptions = {}) {
     this.#uri = uri;
@@ -55,6 +57,20 @@ export class RegistrySource implements ImageSource {
     return this.#places.ask((client) => client.manifestDigest(this.#manifestName(), signal), signal);
   }
 
+  /** By one HEAD request; by none where the reference has a digest; by a GET where a registry lacks HEAD. */
+  async identify(options: { readonly signal: AbortSignal }): Promise<Digest> {
+    const known = this.#reference.digest ?? this.#identified;
+    if (known !== undefined) return known;
+    const signal = this.#signal(options.signal);
+    const name = this.#manifestName();
+    this.#identified = await this.#places.ask(
+      async (client) =>
+        (await headDigest(client.manifestDigest(name, signal))) ?? (await client.manifest(name, signal)).digest,
+      signal,
+    );
+    return this.#identified;
+  }
+
   async close(): Promise<void> {
     this.#closed.abort();
     for (const prefetch of this.#prefetches) prefetch.close();
@@ -65,7 +81,7 @@ export class RegistrySource implements ImageSource {
   /** The manifest out of the cache, if a HEAD request says, or the reference itself, which one it is. */
   async #knownManifest(signal: AbortSignal): Promise<ServedManifest | undefined> {
     if (this.#cache === undefined) return undefined;
-    const digest = await headDigest(this.currentDigest({ signal }));
+    const digest = this.#identified ?? (await headDigest(this.currentDigest({ signal })));
     return digest === undefined ? undefined : cachedManifest(this.#cache, digest);
   }
 
@@ -88,7 +104,7 @@ export class RegistrySource implements ImageSource {
   }
 
   #manifestName(): string {
-    return this.#reference.digest ?? this.#reference.tag ?? "latest";
+    return this.#reference.digest ?? this.#identified ?? this.#reference.tag ?? "latest";
   }
 
   #signal(signal: AbortSignal): AbortSignal {
