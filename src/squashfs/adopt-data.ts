@@ -1,5 +1,6 @@
 import type { ContentId } from "../fstree/content.ts";
 import type { Compression } from "../wasm/compression.ts";
+import { type AdoptedFiles, liveExtents } from "./adopted-extents.ts";
 import { compressorOf } from "./compressor.ts";
 import type { Contents } from "./contents.ts";
 import type { DataArea } from "./data-area.ts";
@@ -37,14 +38,59 @@ export function canAdopt(image: SquashfsImage, compression: Compression, blockSi
 }
 
 /**
- * Copies the whole data area: what files share stays shared, and a damaged image whose files all claim the same
- * blocks makes no larger one. Block places move by one distance, as the compressor's options may differ in size.
+ * Copies the data area, or what of it the given files have: what files share stays shared, and a damaged image
+ * whose files all claim the same blocks makes no larger one. A fragment block is taken whole.
  */
-export async function adoptData(image: SquashfsImage, target: AdoptTarget): Promise<AdoptedData> {
-  const { area, contents, fragments, signal } = target;
+export async function adoptData(image: SquashfsImage, target: AdoptTarget, files?: AdoptedFiles): Promise<AdoptedData> {
+  const { area, fragments } = target;
   await area.begin();
-  const { start, end } = await image.dataArea();
-  const distance = area.position - start;
+  const { extents, usesFragment } =
+    files === undefined
+      ? { extents: [await image.dataArea()], usesFragment: () => true }
+      : await liveExtents(image, files);
+  const places = new Places();
+  for (const { start, end } of extents) {
+    places.add(start, area.position);
+    await copyRange(image, start, end, target);
+  }
+  const indexes: number[] = [];
+  for (let index = 0; index < image.header.fragmentCount; index++) {
+    if (!usesFragment(index)) continue;
+    const block = await image.fragmentBlock(index);
+    indexes[index] = fragments.adopt(places.find(block.offset), sizeWordOnDisk(block));
+  }
+  return { add: (file) => addFile(image, file, target.contents, places, indexes) };
+}
+
+/** Where stretches of the image stand now. */
+class Places {
+  readonly #starts: number[] = [];
+  readonly #distances: number[] = [];
+
+  /** In rising order of `start`. */
+  add(start: number, now: number): void {
+    this.#starts.push(start);
+    this.#distances.push(now - start);
+  }
+
+  find(offset: number): number {
+    let low = 0;
+    let high = this.#starts.length;
+    while (high - low > 1) {
+      const middle = (low + high) >>> 1;
+      if ((this.#starts[middle] as number) <= offset) low = middle;
+      else high = middle;
+    }
+    return offset + (this.#distances[low] ?? 0);
+  }
+}
+
+async function copyRange(
+  image: SquashfsImage,
+  start: number,
+  end: number,
+  { area, signal }: AdoptTarget,
+): Promise<void> {
   let next = image.readRaw(start, Math.min(COPY_SIZE, end - start));
   for (let at = start; at < end; ) {
     signal?.throwIfAborted();
@@ -56,18 +102,14 @@ export async function adoptData(image: SquashfsImage, target: AdoptTarget): Prom
     await area.write(piece);
   }
   await next;
-  for (let index = 0; index < image.header.fragmentCount; index++) {
-    const block = await image.fragmentBlock(index);
-    fragments.adopt(block.offset + distance, sizeWordOnDisk(block));
-  }
-  return { add: (file) => addFile(image, file, contents, distance) };
 }
 
 async function addFile(
   image: SquashfsImage,
   file: FileInode,
   contents: Contents,
-  distance: number,
+  places: Places,
+  fragmentIndexes: readonly number[],
 ): Promise<ContentId> {
   if (file.size === 0) return 0;
   const { lists } = contents;
@@ -88,13 +130,14 @@ async function addFile(
   }
   const count = lists.length - list;
   const content = contents.reserve();
-  const start = hasBlocks ? file.blocksStart + distance : 0;
+  const start = hasBlocks ? places.find(file.blocksStart) : 0;
   contents.setRun(content, file.size, count === 0 ? 0 : contents.addRun(start, list, count, holes));
   const tail = file.fragment === undefined ? 0 : file.size % blockSize;
   if (file.fragment !== undefined && tail > 0) {
+    const { index, offset } = file.fragment;
     // Checks that there is such a block.
-    await image.fragmentBlock(file.fragment.index);
-    contents.setFragment(content, file.fragment.index, file.fragment.offset);
+    await image.fragmentBlock(index);
+    contents.setFragment(content, fragmentIndexes[index] as number, offset);
   }
   return content;
 }

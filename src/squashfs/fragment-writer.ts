@@ -63,18 +63,19 @@ export class FragmentWriter {
   }
 
   /**
-   * Takes over a block that is in the image already. Before the first `makeRoom` only.
+   * Takes over a block that is in the image already, and tells its number. Only while no block of ours is open:
+   * before the first `makeRoom`, or after `finish`.
    * @param word its size on disk as the fragment table holds it
    */
-  adopt(start: number, word: number): void {
-    if (this.#count !== this.#written) throw new InternalError("a fragment block was begun before others were adopted");
+  adopt(start: number, word: number): number {
+    if (this.#count !== this.#written) throw new InternalError("a fragment block was open while others were adopted");
     this.#starts.set(this.#written, start);
     this.#sizes.set(this.#written, word);
     this.#written++;
-    this.#count++;
+    return this.#count++;
   }
 
-  /** Writes all that is left. */
+  /** Writes all that is left; what is added later begins a new block. */
   async finish(): Promise<void> {
     await this.#close(0);
   }

@@ -7,6 +7,7 @@ import type { BlockEncoder } from "../wasm/block-encoder.ts";
 import type { Compression } from "../wasm/compression.ts";
 import { type Core, loadCore } from "../wasm/core.ts";
 import { type AdoptedData, adoptData } from "./adopt-data.ts";
+import type { AdoptedFiles } from "./adopted-extents.ts";
 import { compressorHeader, compressorOf } from "./compressor.ts";
 import { ContentWriter } from "./content-writer.ts";
 import { Contents } from "./contents.ts";
@@ -107,21 +108,28 @@ export class SquashfsWriter {
   }
 
   /**
-   * Takes over all data of another image as it is, compressed; its files are then added by their inodes. It comes
-   * first, before any other content.
+   * Takes over data of another image as they are, compressed; its files are then added by their inodes. What was
+   * added before is written first.
+   * @param files whose data are wanted; the whole data area without them
    * @throws SquashfsReadError where the image is damaged
    */
-  async adopt(image: SquashfsImage): Promise<AdoptedData> {
+  async adopt(image: SquashfsImage, files?: AdoptedFiles): Promise<AdoptedData> {
     const { signal } = this.#options;
-    const { start, end } = await image.dataArea();
-    const data = await adoptData(image, {
-      area: this.#area,
-      contents: this.#table,
-      fragments: this.#fragments,
-      signal,
-    });
-    this.#adopted += end - start;
-    this.#tell(this.#adopted);
+    await this.#content.drain();
+    await this.#fragments.finish();
+    const from = this.#area.position;
+    const data = await adoptData(
+      image,
+      {
+        area: this.#area,
+        contents: this.#table,
+        fragments: this.#fragments,
+        signal,
+      },
+      files,
+    );
+    this.#adopted += this.#area.position - from;
+    this.#tell(this.#content.readSize);
     return data;
   }
 
@@ -199,7 +207,7 @@ export class SquashfsWriter {
   }
 
   #tell(read: number): void {
-    this.#options.onProgress?.({ kind: "encode-progress", read, written: this.#area.position });
+    this.#options.onProgress?.({ kind: "encode-progress", read: read + this.#adopted, written: this.#area.position });
   }
 }
 
