@@ -10,6 +10,7 @@ export type { ContentId, ContentStore } from "./fstree/content.ts";
 export { type InodeAttributes, type InodeId, InodeKind, InodeTable } from "./fstree/inodes.ts";
 export { FsTree, type NodeId } from "./fstree/tree.ts";
 export type { AdoptedData } from "./squashfs/adopt-data.ts";
+export type { AdoptedFiles } from "./squashfs/adopted-extents.ts";
 export { SquashfsError, type SquashfsErrorCode } from "./squashfs/errors.ts";
 export type { FileBlock } from "./squashfs/reader/block-list.ts";
 export type { DataBlock } from "./squashfs/reader/data-block.ts";

@@ -3,6 +3,7 @@ import type { InodeId } from "../fstree/inodes.ts";
 import type { FsTree } from "../fstree/tree.ts";
 import type { OnProgress } from "../progress.ts";
 import type { AdoptedData } from "../squashfs/adopt-data.ts";
+import type { AdoptedFiles } from "../squashfs/adopted-extents.ts";
 import type { SquashfsImage } from "../squashfs/reader/image.ts";
 
 /** A container's root on its way. */
@@ -20,10 +21,10 @@ export interface RootTarget {
   /** One content at a time. */
   readonly contents: ContentStore;
   /**
-   * Takes over the compressed data of an image as it is, where its form is that of the target; undefined where not.
-   * To be asked once, before any content.
+   * Takes over the compressed data of an image as it is, or of some files of it, where its form is that of the
+   * target; undefined where not. To be asked once for an image, and not while a content is under way.
    */
-  adopt?(image: SquashfsImage): Promise<AdoptedData | undefined>;
+  adopt?(image: SquashfsImage, files?: AdoptedFiles): Promise<AdoptedData | undefined>;
   readonly signal: AbortSignal;
   readonly onProgress: OnProgress;
 }

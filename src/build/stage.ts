@@ -1,9 +1,21 @@
 import type { DefinitionFile, Stage } from "../deffile/definition.ts";
 import type { OnProgress } from "../progress.ts";
+import type { Compression } from "../wasm/compression.ts";
 import { type RootSource, type RootStep, withSteps } from "./root.ts";
+
+/** How a SquashFS image is written. */
+export interface ImageForm {
+  readonly compression: Compression;
+  /** Bytes; a power of two. */
+  readonly blockSize: number;
+  /** Threads that compress. */
+  readonly workers: number;
+}
 
 /** How stages are built. */
 export interface StageOptions {
+  /** Of images between two steps: that of the container, so that it takes their compressed data over as they are. */
+  readonly form: ImageForm;
   /** Whether %test runs; its text is kept anyway. */
   readonly test: boolean;
   /** Labels and help replace what is there. */

@@ -1,6 +1,6 @@
 import type { ContentId } from "../fstree/content.ts";
 import type { Compression } from "../wasm/compression.ts";
-import { type AdoptedFiles, liveExtents } from "./adopted-extents.ts";
+import { type AdoptedFiles, type LiveData, liveExtents } from "./adopted-extents.ts";
 import { compressorOf } from "./compressor.ts";
 import type { Contents } from "./contents.ts";
 import type { DataArea } from "./data-area.ts";
@@ -44,18 +44,18 @@ export function canAdopt(image: SquashfsImage, compression: Compression, blockSi
 export async function adoptData(image: SquashfsImage, target: AdoptTarget, files?: AdoptedFiles): Promise<AdoptedData> {
   const { area, fragments } = target;
   await area.begin();
-  const { extents, usesFragment } =
+  const live: LiveData =
     files === undefined
       ? { extents: [await image.dataArea()], usesFragment: () => true }
       : await liveExtents(image, files);
   const places = new Places();
-  for (const { start, end } of extents) {
+  for (const { start, end } of live.extents) {
     places.add(start, area.position);
     await copyRange(image, start, end, target);
   }
   const indexes: number[] = [];
   for (let index = 0; index < image.header.fragmentCount; index++) {
-    if (!usesFragment(index)) continue;
+    if (!live.usesFragment(index)) continue;
     const block = await image.fragmentBlock(index);
     indexes[index] = fragments.adopt(places.find(block.offset), sizeWordOnDisk(block));
   }

@@ -83,6 +83,7 @@ describe("streamStage()", () => {
       files: async () => void order.push("files"),
       texts: async () => void order.push("texts"),
       options: {
+        form: { compression: { kind: "gzip", level: "fast" }, blockSize: 131_072, workers: 0 },
         ...{ test: true, force: false, workplace: "/nowhere", environment: {} },
         ...{ signal: new AbortController().signal, onProgress() {} },
       },
