@@ -25,6 +25,7 @@ import { findArchitecture, listApps } from "./singularity-d/survey.ts";
 import type { Sink } from "./sink/sink.ts";
 import { checkSpace } from "./space.ts";
 import { DEFAULT_BLOCK_SIZE } from "./squashfs/format.ts";
+import type { ShareReport } from "./squashfs/share-ledger.ts";
 import { SquashfsWriter } from "./squashfs/writer.ts";
 import { VERSION } from "./version.ts";
 import type { Compression } from "./wasm/compression.ts";
@@ -63,14 +64,26 @@ export interface ConvertOptions extends ConvertTuning {
   readonly sourceDateEpoch?: string | undefined;
 }
 
+/** What became of a layer. */
+export interface LayerReport extends LayerStatistics {
+  /** Bytes of the kept files that the image had already: an equal file, or an equal end of one. */
+  readonly bytesDuplicate: number;
+  /** Bytes that the rest of them takes in the SIF, compressed. */
+  readonly bytesStored: number;
+}
+
 /** What was made of what. */
 export interface ConvertReport {
   readonly reference: string;
   readonly manifestDigest: string;
   /** Lowest layer first; sizes are bytes of file contents. */
-  readonly layers: readonly LayerStatistics[];
+  readonly layers: readonly LayerReport[];
   /** Inodes of the image, the container's own files included. */
   readonly fileCount: number;
+  /** Bytes of file contents that went in, holes and duplicates included. */
+  readonly contentSize: number;
+  /** Bytes of them that the image had already, in an equal file or an equal tail of one. */
+  readonly duplicateSize: number;
   /** Bytes of the SIF. */
   readonly size: number;
 }
@@ -135,21 +148,27 @@ async function writeSif(options: ConvertOptions): Promise<ConvertReport> {
     const squashfs = new SquashfsWriter({ sink: partition, encoder, core, compression, signal, onProgress });
     onProgress({ kind: "stage", stage: "merge" });
     const merged = await mergeLayers(
-      image.layers.map((layer) => ({
+      image.layers.map((layer, number) => ({
         name: layer.descriptor.digest,
-        entries: () => withinMemory(readLayerEntries(layer, { signal, onProgress }), memory),
+        entries: () => {
+          squashfs.beginShare(number);
+          return withinMemory(readLayerEntries(layer, { signal, onProgress }), memory);
+        },
       })),
       { contents: squashfs.contents, signal, onProgress, implicitMtimeSec: timeSec, capture: isCapturedPath },
     );
     const { tree } = merged;
 
     onProgress({ kind: "stage", stage: "configure" });
+    squashfs.beginShare(image.layers.length);
     await installSingularity(tree, files, { contents: squashfs.contents, mtimeSec: timeSec });
     if (options.allRoot === true) ownByRoot(tree.inodes);
     if (options.fixPermissions === true) fixPermissions(tree.inodes);
     if (options.sourceDateEpoch) clampMtimes(tree.inodes, timeSec);
 
-    const { inodeCount } = await squashfs.finish(tree, { mtimeSec: timeSec });
+    const { inodeCount, contentSize, duplicateSize, shares } = await squashfs.finish(tree, { mtimeSec: timeSec });
+    const layers = merged.layers.map((layer, number) => withShare(layer, shares[number]));
+    for (const { name, ...sizes } of layers) onProgress({ kind: "layer", digest: name, ...sizes });
     await sif.endPartition(architectureOf(tree, onProgress));
     const metadata = inspectMetadata(files, byPath(tree, merged.captured), listApps(tree));
     // In place, unless the image has files of its own that are shown.
@@ -158,8 +177,10 @@ async function writeSif(options: ConvertOptions): Promise<ConvertReport> {
     return {
       reference: image.reference,
       manifestDigest: image.manifestDigest,
-      layers: merged.layers,
+      layers,
       fileCount: inodeCount,
+      contentSize,
+      duplicateSize,
       size: sink.position,
     };
   } finally {
@@ -177,6 +198,10 @@ function recorded(metadata: string, image: Image, counts: RecordedCounts, size?:
     counts,
   };
   return withBuildRecord(metadata, record, size);
+}
+
+function withShare(layer: LayerStatistics, share: ShareReport | undefined): LayerReport {
+  return { ...layer, bytesDuplicate: share?.duplicateSize ?? 0, bytesStored: share?.storedSize ?? 0 };
 }
 
 /** Tells of the image that a source has found. */

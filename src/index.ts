@@ -19,7 +19,7 @@ export { CACHE_TYPES, type CacheEntry, type CacheType, emptyIndex, listCache, re
 export { type CacheLocations, cacheLocations } from "./cache/location.ts";
 export { sweepReferences } from "./cache/references.ts";
 export type { VerifiedEntry } from "./cache/verify-entries.ts";
-export { type ConvertOptions, type ConvertReport, type ConvertTuning, convert } from "./convert.ts";
+export { type ConvertOptions, type ConvertReport, type ConvertTuning, convert, type LayerReport } from "./convert.ts";
 export { type ErrorDetails, InternalError, SifonError } from "./errors.ts";
 export { type CheckedPartition, type CheckOptions, type CheckReport, checkImage } from "./image/check.ts";
 export {

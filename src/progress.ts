@@ -40,6 +40,19 @@ export type ProgressEvent =
   | { readonly kind: "warning"; readonly message: string }
   | { readonly kind: "stage"; readonly stage: "fetch" | "merge" | "configure" | "tables" }
   | { readonly kind: "encode-progress"; readonly read: number; readonly written: number }
+  /** What became of a layer, once all is merged; lowest first. Sizes are bytes of file contents. */
+  | {
+      readonly kind: "layer";
+      readonly digest: string;
+      readonly entries: number;
+      readonly entriesHidden: number;
+      readonly bytesRead: number;
+      readonly bytesHidden: number;
+      readonly bytesKept: number;
+      readonly bytesDuplicate: number;
+      readonly bytesStored: number;
+      readonly rescuedFiles: number;
+    }
   | { readonly kind: "done"; readonly fileCount: number; readonly size: number };
 
 /** Hears of every event, in order; what it throws ends the conversion. */

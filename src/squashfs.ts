@@ -32,6 +32,7 @@ export type { RawFragmentBlock, RawPiece } from "./squashfs/reader/raw-blocks.ts
 export type { ImageHeader } from "./squashfs/reader/superblock.ts";
 export type { VerifyOptions, VerifyResult } from "./squashfs/reader/verify-content.ts";
 export type { WalkEntry } from "./squashfs/reader/walk.ts";
+export type { ShareReport } from "./squashfs/share-ledger.ts";
 export { type SquashfsReport, SquashfsWriter, type SquashfsWriterOptions } from "./squashfs/writer.ts";
 export type { BlockEncoder, EncodedBlock } from "./wasm/block-encoder.ts";
 export type { Compression } from "./wasm/compression.ts";

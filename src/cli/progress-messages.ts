@@ -48,6 +48,11 @@ export function messageProgress(log: Logger): OnProgress {
           `${event.reference} is ${event.digest} (${event.platform}), ${event.layerCount} layer(s), ${formatBytes(event.compressedSize)} compressed`,
         );
         break;
+      case "layer":
+        log.verbose(
+          `Layer ${event.digest.slice(0, 19)}: ${event.entries} entries, ${event.entriesHidden} hidden by higher layers; ${formatBytes(event.bytesRead)} of files, ${formatBytes(event.bytesHidden)} hidden, ${formatBytes(event.bytesDuplicate)} there already; ${formatBytes(event.bytesStored)} in the image`,
+        );
+        break;
       case "done":
         log.verbose(`${event.fileCount} file(s), ${formatBytes(event.size)}`);
         break;

@@ -4,6 +4,7 @@ import type { FileCommitter, Tail } from "./file-committer.ts";
 
 /** What the front end hands on, in the order of the files. */
 export type Item =
+  | { readonly kind: "share"; readonly begin: () => void }
   | { readonly kind: "begin"; readonly hold: boolean }
   | { readonly kind: "block"; readonly encoded: Promise<EncodedBlock> }
   | { readonly kind: "holes"; readonly count: number; readonly size: number }
@@ -68,6 +69,8 @@ export class CommitQueue {
 
   async #commit(item: Item): Promise<void> {
     switch (item.kind) {
+      case "share":
+        return item.begin();
       case "begin":
         return this.#committer.begin(item.hold);
       case "block":

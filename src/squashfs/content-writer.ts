@@ -6,9 +6,10 @@ import { CommitQueue, type Item } from "./commit-queue.ts";
 import type { Contents } from "./contents.ts";
 import { SquashfsError } from "./errors.ts";
 import type { FileCommitter, Tail } from "./file-committer.ts";
-import { FRAGMENTS_IN_FLIGHT } from "./fragment-writer.ts";
+import { FRAGMENTS_IN_FLIGHT, type FragmentWriter } from "./fragment-writer.ts";
 import { Gate } from "./gate.ts";
 import { isZero } from "./is-zero.ts";
+import { ShareLedger, type ShareMark, type ShareReport } from "./share-ledger.ts";
 import { TailRing } from "./tail-ring.ts";
 
 /**
@@ -55,6 +56,9 @@ export class ContentWriter implements ContentStore {
   #busy = false;
   #failure: { readonly error: unknown } | undefined;
   #read = 0;
+  /** Bytes of small files that were noticed to be there already before they got into the queue. */
+  #duplicate = 0;
+  readonly #ledger = new ShareLedger();
   #told = 0;
 
   constructor(options: ContentWriterOptions) {
@@ -98,6 +102,30 @@ export class ContentWriter implements ContentStore {
     } finally {
       this.#busy = false;
     }
+  }
+
+  /** Bytes of content that the image had already. */
+  get duplicateSize(): number {
+    return this.#duplicate + this.#committer.duplicateSize;
+  }
+
+  /** Contents from here on count for a share, a number from 0. */
+  beginShare(share: number): void {
+    const [read, duplicate] = [this.#read, this.#duplicate];
+    const begin = () => this.#ledger.begin(this.#mark(share, read, duplicate));
+    // Not waited for: these are few.
+    this.#items.take(ITEM_WEIGHT)?.catch(() => {});
+    this.#queue.push({ kind: "share", begin });
+  }
+
+  /** What each share came to; once everything is written, fragments as well. */
+  settleShares(fragments: FragmentWriter): ShareReport[] {
+    return this.#ledger.settle(this.#mark(0, this.#read, this.#duplicate), fragments);
+  }
+
+  #mark(share: number, read: number, duplicate: number): ShareMark {
+    const mark = this.#committer.mark(share);
+    return { ...mark, contentSize: read, duplicateSize: mark.duplicateSize + duplicate };
   }
 
   /** Resolves once every block but those in fragments is written. */
@@ -156,7 +184,7 @@ export class ContentWriter implements ContentStore {
     const known = this.#committer.findTail(hash, size);
     // Found now, it would be found in its turn as well: nothing depends on when we look.
     if (known !== undefined && this.#contents.run(known) === 0) {
-      this.#committer.countDuplicate(size);
+      this.#duplicate += size;
       return known;
     }
     const content = this.#contents.reserve();

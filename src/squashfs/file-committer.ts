@@ -5,6 +5,7 @@ import type { Contents, RunId } from "./contents.ts";
 import type { DataArea } from "./data-area.ts";
 import type { FragmentWriter } from "./fragment-writer.ts";
 import { type Hash128, HashIndex } from "./hash-index.ts";
+import type { ShareMark } from "./share-ledger.ts";
 import { sizeWord } from "./size-word.ts";
 
 /** What ends a file: bytes that fill no block, with their hash. */
@@ -38,6 +39,8 @@ export class FileCommitter {
   #holes = 0;
   /** Bytes not written because they were there already. */
   #duplicateSize = 0;
+  /** Bytes of blocks written, those of fragments apart. */
+  #runSize = 0;
 
   constructor(core: Core, area: DataArea, contents: Contents, fragments: FragmentWriter) {
     this.#core = core;
@@ -50,9 +53,16 @@ export class FileCommitter {
     return this.#duplicateSize;
   }
 
-  /** Bytes that need not be stored again, noticed before they got here. */
-  countDuplicate(size: number): void {
-    this.#duplicateSize += size;
+  /** Where the accounts stand, for a share that begins. */
+  mark(share: number): ShareMark {
+    return {
+      share,
+      contentSize: 0,
+      duplicateSize: this.#duplicateSize,
+      runSize: this.#runSize,
+      fragmentIndex: this.#fragments.index,
+      fragmentOffset: this.#fragments.offset,
+    };
   }
 
   /** @param hold keep the blocks until `end`, which then writes nothing in vain */
@@ -137,6 +147,7 @@ export class FileCommitter {
       await this.#area.write(block.bytes);
       block.release();
     }
+    this.#runSize += this.#area.position - this.#start;
     const run = this.#contents.addRun(this.#holes === size ? 0 : this.#start, this.#list, count, this.#holes);
     this.#runs.insert(hash, run);
     return run;

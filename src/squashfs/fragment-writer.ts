@@ -2,7 +2,7 @@ import { InternalError } from "../errors.ts";
 import { F64Column, U32Column } from "../fstree/columns.ts";
 import type { BlockEncoder, EncodedBlock } from "../wasm/block-encoder.ts";
 import type { DataArea } from "./data-area.ts";
-import { FRAGMENT_ENTRY } from "./format.ts";
+import { DATA_STORED, FRAGMENT_ENTRY } from "./format.ts";
 import { sizeWord } from "./size-word.ts";
 
 /**
@@ -18,6 +18,8 @@ export class FragmentWriter {
   readonly #area: DataArea;
   readonly #starts = new F64Column();
   readonly #sizes = new U32Column();
+  /** Bytes of tails in each. */
+  readonly #filled = new U32Column();
   readonly #inFlight: Promise<EncodedBlock>[] = [];
   #buffer: Uint8Array | undefined;
   #used = 0;
@@ -80,6 +82,16 @@ export class FragmentWriter {
     await this.#close(0);
   }
 
+  /** Bytes that a written block takes in the image. */
+  storedSize(index: number): number {
+    return this.#sizes.get(index) & ~DATA_STORED;
+  }
+
+  /** Bytes of tails that a closed block holds; 0 where it was adopted. */
+  filledSize(index: number): number {
+    return this.#filled.get(index);
+  }
+
   *entries(): Iterable<Uint8Array> {
     for (let i = 0; i < this.#written; i++)
       yield FRAGMENT_ENTRY.encode({
@@ -91,6 +103,7 @@ export class FragmentWriter {
 
   async #close(mayWait: number): Promise<void> {
     if (this.#buffer !== undefined) {
+      this.#filled.set(this.#count - 1, this.#used);
       const encoded = this.#encoder.encode(this.#buffer, this.#used);
       // Awaited later; a failure in between must not count as unhandled.
       encoded.catch(() => {});

@@ -29,6 +29,7 @@ import { IdTable } from "./id-table.ts";
 import { InodeWriter } from "./inode-writer.ts";
 import { writeLookupTable } from "./lookup-table.ts";
 import type { SquashfsImage } from "./reader/image.ts";
+import type { ShareReport } from "./share-ledger.ts";
 import { TreeWriter } from "./tree-writer.ts";
 import { XattrTableWriter } from "./xattr-table-writer.ts";
 
@@ -54,6 +55,8 @@ export interface SquashfsReport {
   readonly contentSize: number;
   /** Bytes of content that were in the image already. */
   readonly duplicateSize: number;
+  /** By the number that `beginShare` was given. */
+  readonly shares: readonly ShareReport[];
   /** Bytes written and taken back, as a large file turned out to be there already. */
   readonly rewoundSize: number;
   /** The superblock's count of bytes. */
@@ -133,6 +136,11 @@ export class SquashfsWriter {
     return data;
   }
 
+  /** Contents from here on are counted together, under a number from 0; see the report. */
+  beginShare(share: number): void {
+    this.#content.beginShare(share);
+  }
+
   /**
    * Writes what is left of the contents, the tables and the superblock. The tree's files hold contents of this writer.
    * @throws SquashfsError, and whatever the sink or the encoder threw before
@@ -142,7 +150,8 @@ export class SquashfsWriter {
     await this.#content.drain();
     await this.#fragments.finish();
     await this.#area.begin();
-    const { duplicateSize } = this.#committer;
+    const { duplicateSize } = this.#content;
+    const shares = this.#content.settleShares(this.#fragments);
     this.#committer.forget();
     this.#tell(this.#content.readSize);
     onProgress?.({ kind: "stage", stage: "tables" });
@@ -200,6 +209,7 @@ export class SquashfsWriter {
       idCount: ids.count,
       contentSize: this.#content.readSize,
       duplicateSize,
+      shares,
       rewoundSize: this.#area.rewoundSize,
       bytesUsed,
       size: sink.position,

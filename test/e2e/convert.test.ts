@@ -7,8 +7,9 @@ import { pipeline } from "node:stream/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { findApptainer, runApptainer } from "../support/apptainer.ts";
 import { mustRun } from "../support/command.ts";
+import { IMAGE_STORE, provideImage } from "../support/debian-image.ts";
 import { compareTrees, type FileTree, scanTree } from "../support/file-tree.ts";
-import { LOLCOW_STORE, provideLolcow } from "../support/lolcow.ts";
+import { LOLCOW } from "../support/lolcow.ts";
 import { type Registry, startRegistry } from "../support/registry.ts";
 import { mustSifon, SIFON_MAIN } from "../support/sifon.ts";
 import { primaryPartition, requireRoot, withKernelMount, withMounted } from "../support/squashfs-mount.ts";
@@ -45,8 +46,8 @@ describe.skipIf(!ready)("lolcow, from a registry", () => {
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "sifon-e2e-"));
-    registry = await startRegistry({ store: LOLCOW_STORE });
-    reference = await provideLolcow(registry);
+    registry = await startRegistry({ store: IMAGE_STORE });
+    reference = await provideImage(registry, LOLCOW);
     sif = join(folder, "lolcow.sif");
     await mustSifon(["pull", "--no-https", sif, `docker://${reference}`]);
     digest = await sha256(sif);
