@@ -1,6 +1,7 @@
-// npm run bench -- convert [--rounds N] [--write] [IMAGE...]
-// Converts images of a registry (default: lolcow, in a docker-registry of our own) with Sifon, with Apptainer, and with
-// skopeo + umoci + mksquashfs, in turn, and prints a table of medians. --write puts it into bench/RESULTS.md.
+// npm run bench -- convert [--rounds N] [--write] [--image NAME]... [REFERENCE...]
+// Converts images of a registry (--image lolcow, the default, or scientific: made the first time, and kept for a
+// docker-registry of our own) with Sifon, with Apptainer, and with skopeo + umoci + mksquashfs, in turn, and prints a
+// table of medians for each. --write puts them into bench/RESULTS.md and draws the chart.
 import { execFileSync, spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -8,9 +9,9 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { findApptainer } from "../test/support/apptainer.ts";
 import { LAB } from "../test/support/lab.ts";
-import { LOLCOW_STORE, provideLolcow } from "../test/support/lolcow.ts";
-import { startRegistry } from "../test/support/registry.ts";
 import { SIFON_MAIN } from "../test/support/sifon.ts";
+import { drawChart } from "./chart.ts";
+import { provideImages } from "./images.ts";
 import { type Cost, measure, median } from "./measure.ts";
 import { machine, table, writeSection } from "./results.ts";
 
@@ -23,7 +24,11 @@ interface Contender {
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { rounds: { type: "string", default: "3" }, write: { type: "boolean", default: false } },
+  options: {
+    image: { type: "string", multiple: true, default: [] },
+    rounds: { type: "string", default: "3" },
+    write: { type: "boolean", default: false },
+  },
 });
 const rounds = Number(values.rounds);
 const apptainer = findApptainer();
@@ -119,11 +124,11 @@ function versions(): string {
   return lines.join("; ");
 }
 
-const registry = positionals.length === 0 ? await startRegistry({ store: LOLCOW_STORE }) : undefined;
+const named = values.image.length + positionals.length === 0 ? ["lolcow"] : values.image;
+const { references, stop } = await provideImages(named);
 try {
-  const images = registry ? [await provideLolcow(registry)] : positionals;
   const parts: string[] = [];
-  for (const image of images) {
+  for (const image of [...references, ...positionals]) {
     const name = image.slice(image.indexOf("/") + 1);
     parts.push(
       `${name}, from a registry on the same machine, medians of ${rounds} alternating runs:\n\n${await compare(image)}`,
@@ -135,7 +140,10 @@ try {
   );
   const report = parts.join("\n\n");
   console.log(report);
-  if (values.write) writeSection("Conversion", report);
+  if (values.write) {
+    writeSection("Conversion", report);
+    drawChart();
+  }
 } finally {
-  await registry?.stop();
+  await stop();
 }

@@ -8,11 +8,11 @@ const RESULTS = fileURLToPath(new URL("RESULTS.md", import.meta.url));
 export function writeSection(title: string, body: string): void {
   const text = existsSync(RESULTS) ? readFileSync(RESULTS, "utf8") : "# Benchmark results\n";
   const [head = "", ...sections] = text.split(/^(?=## )/m);
-  const section = `## ${title}\n\n${body.trim()}\n\n`;
+  const section = `## ${title}\n\n${body}`;
   const at = sections.findIndex((old) => old.startsWith(`## ${title}\n`));
   if (at < 0) sections.push(section);
   else sections[at] = section;
-  writeFileSync(RESULTS, `${[`${head.trim()}\n\n`, ...sections].join("").trim()}\n`);
+  writeFileSync(RESULTS, `${[head, ...sections].map((part) => part.trim()).join("\n\n")}\n`);
 }
 
 /** One line that says what the figures were measured on. */

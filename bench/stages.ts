@@ -1,4 +1,4 @@
-// npm run bench -- stages [--rounds N] [--write] [IMAGE]
+// npm run bench -- stages [--rounds N] [--write] [--image NAME | REFERENCE]
 // Runs each stage of the pipe alone over the largest layer of an image (default: lolcow, in a registry of our own), with
 // what it needs in memory, and prints what a block of 128 KiB costs the main thread and all threads.
 import { readFileSync } from "node:fs";
@@ -7,14 +7,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import type { ContentStore } from "../src/fstree/content.ts";
-import type { Compression, Sink } from "../src/index.ts";
+import type { Compression } from "../src/index.ts";
 import type { MergeLayer } from "../src/layer/merge/contract.ts";
 import type { Layer } from "../src/oci/image.ts";
 import type { TarEntry } from "../src/tar/entry.ts";
 import type { BlockEncoder } from "../src/wasm/block-encoder.ts";
-import { LOLCOW_STORE, provideLolcow } from "../test/support/lolcow.ts";
-import { startRegistry } from "../test/support/registry.ts";
+import { provideImages } from "./images.ts";
 import { median } from "./measure.ts";
+import { NoSink } from "./no-sink.ts";
 import { machine, table, writeSection } from "./results.ts";
 
 // The built modules, as users run them; their types are the sources'.
@@ -39,7 +39,11 @@ const DEFAULT: Compression = { kind: "gzip", level: "default" };
 const signal = new AbortController().signal;
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { rounds: { type: "string", default: "3" }, write: { type: "boolean", default: false } },
+  options: {
+    image: { type: "string", default: "lolcow" },
+    rounds: { type: "string", default: "3" },
+    write: { type: "boolean", default: false },
+  },
 });
 
 interface Spent {
@@ -107,20 +111,6 @@ class IdleEncoder implements BlockEncoder {
   async close(): Promise<void> {}
 }
 
-class NoSink implements Sink {
-  position = 0;
-  readonly directory = undefined;
-  async write(bytes: Uint8Array): Promise<void> {
-    this.position += bytes.length;
-  }
-  async patch(): Promise<void> {}
-  async rewind(offset: number): Promise<void> {
-    this.position = offset;
-  }
-  async finish(): Promise<void> {}
-  async abort(): Promise<void> {}
-}
-
 async function merge(entries: () => AsyncIterable<TarEntry>, contents: ContentStore) {
   const layer: MergeLayer = { name: "layer", entries };
   return mergeLayers([layer], { contents, signal, implicitMtimeSec: 0 });
@@ -166,8 +156,8 @@ function compress(tar: Uint8Array, blocks: number): void {
   for (let i = 0; i < blocks; i++) core.compress(tar.subarray(i * BLOCK, (i + 1) * BLOCK), DEFAULT);
 }
 
-const registry = positionals.length === 0 ? await startRegistry({ store: LOLCOW_STORE }) : undefined;
-const name = registry === undefined ? (positionals[0] as string) : await provideLolcow(registry);
+const { references, stop } = await provideImages(positionals.length === 0 ? [values.image] : []);
+const name = (positionals[0] ?? references[0]) as string;
 const source = createSource(`docker://${name}`, { noHttps: true });
 try {
   const { layers } = await source.resolve({ signal });
@@ -242,5 +232,5 @@ try {
   if (values.write) writeSection("Stages", report);
 } finally {
   await source.close();
-  await registry?.stop();
+  await stop();
 }
