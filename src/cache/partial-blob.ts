@@ -3,6 +3,7 @@ import { constants } from "node:fs";
 import { type FileHandle, open, readdir, rename, stat, unlink } from "node:fs/promises";
 import { hostname } from "node:os";
 import { basename, join } from "node:path";
+import { isRunning } from "../bytes/process-mark.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
 import { type Digest, digestAlgorithm, digestHex, isDigest } from "../oci/digest.ts";
 import { blobPath, partialFolder } from "./blob-folder.ts";
@@ -147,12 +148,7 @@ export async function sweepPartials(root: string): Promise<void> {
 function writerLives(name: string): boolean {
   const [, , host, pid] = NAME.exec(name) ?? [];
   if (host !== hostLabel()) return true;
-  try {
-    process.kill(Number(pid), 0);
-    return Number(pid) !== process.pid || ownNames.has(name);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
+  return isRunning(Number(pid)) && (Number(pid) !== process.pid || ownNames.has(name));
 }
 
 /** What this process has begun; a number may come again after an earlier process had it. */

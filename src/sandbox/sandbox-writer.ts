@@ -1,9 +1,10 @@
 import { randomBytes } from "node:crypto";
-import { lstat, mkdir, mkdtemp, rename } from "node:fs/promises";
+import { lstat, mkdir, rename } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import type { ContentStore } from "../fstree/content.ts";
 import type { FsTree } from "../fstree/tree.ts";
 import type { OnProgress } from "../progress.ts";
+import { removeLeftovers, temporaryName } from "../sink/temporary-file.ts";
 import { ContentFiles } from "./content-files.ts";
 import { SandboxError } from "./errors.ts";
 import { removeTree } from "./remove-tree.ts";
@@ -51,7 +52,10 @@ export class SandboxWriter {
     const target = resolve(path);
     await checkTarget(target, options);
     try {
-      const workplace = await mkdtemp(join(dirname(target), `.${basename(target).slice(0, 64)}.sifon-`));
+      const [directory, name] = [dirname(target), basename(target)];
+      await removeLeftovers(directory, name, removeTree);
+      const workplace = join(directory, temporaryName(name));
+      await mkdir(workplace, { mode: 0o700 });
       await mkdir(join(workplace, "contents"), { mode: 0o700 });
       return new SandboxWriter(target, workplace, options);
     } catch (cause) {

@@ -1,11 +1,11 @@
-import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
-import { type FileHandle, link, lstat, open, realpath, rename, stat, unlink } from "node:fs/promises";
+import { type FileHandle, link, lstat, open, rename, stat, unlink } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import type { OnProgress } from "../progress.ts";
 import { BufferedFile } from "./buffered-file.ts";
 import { SinkError, toOpenError, toSinkError } from "./errors.ts";
 import type { FinishOptions, Sink } from "./sink.ts";
+import { removeLeftovers, temporaryName } from "./temporary-file.ts";
 
 /** Numeric, as the kernel has them. */
 export interface FileOwner {
@@ -19,7 +19,7 @@ export interface FileSinkOptions {
   readonly owner?: FileOwner | undefined;
   /** Told of that warning. */
   readonly onProgress?: OnProgress;
-  /** Replace a file of that name; without it that is OUTPUT_EXISTS, at the beginning or the end. */
+  /** Replace a file of that name, of a symlink the link itself; without it that is OUTPUT_EXISTS, at the beginning or the end. */
   readonly overwrite?: boolean;
 }
 
@@ -44,18 +44,21 @@ export class FileSink implements Sink {
   }
 
   /**
-   * Begins a file. A symlink is followed: the file that it leads to is replaced, not the link.
+   * Begins a file. With `overwrite` a symlink is replaced itself, wherever it leads, as Apptainer does it:
+   * what it leads to may be somebody else's. Without, it is in the way, dangling or not.
    * @throws SinkError OUTPUT_EXISTS, OUTPUT_IS_DIRECTORY, OPEN_FAILED, DISK_FULL
    */
   static async open(path: string, options: FileSinkOptions = {}): Promise<FileSink> {
-    const target = await checkTarget(path, options.overwrite ?? false);
-    const temporary = join(dirname(target), temporaryName(basename(target)));
+    await checkTarget(path, options.overwrite ?? false);
+    const [directory, name] = [dirname(path), basename(path)];
+    await removeLeftovers(directory, name);
+    const temporary = join(directory, temporaryName(name));
     // The kernel takes the umask (or the directory's default ACL) off the mode; no race over process.umask().
     const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
     const handle = await open(temporary, flags, 0o777).catch((cause: unknown) => {
-      throw toOpenError(cause, path);
+      throw toOpenError(cause, { path });
     });
-    return new FileSink(target, temporary, options, handle);
+    return new FileSink(path, temporary, options, handle);
   }
 
   get directory(): string {
@@ -136,23 +139,16 @@ export class FileSink implements Sink {
   }
 }
 
-/** The path to write, symlinks followed. */
-async function checkTarget(path: string, overwrite: boolean): Promise<string> {
-  const there = await lstat(path).catch(() => undefined);
-  if (there === undefined) return path;
-  const target = there.isSymbolicLink() ? await realpath(path).catch(() => path) : path;
-  const file = await stat(target).catch(() => undefined);
-  if (file?.isDirectory()) throw new SinkError("OUTPUT_IS_DIRECTORY", { path });
+async function checkTarget(path: string, overwrite: boolean): Promise<void> {
+  const there = await lstat(path).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code === "ENOENT") return undefined;
+    throw toOpenError(cause, { path });
+  });
+  // lstat("new/") finds nothing, and no file could get that name in the end.
+  if (there === undefined && !path.endsWith("/")) return;
+  const behind = there?.isSymbolicLink() ? await stat(path).catch(() => undefined) : there;
+  if (there === undefined || behind?.isDirectory()) throw new SinkError("OUTPUT_IS_DIRECTORY", { path });
   if (!overwrite) throw new SinkError("OUTPUT_EXISTS", { path });
-  return target;
-}
-
-/** `.NAME.PID-RANDOM.tmp`, with the name cut where the whole would pass 255 bytes. */
-function temporaryName(name: string): string {
-  const suffix = `.${process.pid}-${randomBytes(6).toString("hex")}.tmp`;
-  let stem = name;
-  while (Buffer.byteLength(stem) + suffix.length + 1 > 255) stem = stem.slice(0, -1);
-  return `.${stem}${suffix}`;
 }
 
 /** So that the new name outlives a crash; not all file systems can. */

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { lstatSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { FileSink } from "../../src/sink/file-sink.ts";
@@ -13,7 +13,7 @@ it("FileSink shows the file under its name only when finished, with 0777 less th
   await sink.write(MIB);
   const during = readdirSync(directory);
   expect(during).toHaveLength(1);
-  expect(during[0]).toMatch(/^\.x\.sif\.\d+-[0-9a-f]+\.tmp$/);
+  expect(during[0]).toMatch(/^\.x\.sif\.[0-9a-f]{12}-\d+-[0-9a-f]{12}\.tmp$/);
   await sink.finish();
   expect(readdirSync(directory)).toEqual(["x.sif"]);
   // What the umask leaves of 0777, as another new file shows it.
@@ -61,7 +61,7 @@ it("FileSink.finish() refuses a file that came into being meanwhile, and abort()
   expect(readFileSync(path, "utf8")).toBe("someone else's");
 });
 
-it("FileSink.open() follows a symlink to the file that it replaces", async () => {
+it("FileSink replaces a symlink, not what it leads to", async () => {
   const directory = temporaryDirectory();
   mkdirSync(join(directory, "real"));
   writeFileSync(join(directory, "real/x"), "old");
@@ -69,7 +69,9 @@ it("FileSink.open() follows a symlink to the file that it replaces", async () =>
   const sink = await FileSink.open(join(directory, "link"), { overwrite: true });
   await sink.write(Buffer.from("new"));
   await sink.finish();
-  expect(readFileSync(join(directory, "real/x"), "utf8")).toBe("new");
+  expect(readFileSync(join(directory, "real/x"), "utf8")).toBe("old");
+  expect(readFileSync(join(directory, "link"), "utf8")).toBe("new");
+  expect(lstatSync(join(directory, "link")).isFile()).toBe(true);
   expect(readdirSync(directory).sort()).toEqual(["link", "real"]);
 });
 
