@@ -15,7 +15,7 @@ import { declareOptions, type OptionSpec } from "./options.ts";
 import { runConversion } from "./run-conversion.ts";
 import { runRebuild, runSandboxBuild } from "./run-local-build.ts";
 import { checkSandboxTarget } from "./sandbox-target.ts";
-import { checkBuildTarget, STDOUT_TARGET } from "./target.ts";
+import { checkBuildTarget, checkOutputName, STDOUT_TARGET } from "./target.ts";
 
 export const BUILD_OPTIONS: readonly OptionSpec[] = [
   { flags: "-F, --force", description: "overwrite an existing image file", env: ["FORCE"] },
@@ -49,6 +49,7 @@ export function buildCommand(context: Context, openLog: LogOpener): Command {
     .action(async (words: string[], _options: unknown, self: Command) => {
       if (words.length !== 2) throw new UsageError("build", `accepts 2 arg(s), received ${words.length}`);
       const [target, uri] = words as [string, string];
+      checkOutputName(target, "build");
       const log = openLog();
       const values = openOptions(self, BUILD_OPTIONS, context, log);
       const tuning = conversionTuning(values, "build");

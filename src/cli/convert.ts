@@ -12,7 +12,7 @@ import {
 import { UsageError } from "./exit.ts";
 import { declareOptions, type OptionSpec } from "./options.ts";
 import { openTarget, runLocal } from "./run-local.ts";
-import { checkBuildTarget, STDOUT_TARGET } from "./target.ts";
+import { checkBuildTarget, checkOutputName, STDOUT_TARGET } from "./target.ts";
 
 const OWN_OPTIONS: readonly OptionSpec[] = [
   { flags: "-F, --force", description: "overwrite an existing image file", env: ["FORCE"] },
@@ -32,6 +32,7 @@ export function convertCommand(context: Context, openLog: LogOpener): Command {
     .action(async (words: string[], _options: unknown, self: Command) => {
       if (words.length !== 2) throw new UsageError("convert", `accepts 2 arg(s), received ${words.length}`);
       const [path, target] = words as [string, string];
+      checkOutputName(target, "convert");
       const log = openLog();
       const values = openOptions(self, OPTIONS, context, log);
       const { compression, blockSize, workers } = conversionTuning(values, "convert");

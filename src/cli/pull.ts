@@ -13,7 +13,7 @@ import {
 import { UsageError } from "./exit.ts";
 import { declareOptions, type OptionSpec } from "./options.ts";
 import { runConversion } from "./run-conversion.ts";
-import { checkPullTarget, STDOUT_TARGET } from "./target.ts";
+import { checkOutputName, checkPullTarget, STDOUT_TARGET } from "./target.ts";
 
 export const PULL_OPTIONS: readonly OptionSpec[] = [
   { flags: "-F, --force", description: "overwrite an existing image file", env: ["FORCE"] },
@@ -44,6 +44,7 @@ export function pullCommand(context: Context, openLog: LogOpener): Command {
       const values = openOptions(self, PULL_OPTIONS, context, log);
       const tuning = conversionTuning(values, "pull");
       const name = (words.length === 2 ? words[0] : values.text("name")) ?? pullOutputName(uri);
+      checkOutputName(name, "pull");
       const dir = values.text("dir");
       const target = dir === undefined || name === STDOUT_TARGET ? name : join(dir, name);
       const force = values.flag("force");

@@ -1,7 +1,7 @@
 import { constants } from "node:os";
 
 /** The signals that end a run in order: what was begun is undone, then the exit code says which it was. */
-const TRAPPED = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+const TRAPPED = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"] as const;
 type Trapped = (typeof TRAPPED)[number];
 
 /** Why a run was cut short. */

@@ -3,7 +3,7 @@ import { lstat, open, stat } from "node:fs/promises";
 import { createInterface } from "node:readline/promises";
 import { printable } from "../index.ts";
 import type { Context } from "./context.ts";
-import { FatalError } from "./exit.ts";
+import { FatalError, UsageError } from "./exit.ts";
 
 /** The output that means standard output. */
 export const STDOUT_TARGET = "-";
@@ -11,10 +11,16 @@ export const STDOUT_TARGET = "-";
 const SIF_MAGIC_OFFSET = 32;
 const MAGICS = ["SIF_MAGIC", "hsqs"] as const;
 
+/** An output has to have a name, or a variable in a script was empty. */
+export function checkOutputName(name: string, command: string): void {
+  if (name === "") throw new UsageError(command, "the output's name is empty", { brief: true });
+}
+
 /** `pull` never asks: an existing file without `--force` ends it before anything is fetched. */
 export async function checkPullTarget(path: string, force: boolean): Promise<void> {
   const found = await findFile(path);
   if (found === undefined) return;
+  refuseSpecial(path, found);
   if (found.isDirectory()) throw new FatalError(`Image file would replace a directory: "${path}" - will not overwrite`);
   if (!force) throw new FatalError(`Image file already exists: "${path}" - will not overwrite`);
 }
@@ -23,9 +29,16 @@ export async function checkPullTarget(path: string, force: boolean): Promise<voi
 export async function checkBuildTarget(path: string, force: boolean, context: Context): Promise<void> {
   const found = await findFile(path);
   if (found === undefined) return;
+  refuseSpecial(path, found);
   if (found.isDirectory()) throw new FatalError(`While checking build target: '${path}' is a directory; name a file`);
   if (force) return;
   await confirmOverwrite(path, context, () => looksLikeImage(path));
+}
+
+/** `--force` is meant for files. */
+function refuseSpecial(path: string, found: Stats): void {
+  const kind = found.isBlockDevice() ? "block device" : found.isSocket() ? "socket" : undefined;
+  if (kind !== undefined) throw new FatalError(`Cannot write '${path}': it is a ${kind}; name a file`);
 }
 
 /** Asks on a terminal; refuses without one. */

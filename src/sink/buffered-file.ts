@@ -14,7 +14,9 @@ export interface WritableFile {
 
 /** How the file appears in errors. */
 export interface BufferedFileOptions {
-  readonly path: string;
+  /** Its path, or, where it has none that helps, `what` it is. */
+  readonly path?: string;
+  readonly what?: string;
   /** Where the sink's byte 0 stands in the file. */
   readonly base?: number;
   /** What a full disk's error advises. */
@@ -137,8 +139,8 @@ export class BufferedFile {
     try {
       return await call;
     } catch (cause) {
-      const { path, advice } = this.#options;
-      const error = toSinkError(cause, { path, offset, ...(advice === undefined ? {} : { advice }) });
+      const { base: _, ...named } = this.#options;
+      const error = toSinkError(cause, { ...named, offset });
       this.#error ??= error;
       throw error;
     }

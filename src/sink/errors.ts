@@ -1,9 +1,12 @@
+import { dirname } from "node:path";
+import { quote } from "../bytes/printable.ts";
 import { type ErrorDetails, type MessageTable, SifonError } from "../errors.ts";
 
 export type SinkErrorCode =
   | "OUTPUT_EXISTS"
   | "OUTPUT_IS_DIRECTORY"
   | "OUTPUT_IS_TERMINAL"
+  | "OUTPUT_NOT_A_FILE"
   | "OPEN_FAILED"
   | "DISK_FULL"
   | "SPACE_TOO_SMALL"
@@ -11,28 +14,52 @@ export type SinkErrorCode =
   | "WRITE_FAILED"
   | "CLOSED_OUTPUT";
 
-const systemReason = (d: ErrorDetails) => (d.cause instanceof Error ? d.cause.message : String(d.cause ?? "unknown"));
+/** `ENOENT: no such file or directory`: the call and the name behind it may be of a temporary file. */
+const systemReason = (d: ErrorDetails) =>
+  d.cause instanceof Error ? d.cause.message.replace(/, \w+(?: '.*')?$/s, "") : String(d.cause ?? "unknown");
+
+/** The output: in our words (`what`), or by its path. */
+const output = (d: ErrorDetails) => (d.what === undefined ? quote(d.path) : String(d.what));
+
+function openAdvice(d: ErrorDetails): string {
+  if (d.openAdvice !== undefined) return String(d.openAdvice);
+  switch ((d.cause as NodeJS.ErrnoException | undefined)?.code) {
+    case "ENOENT":
+    case "ENOTDIR":
+      return `The directory ${quote(dirname(String(d.path)))} is not there: make it first, or name another place.`;
+    case "EACCES":
+    case "EPERM":
+    case "EROFS":
+      return "Name a place that you may write to.";
+    case "ENAMETOOLONG":
+      return "Choose a shorter name.";
+    default:
+      return "Name another place.";
+  }
+}
 
 const mebibytes = (bytes: unknown) => `${(Number(bytes) / 2 ** 20).toFixed(1)} MiB`;
 
 const MESSAGES: MessageTable<SinkErrorCode> = {
-  OUTPUT_EXISTS: (d) => `Cannot write "${d.path}": the file already exists. Use --force to overwrite it.`,
-  OUTPUT_IS_DIRECTORY: (d) => `Cannot write "${d.path}": it is a directory. Name a file.`,
+  OUTPUT_EXISTS: (d) => `Cannot write ${output(d)}: the file already exists. Use --force to overwrite it.`,
+  OUTPUT_IS_DIRECTORY: (d) => `Cannot write ${output(d)}: it is a directory. Name a file.`,
   OUTPUT_IS_TERMINAL: () =>
     "Cannot write the image to a terminal. Redirect the standard output to a file or a pipe, or name a file.",
-  OPEN_FAILED: (d) => `Cannot open "${d.path}" for writing: ${systemReason(d)}.`,
+  OUTPUT_NOT_A_FILE: (d) =>
+    `Cannot write ${output(d)}: it is a ${d.kind}, which an image does not replace. Name a file, a named pipe, or - for the standard output.`,
+  OPEN_FAILED: (d) => `Cannot open ${output(d)} for writing: ${systemReason(d)}. ${openAdvice(d)}`,
   DISK_FULL: (d) =>
-    `Cannot write "${d.path}" at byte ${d.offset}: no space is left there (${systemReason(d)}). Free some space, or ${d.advice ?? "write to another file system"}.`,
+    `Cannot write ${output(d)} at byte ${d.offset}: no space is left there (${systemReason(d)}). Free some space, or ${d.advice ?? "write to another file system"}.`,
   SPACE_TOO_SMALL: (d) =>
-    `Not enough space in "${d.path}": ${mebibytes(d.free)} are free, the image will need about ${mebibytes(d.likely)} and hardly less than ${mebibytes(d.least)}. Free some space, write to another file system, or give --ignore-space to try all the same.`,
+    `Not enough space in ${quote(d.path)}: ${mebibytes(d.free)} are free, the image will need about ${mebibytes(d.likely)} and hardly less than ${mebibytes(d.least)}. Free some space, write to another file system, or give --ignore-space to try all the same.`,
   FILE_TOO_LARGE: (d) =>
-    `Cannot write "${d.path}" at byte ${d.offset}: the file system or a limit (ulimit -f) allows no larger file.`,
-  WRITE_FAILED: (d) => `Cannot write "${d.path}" at byte ${d.offset}: ${systemReason(d)}.`,
+    `Cannot write ${output(d)} at byte ${d.offset}: the file system or a limit (ulimit -f) allows no larger file.`,
+  WRITE_FAILED: (d) => `Cannot write ${output(d)} at byte ${d.offset}: ${systemReason(d)}.`,
   CLOSED_OUTPUT: (d) =>
-    `Cannot write ${d.path} at byte ${d.offset}: whoever reads it closed it early. Look for an error of that command.`,
+    `Cannot write ${output(d)} at byte ${d.offset}: whoever reads it closed it early. Look for an error of that command.`,
 };
 
-/** Output that cannot be written. `details`: `path`, `offset` (bytes from the sink's start), `cause`. */
+/** Output that cannot be written. `details`: `path` (or `what`, where it has none), `offset` (bytes from the sink's start), `cause`. */
 export class SinkError extends SifonError {
   declare readonly code: SinkErrorCode;
 
@@ -48,10 +75,9 @@ export function toSinkError(cause: unknown, details: ErrorDetails): SinkError {
 }
 
 /** Why a file cannot be opened for writing, as ours. */
-export function toOpenError(cause: unknown, path: string, advice?: string): SinkError {
+export function toOpenError(cause: unknown, details: ErrorDetails): SinkError {
   const isFull = CODES.get((cause as NodeJS.ErrnoException).code) === "DISK_FULL";
-  const details = { path, offset: 0, cause, ...(advice === undefined ? {} : { advice }) };
-  return new SinkError(isFull ? "DISK_FULL" : "OPEN_FAILED", details);
+  return new SinkError(isFull ? "DISK_FULL" : "OPEN_FAILED", { ...details, offset: 0, cause });
 }
 
 const CODES: ReadonlyMap<string | undefined, SinkErrorCode> = new Map([

@@ -4,8 +4,8 @@ import { BufferedFile, type WritableFile } from "./buffered-file.ts";
 import type { Sink } from "./sink.ts";
 
 export interface InPlaceSinkOptions {
-  /** For messages. */
-  readonly path: string;
+  /** For messages: "the standard output". */
+  readonly what: string;
   /** Where byte 0 of the output goes; nothing in the file may lie behind it. */
   readonly base?: number;
 }

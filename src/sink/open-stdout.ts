@@ -25,7 +25,7 @@ export async function openStdout(options: StdoutOptions = {}): Promise<Sink> {
   if (fd === 1 && process.stdout.isTTY) throw new SinkError("OUTPUT_IS_TERMINAL");
   const { position, flags } = readDescriptor(fd);
   if (file.isFile() && position !== undefined && (flags & constants.O_APPEND) === 0 && file.size <= position)
-    return new InPlaceSink(fd, { path: "the standard output", base: position });
+    return new InPlaceSink(fd, { what: "the standard output", base: position });
   const { spoolDirectory, onProgress } = options;
   const pipeOptions = {
     name: "the standard output",

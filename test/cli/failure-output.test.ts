@@ -1,11 +1,14 @@
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { closeSync, openSync } from "node:fs";
-import { mkdir, readFile } from "node:fs/promises";
+import { lstat, mkdir, readdir, readFile, readlink, symlink } from "node:fs/promises";
+import { createServer } from "node:net";
 import { constants } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { describe, expect, it } from "vitest";
-import { runCommand } from "../support/command.ts";
+import { describe, expect, it, type TestContext } from "vitest";
+import { temporaryName } from "../../src/sink/temporary-file.ts";
+import { mustRun, runCommand } from "../support/command.ts";
 import { digestOf } from "../support/registry-image.ts";
 import { onPath, sendError } from "../support/registry-server.ts";
 import { SIFON_MAIN } from "../support/sifon.ts";
@@ -43,6 +46,7 @@ describe.concurrent("a signal", () => {
     ["SIGINT", "in the middle of a blob", half, /Copying blob/],
     ["SIGTERM", "in the middle of a blob", half, /Copying blob/],
     ["SIGHUP", "in the middle of a blob", half, /Copying blob/],
+    ["SIGQUIT", "in the middle of a blob", half, /Copying blob/],
     ["SIGINT", "while the registry is silent", silence, /Copying blob/],
     ["SIGTERM", "in the wait for another try", refusal, /try 2 of 6/],
   ] as const)("%s %s leaves the old file and nothing else", async ([signal, , fault, when], context) => {
@@ -119,7 +123,9 @@ describe.concurrent("standard output", () => {
     const place = await createWorkplace(context);
     const args = ["build", "--no-https", "-", `docker://${registry.host}/some/image`];
     const end = await place.run(args, { env: { TMPDIR: join(place.out, "absent") } });
-    await expectFailure(place, end, { says: ["absent", /ENOENT|no such file/] });
+    await expectFailure(place, end, {
+      says: ["absent", "no such file", "Let TMPDIR (or --tmpdir) name a directory that is there"],
+    });
     expect(end.stdout.length).toBe(0);
   });
 });
@@ -150,7 +156,13 @@ describe.concurrent("an output file", () => {
   });
 
   it.for([
-    ["in a directory that does not exist", "absent/x.sif", [/absent\/x\.sif/, /no such file/]],
+    [
+      "in a directory that does not exist",
+      "absent/x.sif",
+      [/"absent\/x\.sif"/, /no such file/, 'The directory "absent" is not there: make it first'],
+    ],
+    ["with a slash behind it", "new/", ['"new/"', /directory/]],
+    ["of too long a name", "n".repeat(256), [/name too long/]],
     ["below a file", "file/x.sif", [/file\/x\.sif/, /not a directory/i]],
     ["that is a directory", ".", [/"?\.?"? ?.*directory/]],
   ] as const)("%s is refused before anything is fetched", async ([, target, says], context) => {
@@ -171,5 +183,151 @@ describe.concurrent("an output file", () => {
     expect(end.code).toBe(255);
     expect(end.stderr).toMatch(/FATAL: .*nowhere\/x_latest\.sif/);
     expectHygiene(end);
+  });
+});
+
+describe.concurrent("an output without a name", () => {
+  it.for([
+    [["build", "", "docker://127.0.0.1:1/x"], "build"],
+    [["pull", "", "docker://127.0.0.1:1/x"], "pull"],
+    [["convert", "in.sif", ""], "convert"],
+  ] as const)("%j is wrong usage", async ([args, command], context) => {
+    const place = await createWorkplace(context);
+    const end = await place.run(args);
+    expect(end.code).toBe(1);
+    expect(end.stderr).toMatch(new RegExp(`^Error for command "${command}": the output's name is empty\n\nUsage:`));
+    expectHygiene(end);
+    await expectLeft(place, {});
+  });
+});
+
+describe.concurrent("a named pipe as output", () => {
+  /** A pipe that nobody reads, outside the directory that is looked at; where it is, and what builds into it. */
+  async function buildIntoPipe(context: TestContext, options: Parameters<typeof createRegistry>[1] = {}) {
+    const registry = await createRegistry(context, options);
+    const place = await createWorkplace(context);
+    const path = join(place.out, "..", "pipe");
+    await mustRun("mkfifo", [path]);
+    const args = ["build", "--no-https", path, `docker://${registry.host}/some/image`];
+    return { registry, place, path, start: () => place.start(args) };
+  }
+
+  it("ends with the first SIGTERM while an image is fetched", async (context) => {
+    const { registry, place, start } = await buildIntoPipe(context, { layers: [LAYER] });
+    registry.faults.push(onPath(LAYER_DIGEST, () => {}));
+    const run = start();
+    await run.said(/Copying blob/);
+    run.child.kill("SIGTERM");
+    await expectFailure(place, await run.ended, { code: 143, says: ["Interrupted by SIGTERM"] });
+  });
+
+  it("ends with the first SIGTERM while it waits for a reader", async (context) => {
+    const { place, start } = await buildIntoPipe(context);
+    const run = start();
+    await run.said(/Nobody reads ".*\/pipe" yet: waiting for a reader/);
+    run.child.kill("SIGTERM");
+    await expectFailure(place, await run.ended, { code: 143, says: ["Interrupted by SIGTERM"] });
+  });
+
+  it("gives the image to a reader that comes late", async (context) => {
+    const { place, path, start } = await buildIntoPipe(context);
+    const run = start();
+    await run.said(/waiting for a reader/);
+    const [bytes, end] = await Promise.all([readFile(path), run.ended]);
+    expect(end.code, end.stderr).toBe(0);
+    expect(bytes.toString("latin1", 32, 41)).toBe("SIF_MAGIC");
+    await expectLeft(place, {});
+  });
+
+  it("tells that its reader has gone", async (context) => {
+    const { place, path, start } = await buildIntoPipe(context, { layers: [LAYER] });
+    const run = start();
+    const reader = runCommand("head", ["-c", "1", path]);
+    const end = await run.ended;
+    await reader;
+    await expectFailure(place, end, { says: [`Cannot write "${path}" at byte `, "closed it early"] });
+  });
+});
+
+describe.concurrent("a device as output", () => {
+  it("that is full", async (context) => {
+    const registry = await createRegistry(context);
+    const place = await createWorkplace(context);
+    const end = await place.run(["build", "--no-https", "/dev/full", `docker://${registry.host}/some/image`]);
+    await expectFailure(place, end, { says: ['Cannot write "/dev/full" at byte 0: no space is left'] });
+  });
+
+  it("that takes everything", async (context) => {
+    const registry = await createRegistry(context);
+    const place = await createWorkplace(context);
+    const end = await place.run(["build", "--no-https", "/dev/null", `docker://${registry.host}/some/image`]);
+    expect(end.code, end.stderr).toBe(0);
+    await expectLeft(place, {});
+  });
+
+  it("that is a socket is refused", async (context) => {
+    const place = await createWorkplace(context);
+    const path = join(place.out, "..", "socket");
+    const server = createServer().listen(path);
+    context.onTestFinished(() => void server.close());
+    await once(server, "listening");
+    for (const command of ["pull", "build"]) {
+      const end = await place.run([command, "-F", path, "docker://127.0.0.1:1/x"]);
+      await expectFailure(place, end, { says: [`Cannot write '${path}': it is a socket`] });
+    }
+  });
+});
+
+describe.concurrent("a symlink as output", () => {
+  async function linkTo(context: TestContext, target: string) {
+    const registry = await createRegistry(context);
+    const place = await createWorkplace(context);
+    await putFile(place, "file", "precious");
+    await symlink(target, join(place.out, "link"));
+    const run = (command: string, ...options: string[]) =>
+      place.run([command, "--no-https", ...options, "link", `docker://${registry.host}/some/image`]);
+    return { place, run };
+  }
+  const cases = ["pull", "build"].flatMap((command) => [[command, "file"] as const, [command, "dangling"] as const]);
+
+  it.for(cases)("%s --force replaces itself, where it leads to %s", async ([command, target], context) => {
+    const { place, run } = await linkTo(context, target);
+    const end = await run(command, "-F");
+    expect(end.code, end.stderr).toBe(0);
+    expect((await lstat(join(place.out, "link"))).isFile()).toBe(true);
+    expect((await readdir(place.out)).sort()).toEqual(["file", "link"]);
+    expect(await readFile(join(place.out, "file"), "utf8")).toBe("precious");
+  });
+
+  it.for(cases)("%s without --force refuses, where it leads to %s", async ([command, target], context) => {
+    const { place, run } = await linkTo(context, target);
+    const end = await run(command);
+    expect(end.code).toBe(255);
+    expect(end.stderr).toMatch(/^FATAL: .*already exists/m);
+    expect(await readlink(join(place.out, "link"))).toBe(target);
+  });
+});
+
+describe.concurrent("a run that was killed", () => {
+  it.for([
+    ["a SIF", [], "x.sif"],
+    ["a sandbox", ["--sandbox"], "box"],
+  ] as const)("leaves of %s what the next run to the same output removes", async ([, options, name], context) => {
+    const registry = await createRegistry(context, { layers: [LAYER] });
+    registry.faults.push(onPath(LAYER_DIGEST, (request) => request.count === 1));
+    const place = await createWorkplace(context);
+    const args = ["build", "--no-https", ...options, name, `docker://${registry.host}/some/image`];
+    const first = place.start(args);
+    await first.said(/Copying blob/);
+    first.child.kill("SIGKILL");
+    await first.ended;
+    expect(await readdir(place.out)).toHaveLength(1);
+    // Of another output, and of a process that lives, nothing is touched.
+    await putFile(place, ".other.sif.0123456789ab-999999999-0123456789ab.tmp", "");
+    await putFile(place, temporaryName(name), "");
+    const others = (await readdir(place.out)).filter((left) => !left.includes(`-${first.child.pid}-`));
+    const end = await place.run(args);
+    expect(end.code, end.stderr).toBe(0);
+    expect((await readdir(place.out)).sort()).toEqual([...others, name].sort());
   });
 });

@@ -33,7 +33,7 @@ const OPENERS: Record<string, (directory: string) => Promise<Opened>> = {
     const path = join(directory, `i${serial++}`);
     writeFileSync(path, "before");
     const fd = openSync(path, "r+");
-    const sink = new InPlaceSink(fd, { path, base: 6 });
+    const sink = new InPlaceSink(fd, { what: path, base: 6 });
     const result = async () => {
       await sink.finish();
       closeSync(fd);
