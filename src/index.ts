@@ -63,6 +63,7 @@ export {
 } from "./registry-login.ts";
 export { type GrantedResources, grantedResources, type ReadText } from "./resources.ts";
 export { type Host, probeHost, type SubordinateIds, TOOL_PACKAGES, type Tool } from "./runtime/engine/host.ts";
+export { type OpenSessionOptions, openSession } from "./runtime/engine/open-session.ts";
 export type {
   IdMapping,
   Mount,
@@ -74,7 +75,7 @@ export type {
   RootImage,
   SessionPlan,
 } from "./runtime/engine/plan.ts";
-export type { EngineSession, OpenSession, ProgramStreams, RunningProgram } from "./runtime/engine/session.ts";
+export type { EngineSession, ProgramStreams, RunningProgram } from "./runtime/engine/session.ts";
 export { SandboxError, type SandboxErrorCode } from "./sandbox/errors.ts";
 export { SifArch } from "./sif/architecture.ts";
 export { DataType, dataTypeName, SbomFormat, sbomFormatName } from "./sif/data-type.ts";

@@ -15,7 +15,7 @@ export type Overlay =
   | { readonly kind: "memory"; readonly sizeMiB: number; readonly points?: readonly MountPoint[] }
   /**
    * Writable; what is written lies in `upper`, with whiteouts and opaque marks as the kernel's overlay makes them.
-   * Both directories exist, are on one file system, and are absolute. `readOnly` uses `upper` without writing to it.
+   * Both exist, are absolute, and lie in one directory. `readOnly` uses `upper` without writing to it.
    */
   | {
       readonly kind: "directories";
@@ -45,7 +45,7 @@ export type IdMapping =
 export type Mount =
   | {
       readonly kind: "bind";
-      /** On the host, absolute; a directory or a file, with what is mounted below it. */
+      /** On the host, or below an `imagePaths` of the session; absolute; a directory or a file, with what is mounted below it. */
       readonly source: string;
       readonly target: string;
       readonly readOnly?: boolean;
@@ -58,15 +58,7 @@ export type Mount =
   /** A new procfs: needs the `pid` namespace. */
   | { readonly kind: "proc"; readonly target: string }
   /** A new /dev with null, zero, full, random, urandom, tty, the std links, pts and shm. */
-  | { readonly kind: "dev"; readonly target: string }
-  /** Part of another image file, as `RootImage`, from the path `from` in it. */
-  | {
-      readonly kind: "image";
-      readonly image: RootImage;
-      readonly from: string;
-      readonly target: string;
-      readonly readOnly?: boolean;
-    };
+  | { readonly kind: "dev"; readonly target: string };
 
 /** The namespaces beside mount (and user, where one is needed) that the program does not share with the host. */
 export interface Namespaces {
@@ -81,6 +73,8 @@ export interface SessionPlan {
   readonly image: RootImage;
   readonly overlay: Overlay;
   readonly ids: IdMapping;
+  /** Further image files to be mounted, read-only: sources of binds. */
+  readonly otherImages?: readonly RootImage[];
   /** Directory for what cannot be in memory: the unpacked sandbox of the last resort. Absolute. */
   readonly scratchDirectory: string;
 }
@@ -98,10 +92,8 @@ export interface ProgramPlan {
   readonly cwd: string;
   /** All of it: nothing of Sifon's own environment is added. */
   readonly environment: Readonly<Record<string, string>>;
+  /** The caller's unless said. */
   readonly umask?: number;
-  /** Instead of the ids that the mapping gives. */
-  readonly uid?: number;
-  readonly gid?: number;
 }
 
 /** How a program ended: by itself or by a signal (its name, as `SIGKILL`). */

@@ -1,7 +1,6 @@
 import type { StdioOptions } from "node:child_process";
 import type { Readable, Writable } from "node:stream";
-import type { Host } from "./host.ts";
-import type { ProgramEnd, ProgramPlan, SessionPlan } from "./plan.ts";
+import type { ProgramEnd, ProgramPlan } from "./plan.ts";
 
 /** How a program's streams are connected and who may end it. */
 export interface ProgramStreams {
@@ -36,6 +35,8 @@ export interface EngineSession {
    * `user.overlay.opaque` or `trusted.overlay.opaque` = `y`. Ids are the session's: read it by `runHost`.
    */
   readonly upperPath: string | undefined;
+  /** Where the plan's `otherImages` are, in their order. */
+  readonly imagePaths: readonly string[];
   /** The ids that the session really has: `root` where `subordinate` was asked for and the host gives none. */
   readonly ids: "self" | "root" | "subordinate";
   /** What the session does without, in sentences for the user: "no overlay: …". */
@@ -50,13 +51,3 @@ export interface EngineSession {
   /** Ends what still runs in it and unmounts all. Never rejects, may be called twice. */
   close(): Promise<void>;
 }
-
-/**
- * Opens a session: mounts the image and what is written on top of it.
- * Implemented by `open-session.ts`: `openSession(plan, { host, signal })`.
- * @throws EngineError TOOL_MISSING, NO_USER_NAMESPACES, NO_FUSE_DEVICE, MOUNT_FAILED … each with what to do
- */
-export type OpenSession = (
-  plan: SessionPlan,
-  options?: { readonly host?: Host; readonly signal?: AbortSignal },
-) => Promise<EngineSession>;

@@ -1,0 +1,36 @@
+import { type ErrorDetails, type MessageTable, SifonError } from "../../errors.ts";
+import { TOOL_PACKAGES, type Tool } from "./host.ts";
+
+/** Why a container cannot be run on this host. */
+export type EngineErrorCode =
+  | "TOOL_MISSING"
+  | "NAMESPACES_REFUSED"
+  | "FUSE_UNAVAILABLE"
+  | "OVERLAY_UNAVAILABLE"
+  | "MOUNT_FAILED"
+  | "SETUP_FAILED"
+  | "START_FAILED";
+
+const packageOf = (tool: unknown): string => TOOL_PACKAGES[tool as Tool];
+const said = (d: ErrorDetails): string => (d.seen ? `: ${String(d.seen)}` : "");
+
+const MESSAGES: MessageTable<EngineErrorCode> = {
+  TOOL_MISSING: (d) =>
+    `Cannot run a container: the program "${d.tool}" is not installed; ${d.purpose}. Install it (Debian's package: ${packageOf(d.tool)}), or use --engine apptainer; "sifon doctor" shows all that this host has.`,
+  NAMESPACES_REFUSED: (d) =>
+    `Cannot run a container: this host does not let user ${d.uid} have namespaces${said(d)}. Its administrator can allow them (sysctl user.max_user_namespaces, kernel.unprivileged_userns_clone=1, kernel.apparmor_restrict_unprivileged_userns=0); inside another container that one needs the privilege.`,
+  FUSE_UNAVAILABLE: (d) =>
+    `Cannot mount "${d.path}": /dev/fuse cannot be opened for reading and writing. Load the module fuse (modprobe fuse), and let users read and write /dev/fuse.`,
+  OVERLAY_UNAVAILABLE: (d) =>
+    `Cannot put a writable layer over "${d.path}"${said(d)}. This host's kernel has no overlay for user ${d.uid}; install fuse-overlayfs (Debian's package: fuse-overlayfs).`,
+  MOUNT_FAILED: (d) => `Cannot mount "${d.path}"${said(d)}.`,
+  SETUP_FAILED: (d) => `Cannot set up the container${said(d)}.`,
+  START_FAILED: (d) => `Cannot start "${d.program}" in the container${said(d)}.`,
+};
+
+/** This host cannot do what a container needs, or refused it. `details`: `tool`, `path`, `program`, `seen` (the tool's own words). */
+export class EngineError extends SifonError {
+  constructor(code: EngineErrorCode, details: ErrorDetails = {}) {
+    super(code, MESSAGES[code](details), details);
+  }
+}

@@ -1,0 +1,228 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import type { Readable } from "node:stream";
+import { EngineError } from "./errors.ts";
+import { type Host, probeHost } from "./host.ts";
+import { hostRootOptions } from "./host-root.ts";
+import { mapSubordinateIds } from "./id-mapping.ts";
+import type { ProgramPlan, RootImage, SessionPlan } from "./plan.ts";
+import { programOptions } from "./program-options.ts";
+import { startProgram } from "./run-program.ts";
+import type { EngineSession, ProgramStreams, RunningProgram } from "./session.ts";
+import { ROOT, requireTool, sessionScript, shellQuote } from "./session-script.ts";
+
+/** Beside the plan. */
+export interface OpenSessionOptions {
+  /** What the host can do, where that is known already. */
+  readonly host?: Host;
+  readonly signal?: AbortSignal;
+}
+
+/** bubblewrap and its companions find their libraries without the caller's variables. */
+const TOOL_ENVIRONMENT = { PATH: "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", LC_ALL: "C" };
+
+/**
+ * Opens a session: mounts the image and what is written on top of it, in namespaces of one process.
+ *
+ * That process is in a PID namespace with the FUSE daemons it needs and ends when its standard input does. So
+ * whatever ends Sifon ends it, the kernel ends all that is in its PID namespace, and with the last process of the
+ * mount namespace the mounts are gone.
+ * @throws EngineError TOOL_MISSING, NAMESPACES_REFUSED, FUSE_UNAVAILABLE, OVERLAY_UNAVAILABLE, MOUNT_FAILED, SETUP_FAILED
+ */
+export async function openSession(plan: SessionPlan, options: OpenSessionOptions = {}): Promise<EngineSession> {
+  const host = options.host ?? probeHost();
+  options.signal?.throwIfAborted();
+  try {
+    return await attempt(plan, host, host.uid === 0 && plan.ids !== "subordinate", options.signal);
+  } catch (error) {
+    // Root of a container may lack the privilege to mount, but have user namespaces.
+    if (host.uid !== 0 || !(error instanceof EngineError) || error.code !== "NAMESPACES_REFUSED") throw error;
+    return attempt(plan, host, false, options.signal);
+  }
+}
+
+async function attempt(
+  plan: SessionPlan,
+  host: Host,
+  privileged: boolean,
+  signal: AbortSignal | undefined,
+): Promise<EngineSession> {
+  const script = sessionScript(plan, { host, privileged });
+  const bwrap = requireTool(host, "bwrap", "it sets up the container's file system");
+  const unshare = requireTool(host, "unshare", "it makes namespaces");
+  const nsenter = requireTool(host, "nsenter", "it enters namespaces");
+  const wantsRange = !privileged && plan.ids === "subordinate";
+  const hasRange = wantsRange && host.subordinateUids !== undefined && host.subordinateGids !== undefined;
+  const inner = [
+    ...["--mount", "--pid", "--fork", "--kill-child", "--", bwrap, ...hostRootOptions(), ...script.binds],
+    ...["--cap-add", "ALL", "--", "/bin/sh", "-c", script.text],
+  ];
+  let argv = [unshare, ...(privileged ? [] : ["--user", "--map-root-user"]), ...inner];
+  if (hasRange) {
+    const words = [unshare, ...inner].map(shellQuote).join(" ");
+    argv = [
+      unshare,
+      "--user",
+      "--",
+      "/bin/sh",
+      "-c",
+      `read -r pid rest </proc/self/stat; echo "map $pid"; read -r ok && exec ${words}`,
+    ];
+  }
+  // A process group of its own: the terminal's Ctrl-C is for the program.
+  const holder = spawn(argv[0]!, argv.slice(1), {
+    ...{ detached: true, cwd: "/", env: TOOL_ENVIRONMENT },
+    stdio: ["pipe", "pipe", "pipe"],
+  });
+  const notes: string[] = [];
+  if (wantsRange && !hasRange)
+    notes.push("no subordinate ids in /etc/subuid and /etc/subgid: only root exists in the container");
+  try {
+    const pid = await holderReady(holder, { plan, host, signal });
+    return openedSession({ plan, host, privileged, holder, pid, script, notes, nsenter, bwrap, hasRange });
+  } catch (error) {
+    holder.kill("SIGKILL");
+    throw error;
+  }
+}
+
+/** Waits for `ready PID`. */
+function holderReady(
+  holder: ChildProcess,
+  { plan, host, signal }: { readonly plan: SessionPlan; readonly host: Host; readonly signal: AbortSignal | undefined },
+): Promise<number> {
+  return new Promise((resolve, reject) => {
+    let out = "";
+    let complaint = "";
+    let failed = "";
+    const abort = () => reject(signal?.reason as Error);
+    signal?.addEventListener("abort", abort, { once: true });
+    const settle = () => signal?.removeEventListener("abort", abort);
+    holder.stdin!.on("error", () => {});
+    holder.stderr!.setEncoding("utf8").on("data", (text: string) => {
+      complaint = (complaint + text).slice(-4096);
+    });
+    holder.stdout!.setEncoding("utf8").on("data", (text: string) => {
+      out += text;
+      for (let end = out.indexOf("\n"); end >= 0; end = out.indexOf("\n")) {
+        const [word, value = ""] = out.slice(0, end).split(" ");
+        out = out.slice(end + 1);
+        if (word === "failed") failed = value;
+        else if (word === "map") {
+          mapSubordinateIds(Number(value), host).then(
+            () => holder.stdin!.write("\n"),
+            (error: Error) => {
+              settle();
+              reject(error);
+            },
+          );
+        } else if (word === "ready") {
+          settle();
+          resolve(Number(value));
+        }
+      }
+    });
+    holder.once("error", (cause) => reject(new EngineError("SETUP_FAILED", { seen: cause.message, cause })));
+    holder.once("close", () => {
+      settle();
+      reject(setupError(failed, complaint.trim().replace(/\s*\n\s*/g, "; "), plan.image, host));
+    });
+  });
+}
+
+function setupError(step: string, seen: string, image: RootImage, host: Host): EngineError {
+  const path = image.kind === "squashfs" ? image.file : image.path;
+  if (step === "image" || step === "memory") return new EngineError("MOUNT_FAILED", { path, seen });
+  if (step === "overlay") return new EngineError("OVERLAY_UNAVAILABLE", { path, uid: host.uid, seen });
+  const isRefusal =
+    /unshare|clone|namespace|uid_map|setting up/.test(seen) && /not permitted|denied|No space|Invalid/.test(seen);
+  if (isRefusal) {
+    const why = host.userNamespaceRefusal;
+    return new EngineError("NAMESPACES_REFUSED", { uid: host.uid, seen: why === undefined ? seen : `${seen}; ${why}` });
+  }
+  return new EngineError("SETUP_FAILED", { seen });
+}
+
+interface OpenedParts {
+  readonly plan: SessionPlan;
+  readonly host: Host;
+  readonly privileged: boolean;
+  readonly holder: ChildProcess;
+  readonly pid: number;
+  readonly script: ReturnType<typeof sessionScript>;
+  readonly notes: readonly string[];
+  readonly nsenter: string;
+  readonly bwrap: string;
+  readonly hasRange: boolean;
+}
+
+function openedSession(parts: OpenedParts): EngineSession {
+  const { plan, host, privileged, holder, pid, script } = parts;
+  const running = new Set<RunningProgram>();
+  const enter = [
+    ...[parts.nsenter, "--target", String(pid), "--mount"],
+    ...(privileged ? [] : ["--user", "--preserve-credentials"]),
+    "--",
+  ];
+  for (const stream of [holder.stdin, holder.stdout, holder.stderr] as unknown as { unref?: () => void }[])
+    stream.unref?.();
+  holder.unref();
+
+  function follow(program: RunningProgram): RunningProgram {
+    running.add(program);
+    const done = () => running.delete(program);
+    program.ended.then(done, done);
+    return program;
+  }
+
+  return {
+    rootPath: ROOT,
+    upperPath: script.upperPath,
+    imagePaths: script.imagePaths,
+    ids: privileged || plan.ids === "self" ? "self" : parts.hasRange ? "subordinate" : "root",
+    notes: parts.notes,
+    runHost(argv, { cwd = process.cwd(), environment = process.env, ...streams } = {}) {
+      // Entering a mount namespace leads to its top.
+      const words = [...enter, "/bin/sh", "-c", 'cd -- "$0" && exec "$@"', cwd, ...argv];
+      return follow(startProgram({ argv: words, environment, name: argv[0] }, streams));
+    },
+    runInside(program: ProgramPlan, streams: ProgramStreams = {}) {
+      const isSelf = !privileged && plan.ids === "self";
+      const identity = {
+        shown: isSelf ? { uid: host.uid, gid: host.gid } : undefined,
+        rootWritable: isWritable(plan),
+      };
+      const { options, files } = programOptions(program, identity, 4);
+      const report = 4 + files.length;
+      return follow(
+        startProgram(
+          {
+            argv: [...enter, parts.bwrap, "--args", "3", "--json-status-fd", String(report), "--", ...program.command],
+            environment: TOOL_ENVIRONMENT,
+            ...(program.umask === undefined ? {} : { umask: program.umask }),
+            inputs: [Buffer.from(options.map((option) => `${option}\0`).join("")), ...files],
+            reports: true,
+            isBelowInit: program.namespaces.pid === true,
+            name: program.command[0],
+          },
+          streams,
+        ),
+      );
+    },
+    async close() {
+      for (const program of running) program.kill("SIGKILL");
+      await Promise.allSettled([...running].map(({ ended }) => ended));
+      if (holder.exitCode !== null || holder.signalCode !== null) return;
+      const closed = once(holder, "close");
+      holder.ref();
+      for (const stream of [holder.stdout, holder.stderr] as Readable[]) stream.resume();
+      holder.stdin!.end();
+      await closed;
+    },
+  };
+}
+
+function isWritable({ image, overlay }: SessionPlan): boolean {
+  if (overlay.kind === "none") return image.kind === "directory" && overlay.writable === true;
+  return overlay.kind === "memory" || (overlay.kind === "directories" && overlay.readOnly !== true);
+}

@@ -1,0 +1,64 @@
+import type { Mount, ProgramPlan } from "./plan.ts";
+import { ROOT } from "./session-script.ts";
+
+/** What bubblewrap is given for one program. */
+export interface ProgramOptions {
+  /** Goes through a descriptor, so that neither the list of processes nor its limits are of concern. */
+  readonly options: readonly string[];
+  /** Contents of files, to be written to the descriptors `firstFile`, `firstFile` + 1 and so on. */
+  readonly files: readonly Uint8Array[];
+}
+
+/** Who the program is. */
+export interface ProgramIdentity {
+  /** The ids that it shows; undefined where those of the session stay. */
+  readonly shown: { readonly uid: number; readonly gid: number } | undefined;
+  readonly rootWritable: boolean;
+}
+
+/** bubblewrap's options for a program of the container. */
+export function programOptions(program: ProgramPlan, identity: ProgramIdentity, firstFile: number): ProgramOptions {
+  const { namespaces, hostname, environment, cwd } = program;
+  const options = ["--die-with-parent", identity.rootWritable ? "--bind" : "--ro-bind", ROOT, "/"];
+  const { shown } = identity;
+  if (shown === undefined) options.push("--cap-add", "ALL");
+  else options.push("--unshare-user", "--uid", String(shown.uid), "--gid", String(shown.gid));
+  for (const name of ["pid", "ipc", "net", "uts"] as const) {
+    if (namespaces[name]) options.push(`--unshare-${name}`);
+  }
+  if (namespaces.uts && hostname !== undefined) options.push("--hostname", hostname);
+  const files: Uint8Array[] = [];
+  for (const mount of program.mounts) {
+    options.push(...mountOptions(mount, firstFile + files.length));
+    if (mount.kind === "file") files.push(mount.content);
+  }
+  options.push("--chdir", cwd, "--clearenv");
+  for (const [name, value] of Object.entries(environment)) options.push("--setenv", name, value);
+  return { options, files };
+}
+
+function mountOptions(mount: Mount, descriptor: number): string[] {
+  const { target } = mount;
+  switch (mount.kind) {
+    case "bind":
+      // Only the former leaves out nodev; nosuid is set by all of them.
+      if (mount.devices) return ["--dev-bind", mount.source, target];
+      return [mount.readOnly ? "--ro-bind" : "--bind", mount.source, target];
+    case "file":
+      return ["--perms", octal(mount.mode ?? 0o644), "--bind-data", String(descriptor), target];
+    case "tmpfs":
+      return [
+        ...["--perms", octal(mount.mode ?? 0o755)],
+        ...(mount.sizeMiB === undefined ? [] : ["--size", String(mount.sizeMiB * 1024 * 1024)]),
+        ...["--tmpfs", target],
+      ];
+    case "proc":
+      return ["--proc", target];
+    case "dev":
+      return ["--dev", target];
+  }
+}
+
+function octal(mode: number): string {
+  return `0${mode.toString(8)}`;
+}

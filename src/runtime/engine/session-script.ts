@@ -1,0 +1,139 @@
+import { posix } from "node:path";
+import { escapeSingleQuoted } from "../../singularity-d/shell-quote.ts";
+import { EngineError } from "./errors.ts";
+import type { Host } from "./host.ts";
+import { SESSION_FOLDER } from "./host-root.ts";
+import type { MountPoint, RootImage, SessionPlan } from "./plan.ts";
+
+/** Where things are in a session. */
+export const ROOT: string = `${SESSION_FOLDER}/root`;
+export const UPPER_FOLDER: string = `${SESSION_FOLDER}/over`;
+const LOWER = `${SESSION_FOLDER}/lower`;
+const POINTS = `${SESSION_FOLDER}/points`;
+
+/** A host that has been looked at, and who the session is. */
+export interface ScriptSettings {
+  readonly host: Host;
+  /** Real root, not that of a user namespace. */
+  readonly privileged: boolean;
+}
+
+/** The session's setup as a shell script, and what bubblewrap has to bind for it. */
+export interface SessionScript {
+  readonly text: string;
+  readonly binds: readonly string[];
+  readonly upperPath: string | undefined;
+  readonly imagePaths: readonly string[];
+}
+
+/**
+ * The script that the session's process runs: it mounts image and overlay, prints `ready PID`, and waits for its
+ * standard input to end, which it does when Sifon does, however that happens. A step that fails prints `failed STEP`.
+ * @throws EngineError TOOL_MISSING, FUSE_UNAVAILABLE, OVERLAY_UNAVAILABLE
+ */
+export function sessionScript(plan: SessionPlan, settings: ScriptSettings): SessionScript {
+  const { overlay, image } = plan;
+  const mount = shellQuote(requireTool(settings.host, "mount", "it mounts the image's layers"));
+  const lines = ["umask 022", `mkdir ${LOWER} ${POINTS} ${ROOT}`, 'failed() { echo "failed $1"; exit 1; }'];
+  const binds: string[] = [];
+  const isPlain = overlay.kind === "none" || (overlay.kind === "mount-points" && overlay.points.length === 0);
+  const lower = isPlain ? ROOT : LOWER;
+  if (image.kind === "directory") {
+    const writable = overlay.kind === "none" && overlay.writable === true;
+    binds.push(writable ? "--bind" : "--ro-bind", image.path, lower);
+  } else lines.push(mountImage(image, lower, settings));
+
+  const imagePaths = (plan.otherImages ?? []).map((other, index) => {
+    const path = `${SESSION_FOLDER}/image${index}`;
+    if (other.kind === "directory") binds.push("--ro-bind", other.path, path);
+    else lines.push(`mkdir ${path}`, mountImage(other, path, settings));
+    return path;
+  });
+  let upperPath: string | undefined;
+  if (!isPlain) {
+    const points = overlay.points ?? [];
+    lines.push(...points.map(makePoint));
+    // Below the image: directories that it has keep their owner and mode.
+    let lowers = points.length > 0 ? `${LOWER}:${POINTS}` : LOWER;
+    let layers = "";
+    if (overlay.kind === "memory") {
+      lines.push(
+        `mkdir ${UPPER_FOLDER}`,
+        `${mount} -t tmpfs -o mode=755,size=${overlay.sizeMiB}m tmpfs ${UPPER_FOLDER} || failed memory`,
+        `mkdir ${UPPER_FOLDER}/upper ${UPPER_FOLDER}/work`,
+      );
+      upperPath = `${UPPER_FOLDER}/upper`;
+      layers = `,upperdir=${upperPath},workdir=${UPPER_FOLDER}/work`;
+    } else if (overlay.kind === "directories") {
+      binds.push("--bind", posix.dirname(overlay.upper), UPPER_FOLDER);
+      // mount(8)'s options have no way to quote these.
+      if (/[:,\\]/.test(posix.basename(overlay.upper) + posix.basename(overlay.work)))
+        throw new TypeError("the names of an overlay's directories hold a colon, a comma or a backslash");
+      upperPath = `${UPPER_FOLDER}/${posix.basename(overlay.upper)}`;
+      if (overlay.readOnly) lowers = `${upperPath}:${lowers}`;
+      else layers = `,upperdir=${upperPath},workdir=${UPPER_FOLDER}/${posix.basename(overlay.work)}`;
+    }
+    lines.push(mountOverlay(`lowerdir=${lowers}${layers}`, plan, settings));
+  }
+  // Under the number that the host knows, though the process has a PID namespace: /proc is the host's.
+  lines.push("read -r pid rest </proc/self/stat", 'echo "ready $pid"', "read -r rest || :");
+  return { text: lines.join("\n"), binds, upperPath, imagePaths };
+}
+
+function mountImage(image: RootImage & { kind: "squashfs" }, target: string, settings: ScriptSettings): string {
+  const { host, privileged } = settings;
+  const file = shellQuote(image.file);
+  const ways: string[] = [];
+  if (privileged) {
+    const mount = shellQuote(requireTool(host, "mount", "it mounts the image"));
+    ways.push(
+      `${mount} -t squashfs -o loop,ro,nodev,offset=${image.offset},sizelimit=${image.size} ${file} ${target} 2>/dev/null`,
+    );
+  }
+  const fuse = host.tools.squashfuse_ll ?? host.tools.squashfuse;
+  if (host.fuseDevice && fuse !== undefined) {
+    // The kernel must check permissions, or an overlay on top is refused everything (EACCES) without privileges.
+    const options = `allow_other,default_permissions,offset=${image.offset}`;
+    ways.push(`${shellQuote(fuse)} -o ${options} ${file} ${target}`);
+  }
+  if (ways.length === 0) {
+    if (host.fuseDevice) requireTool(host, "squashfuse_ll", "it mounts the image");
+    throw new EngineError("FUSE_UNAVAILABLE", { path: image.file });
+  }
+  return `${ways.join(" || ")} || failed image`;
+}
+
+function mountOverlay(options: string, plan: SessionPlan, { host, privileged }: ScriptSettings): string {
+  const ways: string[] = [];
+  const [major, minor] = host.kernel;
+  // 5.11: overlays in user namespaces, with attributes of the name space user.
+  if (privileged || major > 5 || (major === 5 && minor >= 11)) {
+    const mount = shellQuote(requireTool(host, "mount", "it mounts the image's layers"));
+    ways.push(`${mount} -t overlay -o ${options}${privileged ? "" : ",userxattr"} overlay ${ROOT} 2>${LOWER}.log`);
+  }
+  const fuse = host.tools["fuse-overlayfs"];
+  if (fuse !== undefined && host.fuseDevice) ways.push(`${shellQuote(fuse)} -o ${options} ${ROOT}`);
+  if (ways.length === 0) {
+    const path = plan.image.kind === "squashfs" ? plan.image.file : plan.image.path;
+    throw new EngineError("OVERLAY_UNAVAILABLE", { path, uid: host.uid });
+  }
+  return `${ways.join(" || ")} || { cat ${LOWER}.log >&2; failed overlay; }`;
+}
+
+function makePoint({ path, kind }: MountPoint): string {
+  const full = shellQuote(`${POINTS}${path}`);
+  if (kind === "directory") return `mkdir -p ${full}`;
+  return `mkdir -p ${shellQuote(posix.dirname(`${POINTS}${path}`))} && : >${full}`;
+}
+
+/** The path of a tool. @throws EngineError TOOL_MISSING */
+export function requireTool(host: Host, tool: keyof Host["tools"], purpose: string): string {
+  const path = host.tools[tool];
+  if (path === undefined) throw new EngineError("TOOL_MISSING", { tool, purpose });
+  return path;
+}
+
+/** One word of a POSIX shell. */
+export function shellQuote(text: string): string {
+  return `'${escapeSingleQuoted(text)}'`;
+}
