@@ -1,4 +1,4 @@
-import { Agent, type Dispatcher, request } from "undici";
+import type { Dispatcher } from "undici";
 import type { Environment } from "../auth/environment.ts";
 import { type Digest, isDigest } from "../oci/digest.ts";
 import { openArchiveHandle } from "./archive/archive-file.ts";
@@ -6,6 +6,7 @@ import type { OpenedArchive } from "./archive/open-archive.ts";
 import { spoolStream } from "./archive/spool.ts";
 import { daemonTls } from "./daemon-tls.ts";
 import { SourceError } from "./errors.ts";
+import { loadHttp } from "./http-library.ts";
 import { DEFAULT_TIMEOUTS, type SourceOptions } from "./options.ts";
 
 const DEFAULT_DOCKER_HOST = "unix:///var/run/docker.sock";
@@ -84,6 +85,7 @@ async function askDaemon<T>(
   const dockerHost = options.dockerHost || env.DOCKER_HOST || DEFAULT_DOCKER_HOST;
   const { origin, dispatcher } = await connectDaemon(dockerHost, options, env);
   try {
+    const { request } = await loadHttp();
     const url = `${origin}/images/${encodeURIComponent(image)}/${what}`;
     const answer = await request(url, { dispatcher, signal }).catch((cause: Error) => {
       signal.throwIfAborted();
@@ -101,6 +103,7 @@ async function connectDaemon(
   { timeouts }: SourceOptions,
   env: Environment,
 ): Promise<{ origin: string; dispatcher: Dispatcher }> {
+  const { Agent } = await loadHttp();
   const { connectMs } = { ...DEFAULT_TIMEOUTS, ...timeouts };
   const common = { headersTimeout: EXPORT_TIMEOUT_MS, bodyTimeout: EXPORT_TIMEOUT_MS };
   const [, scheme = "", rest = ""] = /^(\w+):\/\/(.*)$/.exec(dockerHost) ?? [];

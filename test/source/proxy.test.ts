@@ -62,7 +62,7 @@ it.each([
       value.replace("PROXY", proxy.url).replace("BARE", proxy.url.slice(7)),
     ]),
   );
-  const dispatcher = createDispatcher({ env, timeouts: { connectMs: 500 } });
+  const dispatcher = await createDispatcher({ env, timeouts: { connectMs: 500 } });
   const url = `http://${host === "LOOPBACK" ? registry.host : host}/v2/`;
   const status = await request(url, { dispatcher }).then(
     async ({ statusCode, body }) => {
@@ -86,7 +86,7 @@ it("createDispatcher() tunnels HTTPS through its proxy, as the user it names", a
   });
   await once(server.listen(0, "127.0.0.1"), "listening");
   const { port } = server.address() as AddressInfo;
-  const dispatcher = createDispatcher({ env: { HTTPS_PROXY: `http://me:p%40ss@127.0.0.1:${port}` } });
+  const dispatcher = await createDispatcher({ env: { HTTPS_PROXY: `http://me:p%40ss@127.0.0.1:${port}` } });
   await expect(request("https://registry.example/v2/", { dispatcher })).rejects.toThrow(/403/);
   expect(asked).toEqual([["registry.example:443", `Basic ${Buffer.from("me:p@ss").toString("base64")}`]]);
   await dispatcher.destroy();

@@ -37,7 +37,7 @@ export async function connectRegistry(
   const { ca, env = process.env, timeouts, onProgress } = options;
   const retry: RetryPolicy = { ...DEFAULT_RETRY, ...options.retry };
   const ofHost = await findHostCertificates(registry, env);
-  const dispatcher = createDispatcher({
+  const dispatcher = await createDispatcher({
     env,
     insecure,
     ...ofHost,

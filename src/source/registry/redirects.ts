@@ -1,5 +1,6 @@
-import { type Dispatcher, request } from "undici";
+import type { Dispatcher } from "undici";
 import { SourceError } from "../errors.ts";
+import { loadHttp } from "../http-library.ts";
 import { type Answer, dropBody } from "./body.ts";
 
 export interface Exchange {
@@ -26,6 +27,7 @@ const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
  * Throws `SourceError` REDIRECT_LOOP, REDIRECT_INVALID, and whatever undici throws.
  */
 export async function followRedirects(exchange: Exchange): Promise<Answer> {
+  const { request } = await loadHttp();
   const { dispatcher, signal, what, method, body } = exchange;
   let { url, authorization } = exchange;
   for (let redirects = 0; ; redirects++) {
