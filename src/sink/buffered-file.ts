@@ -6,6 +6,12 @@ import { toSinkError } from "./errors.ts";
  */
 const BUFFER_SIZE = 512 * 1024;
 
+/**
+ * Bytes after which what was written so far is sent on to the disk, in the background, so that the synchronisation
+ * at the end has little left. Smaller makes more of these calls, each of which flushes the disk's own cache.
+ */
+const WRITEBACK_SIZE = 64 * 1024 * 1024;
+
 /** The two calls a sink needs of an open file; `FileHandle` has them. */
 export interface WritableFile {
   write(bytes: Uint8Array, from: number, length: number, position: number): Promise<{ readonly bytesWritten: number }>;
@@ -21,6 +27,8 @@ export interface BufferedFileOptions {
   readonly base?: number;
   /** What a full disk's error advises. */
   readonly advice?: string;
+  /** For a file that is synchronised in the end: does that for what was written so far, now and then. */
+  readonly sync?: () => Promise<void>;
 }
 
 /**
@@ -39,6 +47,9 @@ export class BufferedFile {
   /** Furthest byte that a write has reached, in sink offsets: behind `position` after a rewind. */
   #reached = 0;
   #writing: Promise<void> | undefined;
+  #syncing: Promise<void> | undefined;
+  /** What had been written when the last synchronisation in the background began. */
+  #syncedSize = 0;
   #error: Error | undefined;
 
   constructor(file: WritableFile, options: BufferedFileOptions) {
@@ -53,6 +64,8 @@ export class BufferedFile {
 
   async append(bytes: Uint8Array): Promise<void> {
     this.#throwIfFailed();
+    // What is larger than the buffer gains nothing from it: copied into another file, an image is one copy cheaper.
+    if (bytes.length > BUFFER_SIZE) return this.#appendDirectly(bytes);
     let from = 0;
     while (from < bytes.length) {
       const count = Math.min(bytes.length - from, BUFFER_SIZE - this.#used);
@@ -61,6 +74,16 @@ export class BufferedFile {
       from += count;
       if (this.#used === BUFFER_SIZE) await this.#turnBuffer();
     }
+  }
+
+  async #appendDirectly(bytes: Uint8Array): Promise<void> {
+    await this.#settle();
+    const start = this.#bufferStart;
+    const gathered = this.#used;
+    await this.#writeAt(start, this.#buffer.subarray(0, gathered));
+    await this.#writeAt(start + gathered, bytes);
+    this.#bufferStart = start + gathered + bytes.length;
+    this.#used = 0;
   }
 
   async patch(offset: number, bytes: Uint8Array): Promise<void> {
@@ -87,7 +110,7 @@ export class BufferedFile {
     this.#used = 0;
   }
 
-  /** Writes what the buffers hold and cuts off what a rewind has given up. */
+  /** Writes what the buffers hold and cuts off what a rewind has given up; no call is under way after it. */
   async flush(): Promise<void> {
     this.#throwIfFailed();
     await this.#settle();
@@ -98,12 +121,15 @@ export class BufferedFile {
       await this.#guard(this.position, this.#file.truncate(this.#base + this.position));
       this.#reached = this.position;
     }
+    await this.#syncing;
+    this.#throwIfFailed();
   }
 
-  /** Waits until no write is under way, whatever came of it: for an abort, before the file is closed. */
+  /** Waits until no call is under way, whatever came of it: for an abort, before the file is closed. */
   async quiesce(): Promise<void> {
     this.#error ??= new Error("the output was aborted");
     await this.#writing;
+    await this.#syncing;
   }
 
   /** Sends the full buffer on its way, once the one before has arrived. */
@@ -133,6 +159,19 @@ export class BufferedFile {
       done += bytesWritten;
     }
     this.#reached = Math.max(this.#reached, offset + done);
+    if (this.#reached - this.#syncedSize >= WRITEBACK_SIZE) this.#startSync();
+  }
+
+  /** One at a time. The kernel tells an error of the disk to one call only, so this one's counts like the last one's. */
+  #startSync(): void {
+    const { sync } = this.#options;
+    if (sync === undefined || this.#syncing !== undefined) return;
+    this.#syncedSize = this.#reached;
+    this.#syncing = this.#guard(this.#reached, sync())
+      .catch(() => {})
+      .finally(() => {
+        this.#syncing = undefined;
+      });
   }
 
   async #guard<T>(offset: number, call: Promise<T>): Promise<T> {

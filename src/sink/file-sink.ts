@@ -40,7 +40,7 @@ export class FileSink implements Sink {
     this.#temporary = temporary;
     this.#options = options;
     this.#handle = handle;
-    this.#file = new BufferedFile(handle, { path: target });
+    this.#file = new BufferedFile(handle, { path: target, sync: () => handle.datasync() });
   }
 
   /**
