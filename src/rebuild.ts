@@ -98,8 +98,7 @@ async function writeSif(image: LocalImage, options: RebuildOptions): Promise<Reb
       if (image.kind === "sandbox") return readDirectoryTree(image.path, { contents, ...watch });
       const source = image.squashfs;
       if (!adopted) return readImageTree(source, (file) => contents.add(file.size, source.fileParts(file)), watch);
-      const data = await squashfs.adopt(source);
-      return readImageTree(source, (file) => data.add(file), watch);
+      return squashfs.adoptWhile(source, (data) => readImageTree(source, (file) => data.add(file), watch));
     })();
 
     onProgress?.({ kind: "stage", stage: "configure" });

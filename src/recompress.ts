@@ -130,12 +130,9 @@ async function writeSquashfs(
   const encoder = createBlockEncoder({ compression, blockSize, workers, core });
   try {
     const writer = new SquashfsWriter({ sink, encoder, core, compression, ...watch });
-    const data = adopted ? await writer.adopt(source) : undefined;
-    const tree = await readImageTree(
-      source,
-      (file) => data?.add(file) ?? writer.contents.add(file.size, source.fileParts(file)),
-      watch,
-    );
+    const tree = adopted
+      ? await writer.adoptWhile(source, (data) => readImageTree(source, (file) => data.add(file), watch))
+      : await readImageTree(source, (file) => writer.contents.add(file.size, source.fileParts(file)), watch);
     return await writer.finish(tree, { mtimeSec: source.header.mtimeSec });
   } finally {
     await encoder.close();

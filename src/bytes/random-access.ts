@@ -13,9 +13,11 @@ export interface RandomAccess {
   /**
    * Exactly `size` bytes at `offset`. Borrowed: they may be part of a larger array, so do not write to them.
    * Ask only for what lies inside: all else is a RangeError, for the caller should have checked what the input told it.
+   * @param room `size` bytes or more of the caller's, which a source that has to copy fills and gives back: who reads
+   *   much in a row spares an allocation for each piece. Other sources pass over it.
    * @throws BytesError SOURCE_TRUNCATED where the bytes went away since it was opened
    */
-  read(offset: number, size: number): Promise<Uint8Array>;
+  read(offset: number, size: number, room?: Uint8Array): Promise<Uint8Array>;
   /** Gives up the file or connection; safe to call twice. */
   close(): Promise<void>;
 }
@@ -66,9 +68,9 @@ function fileAccess(file: FileHandle, name: string, size: number): RandomAccess 
   return {
     name,
     size,
-    async read(offset, length) {
+    async read(offset, length, room) {
       checkRange(offset, length, size);
-      const bytes = new Uint8Array(length);
+      const bytes = room?.subarray(0, length) ?? new Uint8Array(length);
       let filled = 0;
       while (filled < length) {
         const { bytesRead } = await file.read(bytes, filled, length - filled, offset + filled);
@@ -96,9 +98,9 @@ export function windowAccess(
   return {
     name,
     size,
-    async read(relativeOffset, length) {
+    async read(relativeOffset, length, room) {
       checkRange(relativeOffset, length, size);
-      return source.read(offset + relativeOffset, length);
+      return source.read(offset + relativeOffset, length, room);
     },
     async close() {},
   };

@@ -10,6 +10,7 @@ import {
   TREE_OPTIONS,
 } from "./conversion-options.ts";
 import { UsageError } from "./exit.ts";
+import { optimiseWasm } from "./heap.ts";
 import { declareOptions, type OptionSpec } from "./options.ts";
 import { openTarget, runLocal } from "./run-local.ts";
 import { checkBuildTarget, checkOutputName, STDOUT_TARGET } from "./target.ts";
@@ -37,6 +38,7 @@ export function convertCommand(context: Context, openLog: LogOpener): Command {
       const values = openOptions(self, OPTIONS, context, log);
       const { compression, blockSize, workers } = conversionTuning(values, "convert");
       if (target !== STDOUT_TARGET) await checkBuildTarget(target, values.flag("force"), context);
+      optimiseWasm();
       await runLocal({ stages: {}, failure: "While converting the image" }, { values, log, context }, async (watch) => {
         const sink = await openTarget(target, { values, context, onProgress: watch.onProgress });
         return recompress({

@@ -1,6 +1,7 @@
 import { buildSandbox, type ConvertTuning, createSource, type OnProgress, rebuild } from "../index.ts";
 import { openCache } from "./cache-options.ts";
 import type { Context } from "./context.ts";
+import { optimiseWasm } from "./heap.ts";
 import type { Logger } from "./logger.ts";
 import type { OptionValues } from "./options.ts";
 import { registryConnection, registryCredentials } from "./registry-access.ts";
@@ -38,6 +39,7 @@ export async function runRebuild(request: LocalBuildRequest, surroundings: Surro
   const { uri: path, target, tuning, failure } = request;
   const { context, log } = surroundings;
   log.info(`Verifying bootstrap image ${path}`);
+  optimiseWasm();
   await runLocal({ stages: SIF_STAGES, failure }, surroundings, async (watch) => {
     const sink = await openTarget(target, { ...surroundings, onProgress: watch.onProgress });
     return rebuild({ ...tuning, ...watch, path, sink, sourceDateEpoch: context.environment.SOURCE_DATE_EPOCH });

@@ -10,10 +10,10 @@ import type { SquashfsImage } from "./reader/image.ts";
 import type { FileInode } from "./reader/inode.ts";
 import { sizeWordOnDisk } from "./size-word.ts";
 
-/** Bytes copied at a time: large enough that system calls do not count. */
-const COPY_SIZE = 1 << 20;
+/** Bytes copied at a time, in two buffers: large enough that system calls and turns of the event loop do not count. */
+const COPY_SIZE = 2 << 20;
 
-/** The data of another image, now in this one. */
+/** The data of another image, which come to stand in this one. */
 export interface AdoptedData {
   /** The content of a file of that image; ask once for each inode. */
   add(file: FileInode): Promise<ContentId>;
@@ -40,18 +40,26 @@ export function canAdopt(image: SquashfsImage, compression: Compression, blockSi
 /**
  * Copies the data area, or what of it the given files have: what files share stays shared, and a damaged image
  * whose files all claim the same blocks makes no larger one. A fragment block is taken whole.
+ * @param use asks for the files' contents, while their data are on the way
+ * @param files whose data are wanted; the whole data area without them
  */
-export async function adoptData(image: SquashfsImage, target: AdoptTarget, files?: AdoptedFiles): Promise<AdoptedData> {
-  const { area, fragments } = target;
+export async function adoptData<T>(
+  image: SquashfsImage,
+  target: AdoptTarget,
+  use: (data: AdoptedData) => Promise<T>,
+  files?: AdoptedFiles,
+): Promise<T> {
+  const { area, contents, fragments } = target;
   await area.begin();
   const live: LiveData =
     files === undefined
       ? { extents: [await image.dataArea()], usesFragment: () => true }
       : await liveExtents(image, files);
   const places = new Places();
+  let position = area.position;
   for (const { start, end } of live.extents) {
-    places.add(start, area.position);
-    await copyRange(image, start, end, target);
+    places.add(start, position);
+    position += end - start;
   }
   const indexes: number[] = [];
   for (let index = 0; index < image.header.fragmentCount; index++) {
@@ -59,7 +67,16 @@ export async function adoptData(image: SquashfsImage, target: AdoptTarget, files
     const block = await image.fragmentBlock(index);
     indexes[index] = fragments.adopt(places.find(block.offset), sizeWordOnDisk(block));
   }
-  return { add: (file) => addFile(image, file, target.contents, places, indexes) };
+  // A copy hardly needs this thread, so that tables are read meanwhile. One that failed ends the other; both have
+  // ended when this returns, for the sink is closed after that.
+  const failure = new AbortController();
+  const signal = AbortSignal.any([failure.signal, ...(target.signal === undefined ? [] : [target.signal])]);
+  const copied = copyData(image, live.extents, area, signal);
+  const used = use({ add: (file) => addFile(image, file, contents, { places, indexes, signal }) });
+  for (const part of [copied, used]) part.catch((error: unknown) => failure.abort(error));
+  await Promise.allSettled([copied, used]);
+  await copied;
+  return used;
 }
 
 /** Where stretches of the image stand now. */
@@ -85,32 +102,47 @@ class Places {
   }
 }
 
-async function copyRange(
+async function copyData(
   image: SquashfsImage,
-  start: number,
-  end: number,
-  { area, signal }: AdoptTarget,
+  extents: LiveData["extents"],
+  area: DataArea,
+  signal: AbortSignal,
 ): Promise<void> {
-  let next = image.readRaw(start, Math.min(COPY_SIZE, end - start));
-  for (let at = start; at < end; ) {
-    signal?.throwIfAborted();
-    const piece = await next;
-    at += piece.length;
-    // The next piece is read while this one is written.
-    next = image.readRaw(at, Math.min(COPY_SIZE, end - at));
-    next.catch(() => {});
-    await area.write(piece);
+  // Two buffers for all pieces: a new one for each would leave the collector most of the work.
+  const largest = extents.reduce((size, { start, end }) => Math.max(size, end - start), 0);
+  const roomSize = Math.min(COPY_SIZE, largest);
+  let room = new Uint8Array(roomSize);
+  let spare = new Uint8Array(roomSize);
+  for (const { start, end } of extents) {
+    let next = image.readRaw(start, Math.min(roomSize, end - start), room);
+    for (let at = start; at < end; ) {
+      const piece = await next;
+      signal.throwIfAborted();
+      at += piece.length;
+      // The next piece is read while this one is written.
+      [room, spare] = [spare, room];
+      next = image.readRaw(at, Math.min(roomSize, end - at), room);
+      next.catch(() => {});
+      await area.write(piece);
+    }
+    await next;
   }
-  await next;
+}
+
+interface AdoptedPlaces {
+  readonly places: Places;
+  /** Numbers of fragment blocks here, by those there. */
+  readonly indexes: readonly number[];
+  readonly signal: AbortSignal;
 }
 
 async function addFile(
   image: SquashfsImage,
   file: FileInode,
   contents: Contents,
-  places: Places,
-  fragmentIndexes: readonly number[],
+  { places, indexes, signal }: AdoptedPlaces,
 ): Promise<ContentId> {
+  signal.throwIfAborted();
   if (file.size === 0) return 0;
   const { lists } = contents;
   const { blockSize } = image.header;
@@ -137,7 +169,7 @@ async function addFile(
     const { index, offset } = file.fragment;
     // Checks that there is such a block.
     await image.fragmentBlock(index);
-    contents.setFragment(content, fragmentIndexes[index] as number, offset);
+    contents.setFragment(content, indexes[index] as number, offset);
   }
   return content;
 }

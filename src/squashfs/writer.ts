@@ -116,24 +116,24 @@ export class SquashfsWriter {
    * @param files whose data are wanted; the whole data area without them
    * @throws SquashfsReadError where the image is damaged
    */
-  async adopt(image: SquashfsImage, files?: AdoptedFiles): Promise<AdoptedData> {
+  adopt(image: SquashfsImage, files?: AdoptedFiles): Promise<AdoptedData> {
+    return this.adoptWhile(image, async (data) => data, files);
+  }
+
+  /**
+   * As `adopt`, and has the files added while their data are on the way.
+   * @throws what `use` throws, too
+   */
+  async adoptWhile<T>(image: SquashfsImage, use: (data: AdoptedData) => Promise<T>, files?: AdoptedFiles): Promise<T> {
     const { signal } = this.#options;
     await this.#content.drain();
     await this.#fragments.finish();
     const from = this.#area.position;
-    const data = await adoptData(
-      image,
-      {
-        area: this.#area,
-        contents: this.#table,
-        fragments: this.#fragments,
-        signal,
-      },
-      files,
-    );
+    const target = { area: this.#area, contents: this.#table, fragments: this.#fragments, signal };
+    const result = await adoptData(image, target, use, files);
     this.#adopted += this.#area.position - from;
     this.#tell(this.#content.readSize);
-    return data;
+    return result;
   }
 
   /** Contents from here on are counted together, under a number from 0; see the report. */

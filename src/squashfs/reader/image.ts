@@ -203,9 +203,9 @@ export class SquashfsImage {
     return { start: Math.min(start, end), end };
   }
 
-  /** Bytes of the data area as they lie on disk, whatever they are; borrowed. */
-  async readRaw(offset: number, size: number): Promise<Uint8Array> {
-    return this.#context.source.read(offset, size);
+  /** Bytes of the data area as they lie on disk, whatever they are; borrowed, from `room` where that was used. */
+  async readRaw(offset: number, size: number, room?: Uint8Array): Promise<Uint8Array> {
+    return this.#context.source.read(offset, size, room);
   }
 
   /** A fragment block as it lies on disk. */
