@@ -1,11 +1,9 @@
 import { ftruncate, write } from "node:fs";
 import { promisify } from "node:util";
-import { BufferedFile, type WritableFile } from "./buffered-file.ts";
+import { BufferedFile, type BufferedFileOptions, type WritableFile } from "./buffered-file.ts";
 import type { Sink } from "./sink.ts";
 
-export interface InPlaceSinkOptions {
-  /** For messages: "the standard output". */
-  readonly what: string;
+export interface InPlaceSinkOptions extends Pick<BufferedFileOptions, "path" | "what"> {
   /** Where byte 0 of the output goes; nothing in the file may lie behind it. */
   readonly base?: number;
 }
