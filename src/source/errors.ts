@@ -151,8 +151,8 @@ function at({ offset, size }: ErrorDetails): string {
   return offset === undefined ? "" : ` at byte ${offset} of ${size}`;
 }
 
-function says({ answer }: ErrorDetails): string {
-  return answer === undefined || answer === "" ? "" : ` (the registry says: ${answer})`;
+function says({ answer, speaker = "the registry" }: ErrorDetails): string {
+  return answer === undefined || answer === "" ? "" : ` (${speaker} says: ${answer})`;
 }
 
 /** Which credentials a registry was asked with, where it has answered. */

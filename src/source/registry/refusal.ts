@@ -8,6 +8,8 @@ import { retryAfterMs } from "./retry-after.ts";
 export interface RefusalContext {
   /** `reading manifest latest in host/repo` */
   readonly what: string;
+  /** Who answers, where it is not the registry: `the token service auth.example.org`. */
+  readonly speaker?: string;
   /** What a 404 means here when the registry does not say. */
   readonly missing: "MANIFEST_UNKNOWN" | "BLOB_UNKNOWN" | "NAME_UNKNOWN";
   readonly credential: Credential;
@@ -22,14 +24,15 @@ const QUOTE_LIMIT = 200;
 /** Turns an answer that is not a success into the error that it means; reads its body. */
 export async function readRefusal(answer: Answer, context: RefusalContext): Promise<SourceError> {
   const { status, host } = answer;
-  const { what, missing, credential, secrets } = context;
+  const { what, missing, credential, secrets, speaker } = context;
   const text = (await readBody(answer, ERROR_BODY_LIMIT).catch(() => Buffer.alloc(0))).toString("utf8");
   const { code, message } = parseErrorDocument(text);
   const details = {
     what,
     host,
     status,
-    answer: redact(message ?? code, secrets),
+    answer: redact(message ?? code ?? oauthError(text), secrets),
+    ...(speaker === undefined ? {} : { speaker }),
     anonymous: credential.kind === "anonymous",
     origin: credential.origin,
     reason: `${host} answered with status ${status}`,
@@ -80,6 +83,16 @@ function parseErrorDocument(text: string): { code?: string; message?: string } {
     };
   } catch {
     return {};
+  }
+}
+
+/** A token service may answer as OAuth2 has it: `{"error":"invalid_grant","error_description":"…"}` (RFC 6749 §5.2), or with `details`. */
+function oauthError(text: string): string | undefined {
+  try {
+    const { error_description, details, error } = (JSON.parse(text) ?? {}) as Record<string, unknown>;
+    return [error_description, details, error].find((one): one is string => typeof one === "string");
+  } catch {
+    return undefined;
   }
 }
 

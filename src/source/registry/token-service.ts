@@ -101,6 +101,7 @@ async function tokenRefusal(answer: Answer, { credential, what }: TokenRequest):
     missing: "NAME_UNKNOWN",
     credential,
     secrets: secretsOf(credential),
+    speaker: `the token service ${answer.host}`,
   });
   // 400 is OAuth2's answer to a refresh token that does not hold (RFC 6749 §5.2).
   const refused = status === 401 || status === 403 || (status === 400 && credential.kind === "identity-token");
@@ -109,7 +110,17 @@ async function tokenRefusal(answer: Answer, { credential, what }: TokenRequest):
 
 async function readToken(answer: Answer, what: string): Promise<BearerToken> {
   const fail = (problem: string) => new SourceError("TOKEN_INVALID", { what, host: answer.host, problem });
-  const bytes = await readBody(answer, TOKEN_BODY_LIMIT);
+  const bytes = await readBody(answer, TOKEN_BODY_LIMIT).catch((cause: Error) => {
+    const { host } = answer;
+    throw new SourceError("CONNECTION_LOST", {
+      what,
+      host,
+      problem: cause.message,
+      reason: cause.message,
+      cause,
+      transient: true,
+    });
+  });
   let document: unknown;
   try {
     document = JSON.parse(bytes.toString("utf8"));
