@@ -1,12 +1,13 @@
 import { mkdtemp, rm, stat, utimes } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { ConvertTuning } from "./build/tuning.ts";
 import { CacheError } from "./cache/errors.ts";
 import { cachedImagePath, imageKey, leasePath, prepareImageFolder, sweepImageFolder } from "./cache/image-folder.ts";
 import { findOrMake, type LeaseTiming } from "./cache/lease.ts";
 import { cacheLocations } from "./cache/location.ts";
 import { recallReference, rememberReference } from "./cache/references.ts";
-import { type ConvertTuning, convert } from "./convert.ts";
+import { convert } from "./convert.ts";
 import { withImageFile } from "./image/open-image.ts";
 import type { Digest } from "./oci/digest.ts";
 import type { ImageSource } from "./oci/image.ts";

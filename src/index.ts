@@ -5,6 +5,9 @@
  */
 
 export type { CredentialOptions } from "./auth/find-credential.ts";
+export type { Watch } from "./build/container-source.ts";
+export type { ConvertTuning } from "./build/tuning.ts";
+export type { LayerReport } from "./build/write-sif.ts";
 export {
   type BuildSandboxOptions,
   type BuildSandboxReport,
@@ -19,7 +22,7 @@ export { CACHE_TYPES, type CacheEntry, type CacheType, emptyIndex, listCache, re
 export { type CacheLocations, cacheLocations } from "./cache/location.ts";
 export { sweepReferences } from "./cache/references.ts";
 export type { VerifiedEntry } from "./cache/verify-entries.ts";
-export { type ConvertOptions, type ConvertReport, type ConvertTuning, convert, type LayerReport } from "./convert.ts";
+export { type ConvertOptions, type ConvertReport, convert } from "./convert.ts";
 export { type ErrorDetails, InternalError, SifonError } from "./errors.ts";
 export { type CheckedPartition, type CheckOptions, type CheckReport, checkImage } from "./image/check.ts";
 export {

@@ -1,9 +1,11 @@
-import type { ConvertTuning } from "./convert.ts";
-import type { OnProgress } from "./progress.ts";
-import { grantedResources } from "./resources.ts";
+import type { Watch } from "./build/container-source.ts";
+import { planEncoding, withEncoder } from "./build/encoding.ts";
+import { finishSink } from "./build/finish-sink.ts";
+import { readLocalTree } from "./build/local-container.ts";
+import { squashfsTarget } from "./build/squashfs-target.ts";
+import type { ConvertTuning } from "./build/tuning.ts";
 import { SandboxError } from "./sandbox/errors.ts";
-import { type LocalImageFile, openLocalImage } from "./sandbox/local-image.ts";
-import { readImageTree } from "./sandbox/read-image-tree.ts";
+import { type LocalImageFile, withLocalImage } from "./sandbox/local-image.ts";
 import { SifArch } from "./sif/architecture.ts";
 import { DataType } from "./sif/data-type.ts";
 import { SifError } from "./sif/errors.ts";
@@ -13,17 +15,15 @@ import { SifWriter } from "./sif/writer.ts";
 import type { Sink } from "./sink/sink.ts";
 import { canAdopt } from "./squashfs/adopt-data.ts";
 import { type SquashfsReport, SquashfsWriter } from "./squashfs/writer.ts";
-import { loadCore } from "./wasm/core.ts";
-import { createBlockEncoder } from "./wasm/create-block-encoder.ts";
 
 /** What is written anew, and with which compressor. */
-export interface RecompressOptions extends Pick<ConvertTuning, "compression" | "blockSize" | "workers"> {
+export interface RecompressOptions
+  extends Pick<ConvertTuning, "compression" | "blockSize" | "workers">,
+    Partial<Watch> {
   /** A SIF or a SquashFS file; what is written is of the same kind. */
   readonly path: string;
   /** Ended here: finished when all is well, else aborted, which leaves nothing behind. */
   readonly sink: Sink;
-  readonly signal?: AbortSignal;
-  readonly onProgress?: OnProgress;
 }
 
 /** What was written. */
@@ -35,8 +35,6 @@ export interface RecompressReport {
   readonly adopted: boolean;
 }
 
-const DEFAULT_BLOCK_SIZE = 128 * 1024;
-
 /**
  * Writes an image with another compressor or block size: the same files, and a SIF's other objects as they are.
  * Signatures are left out, with a warning: they sign the former bytes.
@@ -44,23 +42,10 @@ const DEFAULT_BLOCK_SIZE = 128 * 1024;
  * Rejects with a `SifonError`, or the signal's reason; the sink is aborted then.
  */
 export async function recompress(options: RecompressOptions): Promise<RecompressReport> {
-  const { sink, path, signal, onProgress } = options;
-  try {
-    const image = await openLocalImage(path);
-    let report: RecompressReport;
-    try {
-      report = await write(image.kind === "sandbox" ? refuseSandbox(path) : image, options);
-    } finally {
-      await image.close();
-    }
-    signal?.throwIfAborted();
-    await sink.finish({ signal });
-    onProgress?.({ kind: "done", fileCount: report.fileCount, size: report.size });
-    return report;
-  } catch (error) {
-    await sink.abort(error);
-    throw error;
-  }
+  const { sink, path } = options;
+  return finishSink(sink, options, () =>
+    withLocalImage(path, (image) => write(image.kind === "sandbox" ? refuseSandbox(path) : image, options)),
+  );
 }
 
 function refuseSandbox(path: string): never {
@@ -68,10 +53,17 @@ function refuseSandbox(path: string): never {
 }
 
 async function write(image: LocalImageFile, options: RecompressOptions): Promise<RecompressReport> {
-  const { sink, blockSize = DEFAULT_BLOCK_SIZE, compression = { kind: "gzip", level: "default" } } = options;
-  const adopted = canAdopt(image.squashfs, compression, blockSize);
+  const { sink, signal = new AbortController().signal, onProgress = () => {} } = options;
+  const planned = planEncoding(options);
+  const adopted = canAdopt(image.squashfs, planned.compression, planned.blockSize);
+  const encoding = adopted ? { ...planned, workers: 0 } : planned;
   const { sif } = image;
-  const fileSystem = (target: Sink) => writeSquashfs(image, target, { ...options, blockSize, compression, adopted });
+  const fileSystem = (target: Sink) =>
+    withEncoder(encoding, async (encoder) => {
+      const writer = new SquashfsWriter({ ...encoder, sink: target, signal, onProgress });
+      const tree = await readLocalTree(image, squashfsTarget(writer, encoding, { signal, onProgress }, image.squashfs));
+      return writer.finish(tree, { mtimeSec: image.squashfs.header.mtimeSec });
+    });
   const { inodeCount } = sif === undefined ? await fileSystem(sink) : await writeSif(image, sif, options, fileSystem);
   return { fileCount: inodeCount, size: sink.position, adopted };
 }
@@ -116,25 +108,4 @@ async function writeSif(
   }
   await writer.finish();
   return report as SquashfsReport;
-}
-
-async function writeSquashfs(
-  { squashfs: source }: LocalImageFile,
-  sink: Sink,
-  options: RecompressOptions & Required<Pick<RecompressOptions, "blockSize" | "compression">> & { adopted: boolean },
-): Promise<SquashfsReport> {
-  const { blockSize, compression, adopted, signal, onProgress } = options;
-  const watch = { ...(signal === undefined ? {} : { signal }), ...(onProgress === undefined ? {} : { onProgress }) };
-  const core = loadCore({ blockSize });
-  const workers = adopted ? 0 : (options.workers ?? grantedResources().cpus);
-  const encoder = createBlockEncoder({ compression, blockSize, workers, core });
-  try {
-    const writer = new SquashfsWriter({ sink, encoder, core, compression, ...watch });
-    const tree = adopted
-      ? await writer.adoptWhile(source, (data) => readImageTree(source, (file) => data.add(file), watch))
-      : await readImageTree(source, (file) => writer.contents.add(file.size, source.fileParts(file)), watch);
-    return await writer.finish(tree, { mtimeSec: source.header.mtimeSec });
-  } finally {
-    await encoder.close();
-  }
 }

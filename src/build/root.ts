@@ -25,6 +25,10 @@ export interface RootTarget {
    * target; undefined where not. To be asked once for an image, and not while a content is under way.
    */
   adopt?(image: SquashfsImage, files?: AdoptedFiles): Promise<AdoptedData | undefined>;
+  /** As `adopt`, and `use` adds the image's files while its data are on the way; only where the form is the target's. */
+  adoptWhile?<T>(image: SquashfsImage, use: (data: AdoptedData) => Promise<T>): Promise<T>;
+  /** Counts the contents from here on together, under a number from 0; undefined where nobody counts. */
+  beginShare?(share: number): void;
   readonly signal: AbortSignal;
   readonly onProgress: OnProgress;
 }

@@ -2,13 +2,12 @@ import { open } from "node:fs/promises";
 import { openFileAccess } from "../bytes/random-access.ts";
 import type { OnProgress } from "../progress.ts";
 import { InPlaceSink } from "../sink/in-place-sink.ts";
-import { canAdopt } from "../squashfs/adopt-data.ts";
 import { SquashfsImage } from "../squashfs/reader/image.ts";
 import { SquashfsWriter } from "../squashfs/writer.ts";
-import { loadCore } from "../wasm/core.ts";
-import { createBlockEncoder } from "../wasm/create-block-encoder.ts";
+import { withEncoder } from "./encoding.ts";
 import { fillLayered, type UpperLayer } from "./layered-root.ts";
 import type { RootFacts, RootSource } from "./root.ts";
+import { squashfsTarget } from "./squashfs-target.ts";
 import type { ImageForm } from "./stage.ts";
 
 /** A root on disk between two steps of a build: a bare SquashFS file. */
@@ -32,25 +31,17 @@ export async function writeStageImage(
     onProgress,
   }: { readonly form: ImageForm; readonly signal: AbortSignal; readonly onProgress: OnProgress },
 ): Promise<StageImage> {
-  const { compression, blockSize, workers } = form;
   const file = await open(path, "wx", 0o600);
-  const core = loadCore({ blockSize });
-  const encoder = createBlockEncoder({ compression, blockSize, workers, core });
   try {
     const sink = new InPlaceSink(file.fd, { path });
-    const squashfs = new SquashfsWriter({ sink, encoder, core, compression, signal, onProgress });
-    const { tree } = await root.fill({
-      contents: squashfs.contents,
-      adopt: async (image, files) =>
-        canAdopt(image, compression, blockSize) ? squashfs.adopt(image, files) : undefined,
-      signal,
-      onProgress,
+    const { size } = await withEncoder(form, async (encoder) => {
+      const squashfs = new SquashfsWriter({ ...encoder, sink, signal, onProgress });
+      const { tree } = await root.fill(squashfsTarget(squashfs, form, { signal, onProgress }));
+      return squashfs.finish(tree, { mtimeSec: root.facts.timeSec });
     });
-    const { size } = await squashfs.finish(tree, { mtimeSec: root.facts.timeSec });
     await sink.finish();
     return { path, size, facts: root.facts };
   } finally {
-    await encoder.close();
     await file.close();
   }
 }

@@ -1,16 +1,10 @@
 import type { DefinitionFile, Stage } from "../deffile/definition.ts";
 import type { OnProgress } from "../progress.ts";
-import type { Compression } from "../wasm/compression.ts";
+import type { Encoding } from "./encoding.ts";
 import { type RootSource, type RootStep, withSteps } from "./root.ts";
 
 /** How a SquashFS image is written. */
-export interface ImageForm {
-  readonly compression: Compression;
-  /** Bytes; a power of two. */
-  readonly blockSize: number;
-  /** Threads that compress. */
-  readonly workers: number;
-}
+export type ImageForm = Encoding;
 
 /** How stages are built. */
 export interface StageOptions {

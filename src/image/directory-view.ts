@@ -1,6 +1,6 @@
 import { lstat, open, readdir, readlink } from "node:fs/promises";
 import type { ByteString } from "../bytes/byte-string.ts";
-import type { ContainerFileView } from "../singularity-d/read-sections.ts";
+import type { ContainerFileView } from "../singularity-d/container-file-view.ts";
 import { ImageFileError } from "./errors.ts";
 
 /** As many symlinks as Linux follows for one path. */
@@ -18,7 +18,7 @@ export function directoryView(root: string): ContainerFileView {
     },
     async list(path) {
       const found = await resolveInside(root, path);
-      if (found === undefined || !(await lstat(found)).isDirectory()) return [];
+      if (found === undefined || !(await lstat(found)).isDirectory()) return undefined;
       return (await readdir(found, { encoding: "buffer" })).map((name) => name.toString("latin1"));
     },
   };

@@ -1,5 +1,5 @@
 import type { ByteString } from "../bytes/byte-string.ts";
-import type { ContainerFileView } from "../singularity-d/read-sections.ts";
+import type { ContainerFileView } from "../singularity-d/container-file-view.ts";
 import { SquashfsReadError } from "../squashfs/reader/errors.ts";
 import type { SquashfsImage } from "../squashfs/reader/image.ts";
 import type { Inode } from "../squashfs/reader/inode.ts";
@@ -23,7 +23,7 @@ export function squashfsView(image: SquashfsImage): ContainerFileView {
     },
     async list(path) {
       const inode = await lookup(path);
-      if (inode?.kind !== "directory") return [];
+      if (inode?.kind !== "directory") return undefined;
       const names: ByteString[] = [];
       for await (const { name } of image.readdir(inode)) names.push(name);
       return names;

@@ -6,6 +6,7 @@ import { FsType, fsTypeName } from "../sif/data-type.ts";
 import { SifError } from "../sif/errors.ts";
 import { findJson, findPrimaryPartition, type SifImage } from "../sif/image.ts";
 import { readObject, readSif } from "../sif/reader.ts";
+import type { ContainerFileView } from "../singularity-d/container-file-view.ts";
 import { SquashfsImage } from "../squashfs/reader/image.ts";
 import { bytePath } from "./byte-path.ts";
 import { SandboxError } from "./errors.ts";
@@ -14,13 +15,9 @@ import { resolveInside } from "./resolve-inside.ts";
 /** Files that are taken into memory: those that metadata are made of. */
 const MAX_SMALL_FILE: number = 1 << 20;
 
-interface LocalBase {
+interface LocalBase extends ContainerFileView {
   /** As the user wrote it. */
   readonly path: string;
-  /** A small file's content, links followed inside the image; undefined where there is no such file, or a large one. */
-  readFile(path: ByteString): Promise<Uint8Array | undefined>;
-  /** Names in a directory, links followed inside the image; undefined where there is none. */
-  list(path: ByteString): Promise<readonly ByteString[] | undefined>;
   close(): Promise<void>;
 }
 
@@ -68,6 +65,16 @@ export async function openLocalImage(path: string): Promise<LocalImage> {
   }
 }
 
+/** Opens an image, runs `use` and closes the image, also when `use` fails. */
+export async function withLocalImage<T>(path: string, use: (image: LocalImage) => Promise<T>): Promise<T> {
+  const image = await openLocalImage(path);
+  try {
+    return await use(image);
+  } finally {
+    await image.close();
+  }
+}
+
 async function openSif(path: string, access: RandomAccess): Promise<LocalImageFile> {
   const sif = await readSif(access);
   const partition = findPrimaryPartition(sif);
@@ -86,11 +93,11 @@ async function openSif(path: string, access: RandomAccess): Promise<LocalImageFi
   return imageFile({ kind: "sif", path, access, squashfs, sif, ociConfigJson });
 }
 
-function imageFile(parts: Omit<LocalImageFile, "readFile" | "list" | "close">): LocalImageFile {
+function imageFile(parts: Omit<LocalImageFile, "read" | "list" | "close">): LocalImageFile {
   const { squashfs, access } = parts;
   return {
     ...parts,
-    async readFile(path) {
+    async read(path) {
       const inode = await squashfs.lookup(path, { follow: true });
       return inode?.kind === "file" && inode.size <= MAX_SMALL_FILE ? squashfs.readWhole(inode) : undefined;
     },
@@ -109,7 +116,7 @@ function openSandbox(path: string): LocalSandbox {
   return {
     kind: "sandbox",
     path,
-    async readFile(inside) {
+    async read(inside) {
       const real = resolveInside(path, inside);
       if (real === undefined) return undefined;
       const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;

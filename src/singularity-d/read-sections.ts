@@ -1,4 +1,5 @@
 import type { ByteString } from "../bytes/byte-string.ts";
+import type { ContainerFileView } from "./container-file-view.ts";
 import {
   type ContainerMetadata,
   parseLabels,
@@ -6,14 +7,6 @@ import {
   type Section,
   type SectionTexts,
 } from "./container-metadata.ts";
-
-/** A container's files, whatever holds them. Paths are relative to its root; symlinks stay inside. */
-export interface ContainerFileView {
-  /** A regular file's content; undefined where the path leads to none. */
-  read(path: ByteString): Promise<Uint8Array | undefined>;
-  /** Names in a directory; none where the path leads to none. */
-  list(path: ByteString): Promise<readonly ByteString[]>;
-}
 
 /** What of a container's files is wanted. */
 export interface SectionRequest {
@@ -49,9 +42,9 @@ export async function readSections(view: ContainerFileView, request: SectionRequ
 async function appNames(view: ContainerFileView, { listApps, app }: SectionRequest): Promise<ByteString[]> {
   if (!listApps && app === undefined) return [];
   const names: ByteString[] = [];
-  for (const name of [...(await view.list("scif/apps"))].sort()) {
+  for (const name of [...((await view.list("scif/apps")) ?? [])].sort()) {
     if (name.startsWith(".") || (!listApps && app?.name !== "all" && app?.name !== name)) continue;
-    if ((await view.list(`scif/apps/${name}`)).includes("scif")) names.push(name);
+    if ((await view.list(`scif/apps/${name}`))?.includes("scif") === true) names.push(name);
   }
   return names;
 }
@@ -71,7 +64,7 @@ async function readFolder(
 ): Promise<SectionTexts> {
   const environment = new Map<ByteString, ByteString>();
   if (sections.has("environment")) {
-    for (const name of [...(await view.list(`${folder}/env`))].filter((one) => env.test(one)).sort()) {
+    for (const name of [...((await view.list(`${folder}/env`)) ?? [])].filter((one) => env.test(one)).sort()) {
       const content = await readText(view, `${folder}/env/${name}`);
       if (content !== undefined) environment.set(`/${folder}/env/${name}`, content);
     }

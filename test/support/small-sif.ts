@@ -1,7 +1,8 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type ConvertReport, type ConvertTuning, convert } from "../../src/convert.ts";
+import type { ConvertTuning } from "../../src/build/tuning.ts";
+import { type ConvertReport, convert } from "../../src/convert.ts";
 import { openSink } from "../../src/sink/open-sink.ts";
 import { createSource } from "../../src/source/open-source.ts";
 import { makeImage, type TestImageOptions, writeLayout } from "./registry-image.ts";

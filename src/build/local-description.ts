@@ -1,13 +1,13 @@
 import type { ByteString } from "../bytes/byte-string.ts";
 import type { ImageConfig } from "../oci/config.ts";
+import type { LocalImage } from "../sandbox/local-image.ts";
 import { isCapturedPath } from "../singularity-d/captured-paths.ts";
 import { type ContainerFiles, containerFiles } from "../singularity-d/container-files.ts";
 import type { Definition } from "../singularity-d/definition-text.ts";
 import { inspectMetadata } from "../singularity-d/inspect-metadata.ts";
-import type { LocalImage } from "./local-image.ts";
 
 /** What a container that is made from another one gets, and says of itself. */
-export interface LocalContainer {
+export interface LocalDescription {
   readonly files: ContainerFiles;
   /** Files that are there stay as they are, but for those that tell of this build. */
   readonly keeps: (path: ByteString) => boolean;
@@ -22,18 +22,18 @@ const ALWAYS_WRITTEN: ReadonlySet<ByteString> = new Set([LABELS, ".singularity.d
 const IMAGE_ENVIRONMENT = ".singularity.d/env/10-docker2singularity.sh";
 
 /** Reads what of the former container's files the new one's depend on. */
-export async function localContainer(
+export async function localDescription(
   image: LocalImage,
   options: { readonly definition: Definition; readonly architecture: string; readonly timeSec: number },
-): Promise<LocalContainer> {
-  const labels = parseLabels(await image.readFile(LABELS));
+): Promise<LocalDescription> {
+  const labels = parseLabels(await image.read(LABELS));
   const made = containerFiles({ ...options, config: configOf(labels) });
   const files = { ...made, entries: made.entries.filter(({ path }) => path !== IMAGE_ENVIRONMENT) };
   const keeps = (path: ByteString) => !ALWAYS_WRITTEN.has(path);
   // What metadata say is what the files will hold.
   const entries = [];
   for (const file of files.entries) {
-    const former = keeps(file.path) ? await image.readFile(file.path) : undefined;
+    const former = keeps(file.path) ? await image.read(file.path) : undefined;
     entries.push(former === undefined ? file : { ...file, content: former });
   }
   const { captured, apps } = await capture(image);
@@ -60,7 +60,7 @@ async function capture(
     const names = await image.list(folder);
     for (const name of names ?? []) {
       const path = `${folder}/${name}`;
-      const content = isCapturedPath(path) ? await image.readFile(path) : undefined;
+      const content = isCapturedPath(path) ? await image.read(path) : undefined;
       if (content !== undefined) captured.set(path, content);
     }
     return names !== undefined;

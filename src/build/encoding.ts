@@ -1,0 +1,46 @@
+import { planWorkers } from "../memory.ts";
+import { DEFAULT_BLOCK_SIZE } from "../squashfs/format.ts";
+import type { BlockEncoder } from "../wasm/block-encoder.ts";
+import type { Compression } from "../wasm/compression.ts";
+import { type Core, loadCore } from "../wasm/core.ts";
+import { createBlockEncoder } from "../wasm/create-block-encoder.ts";
+import type { ConvertTuning } from "./tuning.ts";
+
+/** How a file system is compressed, all defaults filled in. */
+export interface Encoding {
+  readonly compression: Compression;
+  readonly blockSize: number;
+  /** Threads; 0 compresses in the calling thread. */
+  readonly workers: number;
+}
+
+/** What a `SquashfsWriter` compresses with. */
+export interface OpenEncoder {
+  readonly encoder: BlockEncoder;
+  readonly core: Core;
+  readonly compression: Compression;
+}
+
+/**
+ * Fills in what was not chosen.
+ * @throws MemoryError MEMORY_TOO_SMALL
+ */
+export function planEncoding(
+  chosen: Pick<ConvertTuning, "compression" | "blockSize" | "workers" | "memory">,
+): Encoding {
+  const { compression = { kind: "gzip", level: "default" }, blockSize = DEFAULT_BLOCK_SIZE } = chosen;
+  const workers = planWorkers({ workers: chosen.workers, memory: chosen.memory, blockSize, compression });
+  return { compression, blockSize, workers };
+}
+
+/** Lends an encoder to `work`; its threads end with it. */
+export async function withEncoder<T>(encoding: Encoding, work: (open: OpenEncoder) => Promise<T>): Promise<T> {
+  const { compression, blockSize, workers } = encoding;
+  const core = loadCore({ blockSize });
+  const encoder = createBlockEncoder({ compression, blockSize, workers, core });
+  try {
+    return await work({ encoder, core, compression });
+  } finally {
+    await encoder.close();
+  }
+}

@@ -1,0 +1,138 @@
+import type { ByteString } from "../bytes/byte-string.ts";
+import { countTree } from "../fstree/count.ts";
+import type { InodeId } from "../fstree/inodes.ts";
+import type { FsTree } from "../fstree/tree.ts";
+import { walkPostOrder } from "../fstree/walk.ts";
+import { mergeLayers } from "../layer/merge/merge-layers.ts";
+import { readLayerEntries } from "../layer/open-layer.ts";
+import { withinMemory } from "../memory.ts";
+import type { Image, ImageSource } from "../oci/image.ts";
+import { formatPlatform } from "../oci/platform.ts";
+import type { OnProgress } from "../progress.ts";
+import { SifArch } from "../sif/architecture.ts";
+import { deriveUuid, imageTimeSec } from "../sif/identity.ts";
+import { type RecordedCounts, UNKNOWN_COUNTS, withBuildRecord } from "../singularity-d/build-record.ts";
+import { isCapturedPath } from "../singularity-d/captured-paths.ts";
+import { type ContainerSources, containerFiles } from "../singularity-d/container-files.ts";
+import { definitionOfReference } from "../singularity-d/definition-text.ts";
+import { inspectMetadata } from "../singularity-d/inspect-metadata.ts";
+import { installSingularity } from "../singularity-d/install.ts";
+import { listApps } from "../singularity-d/survey.ts";
+import { checkSpace, type SpaceNeeds } from "../space.ts";
+import { VERSION } from "../version.ts";
+import { adjustTree, type TreeTuning } from "./adjust-tree.ts";
+import type { ContainerSource, Watch } from "./container-source.ts";
+import type { RootTarget } from "./root.ts";
+
+export interface OciContainerOptions extends TreeTuning, Watch {
+  /** What a definition says in place of what its reference alone would. */
+  readonly inputs?: Partial<Pick<ContainerSources, "definition" | "preferCmd">>;
+  /** What is asked of the room before the first layer is; undefined asks nothing. */
+  readonly space?: Pick<SpaceNeeds, "compression" | "directory" | "ignore">;
+  /** Whether `metadata` is asked for; default true. A sandbox has none. */
+  readonly withMetadata?: boolean;
+  /** Bytes that the process may have resident; beyond them the layers are refused. */
+  readonly memory?: number | undefined;
+}
+
+/** The container of an image of a registry, an archive or the like. */
+export interface OciContainer extends ContainerSource {
+  readonly image: Image;
+}
+
+/**
+ * Finds the image of a source, which stays open, and tells of it; its layers are read by `fill`.
+ * @throws SinkError SPACE_TOO_SMALL; what the source throws
+ */
+export async function openOciContainer(source: ImageSource, options: OciContainerOptions): Promise<OciContainer> {
+  const { signal, onProgress, inputs = {}, space, sourceDateEpoch, withMetadata = true } = options;
+  // A wrong SOURCE_DATE_EPOCH is told before anything is fetched.
+  imageTimeSec(undefined, sourceDateEpoch);
+  onProgress({ kind: "stage", stage: "fetch" });
+  const image = await source.resolve({ signal });
+  announce(image, onProgress);
+  const layers = image.layers.map(({ descriptor }) => descriptor);
+  if (space !== undefined) await checkSpace({ ...space, layers, sideCopy: image.sideCopy, onProgress });
+  const timeSec = imageTimeSec(image.config.created, sourceDateEpoch);
+  const files = containerFiles({
+    config: image.config,
+    definition: definitionOfReference(image.reference),
+    architecture: image.platform.architecture,
+    timeSec,
+    sourceDigest: image.manifestDigest,
+    ...inputs,
+  });
+  return {
+    image,
+    timeSec,
+    uuid: deriveUuid(image.configDescriptor.digest),
+    arch: SifArch.unknown,
+    definitionText: files.definitionText,
+    ociConfigJson: Buffer.from(files.ociConfigJson),
+    foreseenMetadata: recorded(inspectMetadata(files, new Map(), []), image, UNKNOWN_COUNTS),
+    compressed: undefined,
+    addsFiles: true,
+
+    async fill(target: RootTarget) {
+      const { contents, signal, onProgress } = target;
+      onProgress({ kind: "stage", stage: "merge" });
+      const merged = await mergeLayers(
+        image.layers.map((layer, number) => ({
+          name: layer.descriptor.digest,
+          entries: () => {
+            target.beginShare?.(number);
+            return withinMemory(readLayerEntries(layer, { signal, onProgress }), options.memory);
+          },
+        })),
+        {
+          ...{ contents, signal, onProgress, implicitMtimeSec: timeSec },
+          ...(withMetadata ? { capture: isCapturedPath } : {}),
+        },
+      );
+      const { tree, captured } = merged;
+      onProgress({ kind: "stage", stage: "configure" });
+      target.beginShare?.(image.layers.length);
+      await installSingularity(tree, files, { contents, mtimeSec: timeSec });
+      adjustTree(tree, options, timeSec);
+      const metadata = (size: number): string =>
+        recorded(inspectMetadata(files, byPath(tree, captured), listApps(tree)), image, countTree(tree), size);
+      return { tree, layers: merged.layers, metadata };
+    },
+  };
+}
+
+/** Tells of the image that a source has found. */
+function announce(image: Image, onProgress: OnProgress): void {
+  onProgress({
+    kind: "image",
+    reference: image.reference,
+    digest: image.manifestDigest,
+    platform: formatPlatform(image.platform),
+    layerCount: image.layers.length,
+    compressedSize: image.layers.reduce((sum, layer) => sum + layer.descriptor.size, 0),
+  });
+}
+
+/** The metadata with the record of this build, which `verify --content` compares the file with. */
+function recorded(metadata: string, image: Image, counts: RecordedCounts, size?: number): string {
+  const record = {
+    version: VERSION,
+    manifest: image.manifestDigest,
+    config: image.configDescriptor.digest,
+    layers: image.layers.map(({ diffId, descriptor }) => diffId ?? descriptor.digest),
+    counts,
+  };
+  return withBuildRecord(metadata, record, size);
+}
+
+/** Names the captured inodes; of a file with several names each one counts. */
+function byPath(tree: FsTree, captured: ReadonlyMap<InodeId, Uint8Array>): Map<ByteString, Uint8Array> {
+  const found = new Map<ByteString, Uint8Array>();
+  if (captured.size === 0) return found;
+  for (const node of walkPostOrder(tree)) {
+    const content = captured.get(tree.inode(node));
+    const path = content === undefined ? "" : tree.path(node);
+    if (content !== undefined && isCapturedPath(path)) found.set(path, content);
+  }
+  return found;
+}
