@@ -3,6 +3,7 @@
  * @packageDocumentation
  */
 
+export { hostArch } from "./bytes/architecture.ts";
 export {
   bytesAccess,
   handleAccess,
@@ -11,7 +12,7 @@ export {
   windowAccess,
   withFileAccess,
 } from "./bytes/random-access.ts";
-export { archCode, archName, hostArch, SifArch } from "./sif/architecture.ts";
+export { archCode, archName, SifArch } from "./sif/architecture.ts";
 export {
   DataType,
   dataTypeName,

@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { AuthError } from "./errors.ts";
 import { normaliseKey } from "./registry-key.ts";
 import { Secret } from "./secret.ts";
@@ -28,8 +28,11 @@ const AUTH_FILE_SIZE_LIMIT = 8 * 1024 * 1024;
 export async function readAuthFile(path: string): Promise<AuthFile | undefined> {
   let text: string;
   try {
+    const { size } = await stat(path);
+    if (size > AUTH_FILE_SIZE_LIMIT) throw tooLarge(path);
     text = await readFile(path, "utf8");
   } catch (error) {
+    if (error instanceof AuthError) throw error;
     const { code } = error as NodeJS.ErrnoException;
     if (code === "ENOENT" || code === "ENOTDIR") return undefined;
     throw new AuthError("AUTH_FILE_UNREADABLE", { path, problem: code ?? "it cannot be opened", cause: error });
@@ -37,12 +40,16 @@ export async function readAuthFile(path: string): Promise<AuthFile | undefined> 
   return parseAuthFile(text, path);
 }
 
+function tooLarge(path: string): AuthError {
+  return new AuthError("AUTH_FILE_INVALID", { path, problem: `it is larger than ${AUTH_FILE_SIZE_LIMIT} bytes` });
+}
+
 /** Reads the text of a file. Members of wrong types are an error, unknown ones are left alone. */
 export function parseAuthFile(text: string, path: string): AuthFile {
   const fail = (problem: string): never => {
     throw new AuthError("AUTH_FILE_INVALID", { path, problem });
   };
-  if (text.length > AUTH_FILE_SIZE_LIMIT) fail(`it is larger than ${AUTH_FILE_SIZE_LIMIT} bytes`);
+  if (text.length > AUTH_FILE_SIZE_LIMIT) throw tooLarge(path);
   let document: unknown;
   try {
     document = text.trim() === "" ? {} : JSON.parse(text);

@@ -1,10 +1,11 @@
 import { createHash } from "node:crypto";
+import { hostArch } from "../bytes/architecture.ts";
 import type { FsTree } from "../fstree/tree.ts";
 import { imageArchitecture } from "../sandbox/image-architecture.ts";
 import type { LocalImage } from "../sandbox/local-image.ts";
 import { readDirectoryTree } from "../sandbox/read-directory-tree.ts";
 import { readImageTree } from "../sandbox/read-image-tree.ts";
-import { archName, hostArch, SifArch } from "../sif/architecture.ts";
+import { archName, SifArch } from "../sif/architecture.ts";
 import { deriveUuid, formatUuid, imageTimeSec } from "../sif/identity.ts";
 import type { Definition } from "../singularity-d/definition-text.ts";
 import { installSingularity } from "../singularity-d/install.ts";

@@ -1,7 +1,8 @@
+import { hostArch } from "../bytes/architecture.ts";
 import type { FsTree } from "../fstree/tree.ts";
 import type { LayerStatistics } from "../layer/merge/contract.ts";
 import type { OnProgress } from "../progress.ts";
-import { archCode, hostArch, SifArch } from "../sif/architecture.ts";
+import { archCode, SifArch } from "../sif/architecture.ts";
 import { DataType } from "../sif/data-type.ts";
 import { SifWriter } from "../sif/writer.ts";
 import { findArchitecture } from "../singularity-d/survey.ts";

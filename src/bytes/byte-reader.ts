@@ -1,5 +1,11 @@
 import { BytesError } from "./errors.ts";
 
+/**
+ * After damage the source is read on for so many bytes: if the damage came with the transfer, the source's
+ * own check says so at its end, and that is the better message.
+ */
+export const BLAME_SIZE: number = 64 << 20;
+
 export interface ByteReaderOptions {
   /** What is read, for messages. */
   readonly name: string;

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { Logger, Verbosity } from "./logger.ts";
-import { parseBool } from "./options.ts";
+import { PREFIXES, parseBool } from "./options.ts";
 
 /** What every command is run with: its streams, its environment, and the signal that ends it. */
 export interface Context {
@@ -38,9 +38,9 @@ export function createLogger(program: Command, context: Context): Logger {
 }
 
 function variable({ environment }: Context, key: string): string | undefined {
-  return ["SIFON_", "APPTAINER_", "SINGULARITY_"]
-    .map((prefix) => environment[prefix + key])
-    .find((value) => value !== undefined && value.trim() !== "");
+  return PREFIXES.map((prefix) => environment[prefix + key]).find(
+    (value) => value !== undefined && value.trim() !== "",
+  );
 }
 
 /** Apptainer's numbers: 5 debug, 2 to 4 verbose, 1 information, 0 and -1 warnings too, lower ones errors alone. */

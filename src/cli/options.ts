@@ -24,7 +24,8 @@ export interface FoundValue {
   readonly origin: string;
 }
 
-const PREFIXES = ["SIFON_", "APPTAINER_", "SINGULARITY_"] as const;
+/** Sifon's own prefix first, then those of the tools it stands in for. */
+export const PREFIXES = ["SIFON_", "APPTAINER_", "SINGULARITY_"] as const;
 
 /** Declares the options on a command. */
 export function declareOptions(command: Command, specs: readonly OptionSpec[]): void {

@@ -1,3 +1,5 @@
+import { ARCH_CODES } from "../bytes/architecture.ts";
+
 /** Bytes of a file that {@link readElfArch} looks at: to the end of e_machine. */
 export const ELF_HEAD_SIZE = 20;
 
@@ -6,23 +8,22 @@ const EI_DATA = 5;
 const E_MACHINE = 18;
 
 /**
- * SIF architecture codes by ELF e_machine, class (32, 64) and byte order. The codes are SIF's two digits as
- * a number; the machines are those that Go has names for (System V ABI, chapter 4, and its processor supplements).
+ * SIF architecture codes by ELF e_machine, class (32, 64) and byte order. The machines are those that Go has names for (System V ABI, chapter 4, and its processor supplements).
  */
 const ARCHITECTURES: Readonly<Record<string, number>> = {
-  "3/32/little": 1, // 386
-  "62/64/little": 2, // amd64
-  "40/32/little": 3, // arm
-  "183/64/little": 4, // arm64
-  "21/64/big": 5, // ppc64
-  "21/64/little": 6, // ppc64le
-  "8/32/big": 7, // mips
-  "8/32/little": 8, // mipsle
-  "8/64/big": 9, // mips64
-  "8/64/little": 10, // mips64le
-  "22/64/big": 11, // s390x
-  "243/64/little": 12, // riscv64
-  "258/64/little": 13, // loong64
+  "3/32/little": ARCH_CODES[386],
+  "62/64/little": ARCH_CODES.amd64,
+  "40/32/little": ARCH_CODES.arm,
+  "183/64/little": ARCH_CODES.arm64,
+  "21/64/big": ARCH_CODES.ppc64,
+  "21/64/little": ARCH_CODES.ppc64le,
+  "8/32/big": ARCH_CODES.mips,
+  "8/32/little": ARCH_CODES.mipsle,
+  "8/64/big": ARCH_CODES.mips64,
+  "8/64/little": ARCH_CODES.mips64le,
+  "22/64/big": ARCH_CODES.s390x,
+  "243/64/little": ARCH_CODES.riscv64,
+  "258/64/little": ARCH_CODES.loong64,
 };
 
 /** The SIF architecture code of a file that begins with `head`; 0 where it is no ELF file or one for another machine. */

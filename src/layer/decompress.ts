@@ -1,4 +1,4 @@
-import { ByteReader } from "../bytes/byte-reader.ts";
+import { BLAME_SIZE, ByteReader } from "../bytes/byte-reader.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { LayerCompression } from "../oci/media-types.ts";
 import { gunzip } from "./decompress-gzip.ts";
@@ -11,9 +11,6 @@ export interface DecompressOptions {
   readonly digest: Digest;
   readonly limits?: Partial<ExpansionLimits> | undefined;
 }
-
-/** After damage the source is read on for so many bytes, for its own check to say whether it came with the transfer. */
-const BLAME_SIZE = 64 << 20;
 
 const MAGIC_SIZE = 6;
 

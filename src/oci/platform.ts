@@ -1,3 +1,4 @@
+import { hostArch } from "../bytes/architecture.ts";
 import { OciError } from "./errors.ts";
 import type { JsonNode } from "./json-node.ts";
 
@@ -18,13 +19,6 @@ const VARIANTS: ReadonlyMap<string, readonly string[]> = new Map([
   ["s390x", []],
   ["riscv64", []],
 ]);
-
-/** Node's name of a CPU → Go's. */
-const HOST_ARCHITECTURE: Readonly<Record<string, string>> = {
-  x64: "amd64",
-  ia32: "386",
-  ppc64: "ppc64le",
-};
 
 /** Which image is wanted out of those that an index offers. */
 export interface PlatformRequest extends Platform {
@@ -61,7 +55,7 @@ export function requestPlatform(options: PlatformOptions = {}): PlatformRequest 
 
 /** Linux on the CPU that runs us. */
 export function hostPlatform(): Platform {
-  const architecture = HOST_ARCHITECTURE[process.arch] ?? process.arch;
+  const architecture = hostArch();
   if (architecture !== "arm") return { os: "linux", architecture };
   const { arm_version: version } = process.config.variables as { arm_version?: string | number };
   return { os: "linux", architecture, variant: `v${version ?? 7}` };

@@ -1,23 +1,10 @@
+import { ARCH_CODES } from "../bytes/architecture.ts";
+
 /**
  * Architecture codes of header and partitions: stored as two ASCII digits and a zero byte. Keys are Go's
  * GOARCH names. loong64 came with a newer SIF module; Apptainer 1.4.5 prints it as unknown.
  */
-export const SifArch = {
-  unknown: 0,
-  386: 1,
-  amd64: 2,
-  arm: 3,
-  arm64: 4,
-  ppc64: 5,
-  ppc64le: 6,
-  mips: 7,
-  mipsle: 8,
-  mips64: 9,
-  mips64le: 10,
-  s390x: 11,
-  riscv64: 12,
-  loong64: 13,
-} as const;
+export const SifArch: { readonly unknown: 0 } & typeof ARCH_CODES = { unknown: 0, ...ARCH_CODES };
 
 const NAMES: ReadonlyMap<number, string> = new Map(Object.entries(SifArch).map(([name, code]) => [code, name]));
 
@@ -41,22 +28,4 @@ export function encodeArch(code: number): Uint8Array {
 export function decodeArch(stored: Uint8Array): number {
   const text = Buffer.from(stored).toString("latin1", 0, 2);
   return /^\d\d$/.test(text) ? Number(text) : SifArch.unknown;
-}
-
-const NODE_TO_GO: Readonly<Record<string, string>> = {
-  ia32: "386",
-  x64: "amd64",
-  loong64: "loong64",
-  mips: "mips",
-  mipsel: "mipsle",
-  ppc64: process.arch === "ppc64" && isBigEndian() ? "ppc64" : "ppc64le",
-};
-
-function isBigEndian(): boolean {
-  return new Uint8Array(new Uint16Array([1]).buffer)[0] === 0;
-}
-
-/** GOARCH name of the machine this runs on. */
-export function hostArch(): string {
-  return NODE_TO_GO[process.arch] ?? process.arch;
 }

@@ -1,4 +1,4 @@
-import { ByteReader } from "../bytes/byte-reader.ts";
+import { BLAME_SIZE, ByteReader } from "../bytes/byte-reader.ts";
 import type { ByteString } from "../bytes/byte-string.ts";
 import { type BuiltEntry, buildEntry, type Extensions } from "./build-entry.ts";
 import type { TarEntry } from "./entry.ts";
@@ -13,12 +13,6 @@ export interface ReadTarOptions {
   readonly name: string;
   readonly signal?: AbortSignal | undefined;
 }
-
-/**
- * After damage the source is read on for so many bytes: if the damage came with the transfer, the source's
- * own check says so at its end, and that is the better message.
- */
-const BLAME_SIZE = 64 << 20;
 
 /**
  * The entries of a tar, byte-exact, in stream order: v7, ustar, GNU, star and PAX, all sparse forms.

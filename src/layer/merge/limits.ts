@@ -6,7 +6,7 @@ export const MAX_PATH_SIZE: number = 65_535;
 /** Bytes of a symlink's target: Linux's squashfs driver refuses more than a page. */
 export const MAX_TARGET_SIZE: number = 4096;
 
-/** Entries over all layers. The tree takes about 100 bytes for each that stays: 6.4 GiB. */
+/** Entries of one layer. The tree takes about 100 bytes for each that stays: 6.4 GiB. */
 export const MAX_ENTRIES: number = 1 << 26;
 
 /** Levels of two directories that are joined behind a symlink by recursion; deeper ones are left to the scan. */
