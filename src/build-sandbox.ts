@@ -1,6 +1,8 @@
+import { dirname, resolve } from "node:path";
 import type { ContainerSource, Watch } from "./build/container-source.ts";
 import { openLocalContainer } from "./build/local-container.ts";
 import { openOciContainer } from "./build/oci-container.ts";
+import { checkRewriteSpace } from "./build/rewrite-space.ts";
 import type { ConvertTuning } from "./build/tuning.ts";
 import type { ImageSource } from "./oci/image.ts";
 import { withLocalImage } from "./sandbox/local-image.ts";
@@ -10,7 +12,9 @@ import { SandboxWriter } from "./sandbox/sandbox-writer.ts";
 export type SandboxSource = { readonly source: ImageSource } | { readonly path: string };
 
 /** What becomes a sandbox, and where. */
-export interface BuildSandboxOptions extends Pick<ConvertTuning, "allRoot" | "fixPermissions">, Partial<Watch> {
+export interface BuildSandboxOptions
+  extends Pick<ConvertTuning, "allRoot" | "fixPermissions" | "ignoreSpace">,
+    Partial<Watch> {
   readonly from: SandboxSource;
   /** Appears when it is whole. */
   readonly directory: string;
@@ -44,9 +48,20 @@ export async function buildSandbox(options: BuildSandboxOptions): Promise<BuildS
     return { fileCount: inodeCount };
   };
   try {
-    return "path" in from
-      ? await withLocalImage(from.path, async (image) => write(await openLocalContainer(image, options)))
-      : await write(await openOciContainer(from.source, { ...options, signal, onProgress, withMetadata: false }));
+    // It is made beside its final name.
+    const room = {
+      directory: dirname(resolve(directory)),
+      compression: "none",
+      ignore: options.ignoreSpace ?? false,
+    } as const;
+    if ("source" in from) {
+      const access = { ...options, signal, onProgress, space: room, withMetadata: false };
+      return await write(await openOciContainer(from.source, access));
+    }
+    return await withLocalImage(from.path, async (image) => {
+      await checkRewriteSpace(image, { ...room, onProgress });
+      return write(await openLocalContainer(image, options));
+    });
   } catch (error) {
     await writer.abort();
     throw error;

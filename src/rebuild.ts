@@ -2,10 +2,12 @@ import type { Watch } from "./build/container-source.ts";
 import { planEncoding } from "./build/encoding.ts";
 import { finishSink } from "./build/finish-sink.ts";
 import { openLocalContainer } from "./build/local-container.ts";
+import { checkRewriteSpace } from "./build/rewrite-space.ts";
 import type { ConvertTuning } from "./build/tuning.ts";
 import { writeSif } from "./build/write-sif.ts";
 import { withLocalImage } from "./sandbox/local-image.ts";
 import type { Sink } from "./sink/sink.ts";
+import { canAdopt } from "./squashfs/adopt-data.ts";
 
 export interface RebuildOptions extends ConvertTuning, Partial<Watch> {
   /** A SIF, a SquashFS file or a sandbox on this machine. */
@@ -37,6 +39,11 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildReport> {
   return finishSink(sink, options, () =>
     withLocalImage(path, async (image) => {
       const encoding = planEncoding(options);
+      const { compression, blockSize } = encoding;
+      await checkRewriteSpace(image, {
+        ...{ directory: sink.directory, onProgress, ignore: options.ignoreSpace, compression: compression.kind },
+        adopted: image.kind !== "sandbox" && canAdopt(image.squashfs, compression, blockSize),
+      });
       const container = await openLocalContainer(image, options);
       const { fileCount, size, adopted } = await writeSif(container, { sink, encoding, signal, onProgress });
       return { fileCount, size, adopted };

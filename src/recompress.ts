@@ -2,6 +2,7 @@ import type { Watch } from "./build/container-source.ts";
 import { planEncoding, withEncoder } from "./build/encoding.ts";
 import { finishSink } from "./build/finish-sink.ts";
 import { readLocalTree } from "./build/local-container.ts";
+import { checkRewriteSpace } from "./build/rewrite-space.ts";
 import { squashfsTarget } from "./build/squashfs-target.ts";
 import type { ConvertTuning } from "./build/tuning.ts";
 import { SandboxError } from "./sandbox/errors.ts";
@@ -18,7 +19,7 @@ import { type SquashfsReport, SquashfsWriter } from "./squashfs/writer.ts";
 
 /** What is written anew, and with which compressor. */
 export interface RecompressOptions
-  extends Pick<ConvertTuning, "compression" | "blockSize" | "workers">,
+  extends Pick<ConvertTuning, "compression" | "blockSize" | "workers" | "ignoreSpace">,
     Partial<Watch> {
   /** A SIF or a SquashFS file; what is written is of the same kind. */
   readonly path: string;
@@ -57,6 +58,10 @@ async function write(image: LocalImageFile, options: RecompressOptions): Promise
   const planned = planEncoding(options);
   const adopted = canAdopt(image.squashfs, planned.compression, planned.blockSize);
   const encoding = adopted ? { ...planned, workers: 0 } : planned;
+  await checkRewriteSpace(image, {
+    ...{ directory: sink.directory, onProgress, ignore: options.ignoreSpace, adopted },
+    compression: planned.compression.kind,
+  });
   const { sif } = image;
   const fileSystem = (target: Sink) =>
     withEncoder(encoding, async (encoder) => {

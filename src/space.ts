@@ -44,6 +44,23 @@ export function estimateSize(layers: readonly Descriptor[], compression: Compres
   };
 }
 
+/** How large the same contents come out, gzip being 1; xz and lzo are read only. */
+const RELATIVE_SIZE: Readonly<Record<string, number>> = { ...LIKELY, zstd: 0.95, xz: 0.85, lzma: 0.85, lzo: 1.3 };
+
+/**
+ * The same for contents that lie here compressed, in blocks.
+ * @param from name of their compressor, or `none`
+ * @param adopted their blocks are taken over as they are
+ */
+export function estimateRewritten(
+  size: number,
+  { from, to, adopted }: { readonly from: string; readonly to: Compression["kind"]; readonly adopted: boolean },
+): SizeEstimate {
+  if (adopted) return { likely: size, least: size };
+  const likely = Math.ceil((size * LIKELY[to]) / (RELATIVE_SIZE[from] ?? 1));
+  return { likely, least: Math.floor(likely * LEAST_OF_ONE) };
+}
+
 /** A file system's state; undefined where it does not tell. */
 export interface FreeSpace {
   readonly free: number;
@@ -52,11 +69,10 @@ export interface FreeSpace {
 }
 
 export interface SpaceNeeds {
-  readonly layers: readonly Descriptor[];
-  readonly compression: Compression["kind"];
+  readonly size: SizeEstimate;
   /** Where the SIF, or the spool before it, is written; undefined where it is not a file of ours. */
   readonly directory: string | undefined;
-  readonly sideCopy: SideCopy | undefined;
+  readonly sideCopy?: SideCopy | undefined;
   /** Does not refuse: quotas, compressing file systems and unusual images are the user's to know. */
   readonly ignore: boolean;
   readonly onProgress: OnProgress;
@@ -71,8 +87,8 @@ export interface SpaceNeeds {
  * Throws `SinkError` SPACE_TOO_SMALL.
  */
 export async function checkSpace(needs: SpaceNeeds): Promise<void> {
-  const { layers, compression, directory, sideCopy, ignore, onProgress, askFreeSpace = freeSpace } = needs;
-  const { likely, least } = estimateSize(layers, compression);
+  const { size, directory, sideCopy, ignore, onProgress, askFreeSpace = freeSpace } = needs;
+  const { likely, least } = size;
   const target = directory === undefined ? undefined : await askFreeSpace(directory);
   if (directory !== undefined) {
     onProgress({ kind: "space", use: "image", path: directory, size: likely, free: target?.free });
@@ -81,12 +97,12 @@ export async function checkSpace(needs: SpaceNeeds): Promise<void> {
     }
   }
   if (sideCopy === undefined || sideCopy.size === 0) return;
-  const { path, size } = sideCopy;
+  const { path } = sideCopy;
   const cache = await askFreeSpace(path);
-  onProgress({ kind: "space", use: "cache", path, size, free: cache?.free });
+  onProgress({ kind: "space", use: "cache", path, size: sideCopy.size, free: cache?.free });
   if (cache === undefined) return;
   // The image comes first where both share the room.
-  const needed = size + (cache.fileSystem === target?.fileSystem ? likely : 0);
+  const needed = sideCopy.size + (cache.fileSystem === target?.fileSystem ? likely : 0);
   if (cache.free < needed) {
     sideCopy.skip(`${cache.free} bytes are free at ${path}, this image needs ${needed}.`);
   }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Descriptor } from "../src/oci/descriptor.ts";
 import type { ProgressEvent } from "../src/progress.ts";
-import { checkSpace, estimateSize, type SpaceNeeds } from "../src/space.ts";
+import { checkSpace, estimateRewritten, estimateSize, type SpaceNeeds } from "../src/space.ts";
 
 const GZIP = "application/vnd.oci.image.layer.v1.tar+gzip";
 const TAR = "application/vnd.oci.image.layer.v1.tar";
@@ -21,14 +21,26 @@ describe("estimateSize()", () => {
   });
 });
 
+describe("estimateRewritten()", () => {
+  it.each([
+    ["blocks that are taken over", "gzip", "gzip", true, 1000, 1000],
+    ["another block size", "gzip", "gzip", false, 1000, 500],
+    ["gzip to lz4", "gzip", "lz4", false, 1500, 750],
+    ["none to gzip", "none", "gzip", false, 371, 185],
+    ["xz to gzip", "xz", "gzip", false, 1177, 588],
+    ["zstd to none", "zstd", "none", false, 2843, 1421],
+  ] as const)("of %s", (_, from, to, adopted, likely, least) => {
+    expect(estimateRewritten(1000, { from, to, adopted })).toEqual({ likely, least });
+  });
+});
+
 describe("checkSpace()", () => {
   const run = async (free: Readonly<Record<string, number | undefined>>, needs: Partial<SpaceNeeds> = {}) => {
     const events: ProgressEvent[] = [];
     const skipped: string[] = [];
     const side = { path: "/cache", size: 700, skip: (reason: string) => void skipped.push(reason) };
     await checkSpace({
-      layers: [layer(1000)],
-      compression: "gzip",
+      size: estimateSize([layer(1000)], "gzip"),
       directory: "/out",
       sideCopy: side,
       ignore: false,

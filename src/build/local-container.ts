@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { hostArch } from "../bytes/architecture.ts";
+import { countTree } from "../fstree/count.ts";
 import type { FsTree } from "../fstree/tree.ts";
 import { imageArchitecture } from "../sandbox/image-architecture.ts";
 import type { LocalImage } from "../sandbox/local-image.ts";
@@ -7,12 +8,24 @@ import { readDirectoryTree } from "../sandbox/read-directory-tree.ts";
 import { readImageTree } from "../sandbox/read-image-tree.ts";
 import { archName, SifArch } from "../sif/architecture.ts";
 import { deriveUuid, formatUuid, imageTimeSec } from "../sif/identity.ts";
+import { findJson } from "../sif/image.ts";
+import { readObject } from "../sif/reader.ts";
+import {
+  type BuildRecord,
+  type RecordedCounts,
+  readBuildRecord,
+  UNKNOWN_COUNTS,
+  withBuildRecord,
+} from "../singularity-d/build-record.ts";
 import type { Definition } from "../singularity-d/definition-text.ts";
 import { installSingularity } from "../singularity-d/install.ts";
+import { VERSION } from "../version.ts";
 import { adjustTree, type TreeTuning } from "./adjust-tree.ts";
 import type { ContainerSource } from "./container-source.ts";
 import { definitionOfLocalImage, localDescription } from "./local-description.ts";
 import type { RootTarget } from "./root.ts";
+
+const METADATA = "inspect-metadata.json";
 
 export interface LocalContainerOptions extends TreeTuning {
   /** What a definition says in place of the image's path alone. */
@@ -28,6 +41,10 @@ export async function openLocalContainer(image: LocalImage, options: LocalContai
     architecture: arch === SifArch.unknown ? hostArch() : archName(arch),
     timeSec,
   });
+  const { manifest, config, layers = [] } = (await formerRecord(image)) ?? {};
+  const origin = { ...(manifest === undefined ? {} : { manifest }), ...(config === undefined ? {} : { config }) };
+  const recorded = (counts: RecordedCounts, size?: number): string =>
+    withBuildRecord(metadata, { version: VERSION, ...origin, layers, counts }, size);
   // A user's sandbox has the user's files, whoever owned them in the image: as Apptainer, root owns them in the SIF.
   const isUsers = image.kind === "sandbox" && process.geteuid?.() !== 0;
   return {
@@ -36,7 +53,7 @@ export async function openLocalContainer(image: LocalImage, options: LocalContai
     arch,
     definitionText: files.definitionText,
     ociConfigJson: image.kind === "sandbox" ? undefined : image.ociConfigJson,
-    foreseenMetadata: metadata,
+    foreseenMetadata: recorded(UNKNOWN_COUNTS),
     compressed: image.kind === "sandbox" ? undefined : image.squashfs,
     addsFiles: false,
 
@@ -47,9 +64,22 @@ export async function openLocalContainer(image: LocalImage, options: LocalContai
       onProgress({ kind: "stage", stage: "configure" });
       await installSingularity(tree, files, { contents, mtimeSec: timeSec, keeps });
       adjustTree(tree, { ...options, allRoot: options.allRoot === true || isUsers }, timeSec);
-      return { tree, layers: [], metadata: () => metadata };
+      return { tree, layers: [], metadata: (size) => recorded(countTree(tree), size) };
     },
   };
+}
+
+/** What the build of the image recorded: where its files come from stays true, whoever writes them anew. */
+async function formerRecord(image: LocalImage): Promise<BuildRecord | undefined> {
+  if (image.kind === "sandbox" || image.sif === undefined) return undefined;
+  const object = findJson(image.sif, METADATA);
+  if (object === undefined) return undefined;
+  try {
+    return readBuildRecord(JSON.parse(Buffer.from(await readObject(image.access, object)).toString("utf8")));
+  } catch {
+    // Others' metadata have no record; that a damaged object has none is not this build's to tell.
+    return undefined;
+  }
 }
 
 /** An image's files; its contents go to the target, or are there with the blocks that it takes over. */

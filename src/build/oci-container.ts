@@ -18,8 +18,9 @@ import { definitionOfReference } from "../singularity-d/definition-text.ts";
 import { inspectMetadata } from "../singularity-d/inspect-metadata.ts";
 import { installSingularity } from "../singularity-d/install.ts";
 import { listApps } from "../singularity-d/survey.ts";
-import { checkSpace, type SpaceNeeds } from "../space.ts";
+import { checkSpace, estimateSize, type SpaceNeeds } from "../space.ts";
 import { VERSION } from "../version.ts";
+import type { Compression } from "../wasm/compression.ts";
 import { adjustTree, type TreeTuning } from "./adjust-tree.ts";
 import type { ContainerSource, Watch } from "./container-source.ts";
 import type { RootTarget } from "./root.ts";
@@ -28,7 +29,7 @@ export interface OciContainerOptions extends TreeTuning, Watch {
   /** What a definition says in place of what its reference alone would. */
   readonly inputs?: Partial<Pick<ContainerSources, "definition" | "preferCmd">>;
   /** What is asked of the room before the first layer is; undefined asks nothing. */
-  readonly space?: Pick<SpaceNeeds, "compression" | "directory" | "ignore">;
+  readonly space?: Pick<SpaceNeeds, "directory" | "ignore"> & { readonly compression: Compression["kind"] };
   /** Whether `metadata` is asked for; default true. A sandbox has none. */
   readonly withMetadata?: boolean;
   /** Bytes that the process may have resident; beyond them the layers are refused. */
@@ -52,7 +53,11 @@ export async function openOciContainer(source: ImageSource, options: OciContaine
   const image = await source.resolve({ signal });
   announce(image, onProgress);
   const layers = image.layers.map(({ descriptor }) => descriptor);
-  if (space !== undefined) await checkSpace({ ...space, layers, sideCopy: image.sideCopy, onProgress });
+  if (space !== undefined) {
+    const { directory, ignore, compression } = space;
+    const size = estimateSize(layers, compression);
+    await checkSpace({ size, directory, ignore, sideCopy: image.sideCopy, onProgress });
+  }
   const timeSec = imageTimeSec(image.config.created, sourceDateEpoch);
   const files = containerFiles({
     config: image.config,

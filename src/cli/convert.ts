@@ -36,13 +36,13 @@ export function convertCommand(context: Context, openLog: LogOpener): Command {
       checkOutputName(target, "convert");
       const log = openLog();
       const values = openOptions(self, OPTIONS, context, log);
-      const { compression, blockSize, workers } = conversionTuning(values, "convert");
+      const { compression, blockSize, workers, ignoreSpace = false } = conversionTuning(values, "convert");
       if (target !== STDOUT_TARGET) await checkBuildTarget(target, values.flag("force"), context);
       optimiseWasm();
       await runLocal({ stages: {}, failure: "While converting the image" }, { values, log, context }, async (watch) => {
         const sink = await openTarget(target, { values, context, onProgress: watch.onProgress });
         return recompress({
-          ...{ path, sink, ...watch },
+          ...{ path, sink, ignoreSpace, ...watch },
           ...(compression === undefined ? {} : { compression }),
           ...(blockSize === undefined ? {} : { blockSize }),
           ...(workers === undefined ? {} : { workers }),

@@ -53,9 +53,9 @@ export async function runSandboxBuild(
 ): Promise<void> {
   const { uri, target: directory, tuning, failure, isLocal } = request;
   const { context, log, values } = surroundings;
-  const { allRoot = false, fixPermissions = false } = tuning;
+  const { allRoot = false, fixPermissions = false, ignoreSpace = false } = tuning;
   const options = {
-    ...{ directory, overwrite: true, allRoot, fixPermissions },
+    ...{ directory, overwrite: true, allRoot, fixPermissions, ignoreSpace },
     sourceDateEpoch: context.environment.SOURCE_DATE_EPOCH,
   };
   const access = isLocal

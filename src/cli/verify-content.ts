@@ -36,7 +36,8 @@ export async function verifyContent(
 function reportText(path: string, { size, objectCount, partitions, record }: CheckReport): string {
   const objects = objectCount === 0 ? "a squashfs image" : `${objectCount} object(s)`;
   const lines = [`${path}: whole, ${size} bytes, ${objects}`, ...partitions.map(partitionLine)];
-  if (record !== undefined) lines.push(`as recorded by its build with sifon ${record.version} from ${record.manifest}`);
+  const origin = record?.manifest === undefined ? "" : ` from ${record.manifest}`;
+  if (record !== undefined) lines.push(`as recorded by its build with sifon ${record.version}${origin}`);
   else if (objectCount > 0) lines.push("its build recorded no counts");
   return `${lines.join("\n")}\n`;
 }

@@ -6,13 +6,16 @@
 export interface BuildRecord {
   /** Of Sifon. */
   readonly version: string;
-  /** Digest of the image manifest. */
-  readonly manifest: string;
-  /** Digest of the image config. */
-  readonly config: string;
+  /**
+   * Digest of the image manifest, where the container comes from a registry or the like, at first hand or by way
+   * of another SIF.
+   */
+  readonly manifest?: string;
+  /** Digest of the image config; likewise. */
+  readonly config?: string;
   /**
    * Digests of the layers, lowest first: of their tars (diffIDs), which are the same wherever the image comes
-   * from; as stored where its config has none.
+   * from; as stored where its config has none. Empty where there is no manifest.
    */
   readonly layers: readonly string[];
   readonly counts: RecordedCounts;
@@ -57,8 +60,8 @@ export function readBuildRecord(metadata: unknown): BuildRecord | undefined {
   const counts = memberOf(record, "counts");
   const digests = ["manifest", "config"].map((name) => memberOf(record, name));
   const layers = memberOf(record, "layers");
-  if (!Array.isArray(layers) || ![...digests, ...layers].every((digest) => typeof digest === "string"))
-    return undefined;
+  if (!digests.every((digest) => digest === undefined || typeof digest === "string")) return undefined;
+  if (!Array.isArray(layers) || !layers.every((digest) => typeof digest === "string")) return undefined;
   const others = OTHER_COUNTS.map((name) => memberOf(counts, name));
   const inodes = memberOf(counts, "inodes");
   if (typeof inodes !== "object" || inodes === null || ![...others, ...Object.values(inodes)].every(Number.isInteger)) {

@@ -5,6 +5,8 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { buildSandbox } from "../../src/build-sandbox.ts";
 import { bytesAccess, withFileAccess } from "../../src/bytes/random-access.ts";
+import { checkImage } from "../../src/image/check.ts";
+import { withImageFile } from "../../src/image/open-image.ts";
 import type { ProgressEvent } from "../../src/progress.ts";
 import { rebuild } from "../../src/rebuild.ts";
 import { recompress } from "../../src/recompress.ts";
@@ -12,9 +14,11 @@ import { SifArch } from "../../src/sif/architecture.ts";
 import { DataType, HashType } from "../../src/sif/data-type.ts";
 import { readObject, readSif } from "../../src/sif/reader.ts";
 import { SifWriter } from "../../src/sif/writer.ts";
+import { UNKNOWN_COUNTS, withBuildRecord } from "../../src/singularity-d/build-record.ts";
 import { FileSink } from "../../src/sink/file-sink.ts";
 import { MemorySink } from "../../src/sink/memory-sink.ts";
 import { SquashfsImage } from "../../src/squashfs/reader/image.ts";
+import { VERSION } from "../../src/version.ts";
 import { buildImage, type Items, noise, prose } from "../squashfs/writer/image-builder.ts";
 
 const ITEMS: Items = {
@@ -134,6 +138,42 @@ describe("rebuild()", () => {
       runscript: "#!/bin/sh\necho mine",
       deffile: definition.trimEnd(),
     });
+  });
+
+  it.each([
+    [4096, true],
+    [8192, false],
+  ])("records what it wrote, which a check holds it to, and where the image came from (blocks of %i)", async (size) => {
+    const origin = { manifest: "sha256:aa", config: "sha256:bb", layers: ["sha256:cc"] };
+    const former = withBuildRecord('{"data":{}}', { version: "0.0.1", ...origin, counts: UNKNOWN_COUNTS });
+    const { bytes } = await buildImage(ITEMS);
+    const sink = new MemorySink();
+    const writer = await SifWriter.begin(sink, { uuid: new Uint8Array(16).fill(7), timeSec: 1000 });
+    await writer.add({ dataType: DataType.genericJson, name: "inspect-metadata.json" }, Buffer.from(former));
+    const partition = await writer.beginPartition();
+    await partition.write(bytes);
+    await writer.endPartition(SifArch.amd64);
+    await writer.finish();
+    await writeFile(at("in.sif"), sink.bytes);
+    await writeFile(at("out.sif"), (await rebuilt(at("in.sif"), { blockSize: size })).bytes);
+    const { record, partitions } = await withImageFile(at("out.sif"), (image) => checkImage(image));
+    expect(record).toMatchObject({ version: VERSION, ...origin });
+    expect(record?.counts.entries).toBe(partitions[0]?.entryCount);
+    // A SquashFS file has no record, and what is made of it no origin.
+    await writeFile(at("other.sif"), (await rebuilt(await putImage("in.sqfs"), { blockSize: size })).bytes);
+    const other = await withImageFile(at("other.sif"), (image) => checkImage(image));
+    expect(other.record).toEqual({ version: VERSION, layers: [], counts: expect.anything() });
+    expect(other.record?.counts.inodes).toEqual(record?.counts.inodes);
+  });
+
+  it("tells where the SIF goes and what it will take", async () => {
+    const path = await putImage("in.sqfs");
+    const events: ProgressEvent[] = [];
+    const sink = await FileSink.open(at("out.sif"));
+    await rebuild({ path, sink, workers: 0, onProgress: (event) => events.push(event) });
+    expect(events.filter(({ kind }) => kind === "space")).toEqual([
+      { kind: "space", use: "image", path: folder, size: expect.any(Number), free: expect.any(Number) },
+    ]);
   });
 
   it("gives the same bytes twice", async () => {
