@@ -67,10 +67,18 @@ export async function runSandboxBuild(
   };
   if (isLocal) log.info(`Verifying bootstrap image ${uri}`);
   await runLocal({ stages: isLocal ? SANDBOX_STAGES : OCI_SANDBOX_STAGES, failure }, surroundings, async (watch) => {
-    if (isLocal) return buildSandbox({ ...options, ...watch, from: { path: uri } });
-    const source = await open(watch.onProgress);
+    // What decodes zstd is WebAssembly; of a source, it comes after the talk with the registry.
+    if (isLocal) {
+      optimiseWasm();
+      return buildSandbox({ ...options, ...watch, from: { path: uri } });
+    }
+    const onProgress: OnProgress = (event) => {
+      if (event.kind === "image") optimiseWasm();
+      watch.onProgress(event);
+    };
+    const source = await open(onProgress);
     try {
-      return await buildSandbox({ ...options, ...watch, from: { source } });
+      return await buildSandbox({ ...options, ...watch, onProgress, from: { source } });
     } finally {
       await source.close();
     }
