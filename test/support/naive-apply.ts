@@ -255,5 +255,5 @@ function line(path: string, kind: string, entry: TarEntry | undefined, group: st
   const xattrs = entry.xattrs.map((x) => `${x.name}=${Buffer.from(x.value).toString("hex")}`).sort();
   const data = kind === "file" ? contentOf(entry) : kind === "symlink" ? entry.linkName : "";
   const device = kind.endsWith("Device") ? `${entry.deviceMajor},${entry.deviceMinor}` : "";
-  return `${path} ${kind} ${entry.mode.toString(8)} ${entry.uid}:${entry.gid} ${entry.mtimeSec} ${xattrs.join()} ${data}${device}${group}`;
+  return `${path} ${kind} ${(entry.kind === "symlink" ? 0o777 : entry.mode).toString(8)} ${entry.uid}:${entry.gid} ${entry.mtimeSec} ${xattrs.join()} ${data}${device}${group}`;
 }

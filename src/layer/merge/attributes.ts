@@ -19,7 +19,8 @@ export function attributesOf(entry: TarEntry): InodeAttributes {
   const { mode, uid, gid, mtimeSec, xattrs } = entry;
   return {
     kind: INODE_KINDS[entry.kind],
-    mode,
+    // symlink(7): Linux shows every symlink as 0777, so umoci's and Apptainer's images have that, whatever a tar says.
+    mode: entry.kind === EntryKind.symlink ? 0o777 : mode,
     uid,
     gid,
     mtimeSec,
