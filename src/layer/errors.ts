@@ -30,7 +30,7 @@ const MESSAGES: MessageTable<LayerErrorCode> = {
   LAYER_COMPRESSION_UNSUPPORTED: (d) =>
     `Cannot decompress layer ${d.digest}: it begins like ${d.seen} data. Image layers are stored as gzip, zstd or plain tar; have the image pushed with one of them.`,
   LAYER_LIMIT_EXCEEDED: (d) =>
-    `Refusing to decompress layer ${d.digest} past byte ${d.offset} of the blob: its ${d.field} is ${d.seen}, over the limit ${d.limitName} of ${d.limit}. It looks like a decompression bomb.`,
+    `Refusing to decompress layer ${d.digest} past byte ${d.offset} of the blob: its ${d.field} is ${d.seen}, over the limit of ${d.limit}. It looks like a decompression bomb.`,
 };
 
 /** A blob that is not what its descriptor says, or that does not decompress. `digest` names the blob. */

@@ -10,9 +10,10 @@ export type TarLimit =
   | "deviceMinor";
 
 /**
- * What a layer's tar may ask for, by name. Each keeps a lying header from costing memory or endless loops;
- * the first three are those of Go's archive/tar, so an image over them could not have been pushed or
- * unpacked by Docker, containerd or Apptainer.
+ * What a layer's tar may ask for, by name. Each keeps a lying header from costing memory or endless loops.
+ * The first three are those of Go's archive/tar (maxSpecialFileSize since CVE-2022-2879, maxSparseFileEntries
+ * since CVE-2025-58183): tar programs write beyond them, and a registry takes what they wrote without looking
+ * inside, but Docker, containerd and Apptainer would not unpack it.
  */
 export const TAR_LIMITS: Readonly<Record<TarLimit, number>> = {
   /** Bytes of one PAX header's records. */

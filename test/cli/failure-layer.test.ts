@@ -44,6 +44,16 @@ describe.concurrent("build from an image with a layer", () => {
       gzipSync(tar(FILE, header({ name: "b", checksum: "wrong" }))),
       ["Cannot read the tar of layer", `at byte ${FILE.length}: no entry header stands there`, "pull the image again"],
     ],
+    [
+      "of text where a header belongs",
+      gzipSync(Buffer.alloc(1024, "text ")),
+      ["at byte 0: no entry header stands there; the checksum field says no number", "pull the image again"],
+    ],
+    [
+      "with more extended records than others read",
+      gzipSync(tar(header({ type: "x", size: (1 << 20) + 1 }))),
+      [/is 1048577, over the limit of 1048576\. Go's tar reader, .* refuses such a layer, too/],
+    ],
     ["of a tar that ends early", gzipSync(FILE.subarray(0, 10_000)), ['inside the content of "data"', /at byte \d+/]],
     ["that is no tar", gzipSync(Buffer.alloc(4096, "hello ")), ["Cannot read the tar of layer", "at byte 0"]],
     [
