@@ -21,6 +21,8 @@ export type OciErrorCode =
   | "PLATFORM_NOT_FOUND"
   | "PLATFORM_MISMATCH";
 
+const NOT_LINUX = "A SIF holds a Linux system: name another image.";
+
 const MESSAGES: MessageTable<OciErrorCode> = {
   DIGEST_INVALID: (d) =>
     `Cannot read the digest ${quote(d.text)}${of(d.what)}: ${d.problem}. A digest is "sha256:" and 64 lower-case hexadecimal digits, or "sha512:" and 128.`,
@@ -31,12 +33,14 @@ const MESSAGES: MessageTable<OciErrorCode> = {
     `No transport type URI supplied in ${quote(d.uri)}. Put one in front of it: ${d.supported}; for an image of Docker Hub write docker://${d.uri}.`,
   URI_TRANSPORT_UNKNOWN: (d) => `Unsupported transport type: ${d.transport}. Sifon reads ${d.supported}.`,
   DOCUMENT_TOO_LARGE: (d) =>
-    `Cannot read ${d.what}: it is ${d.seen} bytes, limit ${d.limit}. This is not the ${d.kind ?? "manifest"} of a container image.`,
+    d.kind === "index of a layout"
+      ? `Cannot read ${d.what}: it is ${d.seen} bytes, limit ${d.limit}. Copy the image into a layout of its own (skopeo copy), and read that.`
+      : `Cannot read ${d.what}: it is ${d.seen} bytes${d.cut === true ? " or more" : ""}, limit ${d.limit}. This is not the ${d.kind ?? "manifest"} of a container image.`,
   DOCUMENT_NOT_JSON: (d) =>
     `Cannot read ${d.what}: it is not JSON${d.html === true ? " but an HTML page" : ""} (it begins ${quote(d.seen)}). ${
       d.html === true
         ? "The address may belong to a web site or a login portal instead of a registry; check the host name and any proxy."
-        : "It is damaged, or something else answered in the registry's place."
+        : "It is damaged, or not a document of a container image at all."
     }`,
   DOCUMENT_SHAPE: (d) =>
     `Cannot read ${d.what}: ${d.where} is ${d.seen}, must be ${d.expected}. The document is damaged or not of a container image.`,
@@ -61,9 +65,9 @@ const MESSAGES: MessageTable<OciErrorCode> = {
       ? `arch: ${d.arch} needs variant specification, supported variants are [${d.supported}], please set --arch-variant option`
       : `arch: ${d.arch} has no variant ${d.variant}, supported variants are [${d.supported}], please set --arch-variant option`,
   PLATFORM_NOT_FOUND: (d) =>
-    `no child with platform ${d.platform} in index ${d.what}. It has: ${d.available}. Choose one with --arch (and --arch-variant).`,
+    `no child with platform ${d.platform} in index ${d.what}. It has: ${d.available}. ${String(d.available).includes("linux/") ? "Choose one with --arch (and --arch-variant)." : NOT_LINUX}`,
   PLATFORM_MISMATCH: (d) =>
-    `image (${d.seen}) does not satisfy required platform (${d.platform}): ${d.what} exists for ${d.seen} alone. Drop --arch, or name another image.`,
+    `image (${d.seen}) does not satisfy required platform (${d.platform}): ${d.what} exists for ${d.seen} alone. ${String(d.seen).startsWith("linux/") ? "Drop --arch, or name another image." : NOT_LINUX}`,
 };
 
 function of(what: unknown): string {

@@ -83,7 +83,8 @@ function describe(value: unknown): string {
 
 /** Parses a document of at most `limit` bytes. Throws `OciError` DOCUMENT_TOO_LARGE or DOCUMENT_NOT_JSON. */
 export function parseJson(bytes: Uint8Array, what: string, limit: number): JsonNode {
-  if (bytes.length > limit) throw new OciError("DOCUMENT_TOO_LARGE", { what, seen: bytes.length, limit });
+  if (bytes.length > limit)
+    throw new OciError("DOCUMENT_TOO_LARGE", { what, seen: bytes.length, limit, cut: bytes.length === limit + 1 });
   const text = new TextDecoder().decode(bytes);
   try {
     return new JsonNode(JSON.parse(text), what);

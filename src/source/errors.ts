@@ -8,6 +8,7 @@ export type SourceErrorCode =
   | "REGISTRY_TIMEOUT"
   | "CONNECTION_LOST"
   | "HTTP_NOT_SPOKEN"
+  | "HTTP_INVALID"
   | "TLS_NOT_SPOKEN"
   | "TLS_REQUIRED"
   | "TLS_CERTIFICATE"
@@ -65,6 +66,8 @@ const MESSAGES: MessageTable<SourceErrorCode> = {
     `${d.what}: the connection to ${d.host} was lost${at(d)}: ${d.problem}${tries(d)}. Check the network, or try again later.`,
   HTTP_NOT_SPOKEN: (d) =>
     `${d.what}: ${d.host} does not speak HTTP (${d.problem}). It is not a registry; check the name and the port.`,
+  HTTP_INVALID: (d) =>
+    `${d.what}: ${d.host} answered with HTTP that breaks the rules: ${d.problem}${tries(d)}. The registry, or a proxy in between, is at fault; tell those who run it.`,
   TLS_NOT_SPOKEN: (d) =>
     `pinging container registry ${d.host}: Get "https://${d.host}/v2/": tls: first record does not look like a TLS handshake. The registry speaks plain HTTP; if that is meant, give --no-https.`,
   TLS_REQUIRED: (d) => `${d.what}: ${d.host} speaks HTTPS, not plain HTTP. Leave --no-https out.`,
@@ -107,7 +110,7 @@ const MESSAGES: MessageTable<SourceErrorCode> = {
   NOT_A_REGISTRY: (d) =>
     `${d.what}: ${d.host} answered with an HTML page (status ${d.status}), not as a registry does${tried(d)}. Check the host name, and that no login portal or proxy stands in between.`,
   MANIFEST_DIGEST_MISMATCH: (d) =>
-    `${d.what}: the manifest's digest is ${d.seen}, must be ${d.expected}. It was changed on the way or in the registry; it is refused.`,
+    `${d.what}: the manifest's digest is ${d.seen}, must be ${String(d.what).includes(String(d.expected)) ? "as named" : d.expected}. It was changed on the way or in the registry; it is refused.`,
   BLOB_TRUNCATED: (d) =>
     `${d.what}: it ended at byte ${d.offset} of ${d.size}${tries(d)}. The stored blob is incomplete, or a proxy cuts it; try again, or push the image again.`,
   RANGE_WRONG: (d) =>
@@ -117,7 +120,7 @@ const MESSAGES: MessageTable<SourceErrorCode> = {
   IMAGE_NOT_IN_LAYOUT: (d) => `Cannot read ${quote(d.uri)}: it holds no image ${d.wanted}. It holds: ${d.available}.`,
   IMAGE_AMBIGUOUS: (d) =>
     `Cannot read ${quote(d.uri)}: must specify a digest or a tag - layout contains multiple images: ${d.available}. Add :TAG or @DIGEST.`,
-  BLOB_MISSING: (d) => `${d.what}: the file ${quote(d.path)} ${d.problem}. The layout is incomplete; make it again.`,
+  BLOB_MISSING: (d) => `${d.what}: its file there is missing: ${d.problem}. The layout is incomplete; make it again.`,
   ARCHIVE_NOT_FOUND: (d) => `Cannot open ${quote(d.uri)}: open ${d.path}: ${d.problem}. Check the path.`,
   ARCHIVE_INVALID: (d) =>
     `Cannot read ${quote(d.uri)}: ${d.problem}. It is not a tar archive of an image, or a damaged one.`,

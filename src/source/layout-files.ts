@@ -5,13 +5,15 @@ import type { Readable } from "node:stream";
 
 /** The files of an OCI layout, in a directory or in an archive. Names are relative: `blobs/sha256/…`. */
 export interface LayoutFiles {
-  /** Size of a file; undefined if there is none. */
-  size(name: string): Promise<number | undefined>;
+  /** Size of a file; what is wrong with it, in words, where it is none. */
+  size(name: string): Promise<number | string>;
   /** A file of at most `limit` bytes, whole; its size was asked before. */
   read(name: string, limit: number, signal: AbortSignal): Promise<Buffer>;
   open(name: string, signal: AbortSignal): Readable;
   close(): Promise<void>;
 }
+
+export const NO_SUCH_FILE = "no such file or directory";
 
 /** Reads of 256 KiB: larger ones gain nothing once the decompressor is the slower part. */
 const READ_SIZE = 256 * 1024;
@@ -20,8 +22,15 @@ const READ_SIZE = 256 * 1024;
 export function directoryFiles(directory: string): LayoutFiles {
   return {
     async size(name) {
-      const stats = await stat(join(directory, name)).catch(() => undefined);
-      return stats?.isFile() ? stats.size : undefined;
+      try {
+        // Symlinks are followed, also out of the layout, as skopeo, umoci and Apptainer do it: build tools (Bazel)
+        // make layouts of links. Nothing is taken on trust: index.json names digests, and blobs must have theirs.
+        const stats = await stat(join(directory, name));
+        return stats.isFile() ? stats.size : "not a regular file";
+      } catch (error) {
+        const { code, message } = error as NodeJS.ErrnoException;
+        return code === "ENOENT" ? NO_SUCH_FILE : message.replace(/, \w+ '.*'$/s, "");
+      }
     },
     async read(name, limit) {
       const handle = await open(join(directory, name));

@@ -82,11 +82,14 @@ export class OciLayoutSource implements ImageSource {
   async #readIndex(files: LayoutFiles, signal: AbortSignal): Promise<ImageIndex> {
     const uri = this.#uri;
     // Deviates: a missing `oci-layout` file is let pass, as Apptainer does; some tools leave it out.
-    if ((await files.size("index.json")) === undefined) {
-      throw new SourceError("LAYOUT_INVALID", { uri, problem: "stat index.json: no such file or directory" });
+    const size = await files.size("index.json");
+    if (typeof size === "string") throw new SourceError("LAYOUT_INVALID", { uri, problem: `stat index.json: ${size}` });
+    const what = `the index.json of ${JSON.stringify(uri)}`;
+    if (size > MANIFEST_SIZE_LIMIT) {
+      const kind = "index of a layout";
+      throw new OciError("DOCUMENT_TOO_LARGE", { what, seen: size, limit: MANIFEST_SIZE_LIMIT, kind });
     }
     const bytes = await files.read("index.json", MANIFEST_SIZE_LIMIT, signal);
-    const what = `the index.json of ${JSON.stringify(uri)}`;
     const index = parseManifest(bytes, { what, mediaType: ManifestType.ociIndex });
     if (index.kind === "index") return index;
     throw new SourceError("LAYOUT_INVALID", { uri, problem: "its index.json is an image manifest, not an index" });
@@ -122,9 +125,9 @@ export class OciLayoutSource implements ImageSource {
   async #checkFile(files: LayoutFiles, { digest, size }: Descriptor): Promise<string> {
     const name = `blobs/${digestAlgorithm(digest)}/${digestHex(digest)}`;
     const seen = await files.size(name);
-    if (seen === undefined) {
+    if (typeof seen === "string") {
       const what = `reading blob ${digest} of ${JSON.stringify(this.#uri)}`;
-      throw new SourceError("BLOB_MISSING", { what, path: name, problem: "does not exist" });
+      throw new SourceError("BLOB_MISSING", { what, path: name, problem: seen });
     }
     if (seen !== size) throw new LayerError("BLOB_SIZE_MISMATCH", { digest, size, seen });
     return name;

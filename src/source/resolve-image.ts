@@ -56,6 +56,10 @@ export async function resolveImage(top: ServedManifest, store: ImageStore, optio
   if (config.diffIds.length > 0 && config.diffIds.length !== layers.length) {
     throw new OciError("CONFIG_LAYERS_MISMATCH", { what: name, layers: layers.length, diffIds: config.diffIds.length });
   }
+  if (config.diffIds.length === 0 && layers.length > 0) {
+    const message = `the config of ${name} names no diff_ids: its layers are checked as they are stored, but not what they unpack to`;
+    options.onProgress?.({ kind: "warning", message });
+  }
   return {
     reference,
     manifestDigest: digest,

@@ -80,6 +80,18 @@ describe.concurrent("pull from a registry that cannot be reached", () => {
       "check the name and the port",
     ]);
   });
+
+  it("sends a header that no header may be", async (context) => {
+    const answer = "HTTP/1.1 200 OK\r\nx-evil: a\u0001b\r\ncontent-length: 0\r\n\r\n";
+    const server = createServer((socket) => socket.end(answer)).listen(0, "127.0.0.1");
+    context.onTestFinished(() => void server.close());
+    await new Promise((resolve) => server.once("listening", resolve));
+    const { port } = server.address() as { port: number };
+    await expectPullFailure(context, `127.0.0.1:${port}`, [
+      `127.0.0.1:${port} answered with HTTP that breaks the rules: `,
+      "The registry, or a proxy in between, is at fault",
+    ]);
+  });
 });
 
 describe.concurrent("pull from a registry that refuses", () => {

@@ -147,7 +147,7 @@ describe("OciLayoutSource", () => {
     await rm(file);
     await expect(pull()).rejects.toMatchObject({
       code: "BLOB_MISSING",
-      message: expect.stringContaining("does not exist"),
+      message: expect.stringContaining("its file there is missing: no such file or directory"),
     });
     await writeLayout(folder, image.blobs, [image.descriptor]);
     await truncate(file, 5);

@@ -1,3 +1,4 @@
+import { NO_SUCH_FILE } from "../layout-files.ts";
 import type { OpenedLayout } from "../oci-layout.ts";
 import type { ArchiveFile } from "./archive-file.ts";
 
@@ -5,7 +6,7 @@ import type { ArchiveFile } from "./archive-file.ts";
 export function archiveLayout(archive: ArchiveFile, tag: string | undefined): OpenedLayout {
   return {
     files: {
-      size: async (name) => archive.size(name),
+      size: async (name) => archive.size(name) ?? NO_SUCH_FILE,
       read: (name, limit, signal) => archive.read(name, limit, signal),
       open: (name, signal) => archive.open(name, signal),
       close: () => archive.close(),

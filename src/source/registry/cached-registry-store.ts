@@ -40,6 +40,7 @@ const FINAL: ReadonlySet<string> = new Set<SourceErrorCode>([
   "REGISTRY_TIMEOUT",
   "CONNECTION_LOST",
   "HTTP_NOT_SPOKEN",
+  "HTTP_INVALID",
   "TLS_NOT_SPOKEN",
   "TLS_REQUIRED",
   "TLS_CERTIFICATE",

@@ -36,6 +36,9 @@ const CLEAR_TEXT_CODES: ReadonlySet<string> = new Set([
   "ERR_SSL_HTTP_REQUEST",
 ]);
 
+/** What llhttp, which gives no code here, says of first bytes that are not HTTP at all; else it is the head that is wrong. */
+const OTHER_PROTOCOL = "Expected HTTP/";
+
 /** Tries for an address that never answered: a wrong name or port is likelier than a bad moment. */
 const FIRST_CONTACT_ATTEMPTS = 3;
 
@@ -51,7 +54,9 @@ export function connectionFailure(error: unknown, context: ConnectionContext): S
   if (CLEAR_TEXT_CODES.has(code)) return new SourceError("TLS_NOT_SPOKEN", details);
   if (CERTIFICATE_CODES.has(code)) return new SourceError("TLS_CERTIFICATE", details);
   if (code === "EPROTO" || code.startsWith("ERR_SSL_")) return new SourceError("TLS_FAILED", details);
-  if (isParserError(error) && !context.reached) return new SourceError("HTTP_NOT_SPOKEN", details);
+  if (isParserError(error) && problem.includes(OTHER_PROTOCOL) && !context.reached)
+    return new SourceError("HTTP_NOT_SPOKEN", details);
+  if (isParserError(error)) return new SourceError("HTTP_INVALID", { ...details, transient: context.reached });
   const timeout = (timeoutMs: number, silence: string) =>
     new SourceError("REGISTRY_TIMEOUT", {
       ...details,
