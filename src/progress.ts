@@ -31,6 +31,8 @@ export type ProgressEvent =
       readonly delayMs: number;
       readonly reason: string;
     }
+  /** A section of a definition is about to run. */
+  | { readonly kind: "script"; readonly section: "pre" | "setup" | "post" | "test" }
   | { readonly kind: "rescue"; readonly digest: string; readonly fileCount: number }
   /** The whole image is in the cache as a SIF. */
   | { readonly kind: "image-reused"; readonly reference: string; readonly path: string }

@@ -1,13 +1,20 @@
 import { type ErrorDetails, type MessageTable, SifonError } from "../errors.ts";
 
 /** Why a definition cannot be built. */
-export type BuildErrorCode = "SCRIPTS_UNSUPPORTED";
+export type BuildErrorCode = "SCRIPT_FAILED" | "CHANGES_UNREADABLE";
 
-const list = (value: unknown): string => (Array.isArray(value) ? value.join(", ") : String(value));
+/** What Apptainer says of each section's failure. */
+const FAILURES: Readonly<Record<string, string>> = {
+  pre: "failed to run %pre script",
+  setup: "failed to run %setup script",
+  post: "while running engine: while running %post section",
+  test: "failed to execute %test script",
+};
 
 const MESSAGES: MessageTable<BuildErrorCode> = {
-  SCRIPTS_UNSUPPORTED: (d) =>
-    `Cannot build "${d.name}": its sections ${list(d.sections)} run programs, which Sifon does not do yet. Leave them out, or build with Apptainer.`,
+  SCRIPT_FAILED: (d) => `${FAILURES[String(d.section)]}: ${d.status}`,
+  CHANGES_UNREADABLE: (d) =>
+    `Cannot read what the scripts changed in the container: tar said ${JSON.stringify(d.seen)}. GNU tar 1.28 or later is needed (Debian's package: tar); programs that a script leaves running must not write any more.`,
 };
 
 /** A definition that cannot be built. `details`: `name` of the definition, what the code's message tells. */

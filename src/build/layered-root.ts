@@ -1,9 +1,11 @@
 import { F64Column } from "../fstree/columns.ts";
 import { type InodeId, InodeKind } from "../fstree/inodes.ts";
-import type { FsTree } from "../fstree/tree.ts";
+import { resolvePath } from "../fstree/resolve.ts";
+import { type FsTree, NO_NODE } from "../fstree/tree.ts";
 import { walkPostOrder } from "../fstree/walk.ts";
 import { applyUpper } from "../layer/upper/apply-upper.ts";
 import type { UpperMarks } from "../layer/upper/marks.ts";
+import { inodeArchitecture } from "../sandbox/image-architecture.ts";
 import { readImageTree } from "../sandbox/read-image-tree.ts";
 import type { SquashfsImage } from "../squashfs/reader/image.ts";
 import type { FileInode } from "../squashfs/reader/inode.ts";
@@ -52,13 +54,19 @@ export async function fillLayered(
   };
   const adopted = await target.adopt?.(image, files);
   for (const inode of textInodes) if (tree.inodes.size(inode) === 0) texts.set(inode, new Uint8Array(0));
+  const shellNode = resolvePath(tree, "bin/sh");
+  const shell = shellNode === NO_NODE ? undefined : tree.inode(shellNode);
+  let isArchKnown = false;
   for (const inode of kept) {
     signal.throwIfAborted();
     const file = await inodeOf(inode);
+    // That of the shell counts, else that of the first program: the others need no look.
+    const arch: number = !isArchKnown || inode === shell ? await inodeArchitecture(image, file) : 0;
+    isArchKnown ||= arch !== 0;
     if (textInodes.has(inode) && file.size <= MAX_TEXT_SIZE) texts.set(inode, await image.readWhole(file));
     const content =
       adopted === undefined ? await contents.add(file.size, image.fileParts(file)) : await adopted.add(file);
-    tree.inodes.setContent(inode, content, 0);
+    tree.inodes.setContent(inode, content, arch);
   }
   return { tree, texts };
 }

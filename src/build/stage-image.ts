@@ -1,5 +1,8 @@
 import { open } from "node:fs/promises";
 import { openFileAccess } from "../bytes/random-access.ts";
+import { InodeKind } from "../fstree/inodes.ts";
+import { resolvePath } from "../fstree/resolve.ts";
+import { FsTree, NO_NODE } from "../fstree/tree.ts";
 import type { OnProgress } from "../progress.ts";
 import { InPlaceSink } from "../sink/in-place-sink.ts";
 import { SquashfsImage } from "../squashfs/reader/image.ts";
@@ -7,6 +10,7 @@ import { SquashfsWriter } from "../squashfs/writer.ts";
 import { withEncoder } from "./encoding.ts";
 import { fillLayered, type UpperLayer } from "./layered-root.ts";
 import type { RootFacts, RootSource } from "./root.ts";
+import { MOUNT_POINTS, type MountPointPath, type MountTargets } from "./scripts/container-program.ts";
 import { squashfsTarget } from "./squashfs-target.ts";
 import type { ImageForm } from "./stage.ts";
 
@@ -16,6 +20,9 @@ export interface StageImage {
   /** Bytes. */
   readonly size: number;
   readonly facts: RootFacts;
+  /** Permission bits of its root directory. */
+  readonly rootMode: number;
+  readonly targets: MountTargets;
 }
 
 /**
@@ -34,33 +41,46 @@ export async function writeStageImage(
   const file = await open(path, "wx", 0o600);
   try {
     const sink = new InPlaceSink(file.fd, { path });
-    const { size } = await withEncoder(form, async (encoder) => {
+    const { facts } = root;
+    const written = await withEncoder(form, async (encoder) => {
       const squashfs = new SquashfsWriter({ ...encoder, sink, signal, onProgress });
       const { tree } = await root.fill(squashfsTarget(squashfs, form, { signal, onProgress }));
-      return squashfs.finish(tree, { mtimeSec: root.facts.timeSec });
+      const { size } = await squashfs.finish(tree, { mtimeSec: facts.timeSec });
+      return { size, rootMode: tree.inodes.mode(tree.inode(FsTree.root)), targets: mountTargets(tree) };
     });
     await sink.finish();
-    return { path, size, facts: root.facts };
+    return { path, facts, ...written };
   } finally {
     await file.close();
   }
 }
 
+/** Where the paths lead that scripts find mounted. */
+function mountTargets(tree: FsTree): MountTargets {
+  const targets: Partial<Record<MountPointPath, string>> = {};
+  for (const path of MOUNT_POINTS) {
+    const node = resolvePath(tree, path);
+    if (node === NO_NODE) continue;
+    const kind = tree.inodes.kind(tree.inode(node));
+    const isFile = path.startsWith("/etc/");
+    if (kind === (isFile ? InodeKind.file : InodeKind.directory))
+      targets[path] = `/${Buffer.from(tree.path(node), "latin1").toString("utf8")}`;
+  }
+  return targets;
+}
+
 /** A stage's image as a root, with what was written on top of it. */
-export function stageImageRoot(
-  { path, facts }: StageImage,
-  upper?: { open(): UpperLayer; close(): Promise<void> },
-): RootSource {
+export function stageImageRoot({ path, facts }: Pick<StageImage, "path" | "facts">, upper?: UpperLayer): RootSource {
   return {
     facts,
     async fill(target) {
       const access = await openFileAccess(path);
       try {
-        return await fillLayered(await SquashfsImage.open(access), upper?.open(), target);
+        return await fillLayered(await SquashfsImage.open(access), upper, target);
       } finally {
         await access.close();
       }
     },
-    close: async () => upper?.close(),
+    async close() {},
   };
 }

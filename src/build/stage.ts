@@ -16,7 +16,10 @@ export interface StageOptions {
   readonly force: boolean;
   /** A directory of this build for temporary files, removed with all in it when the build ends, however it does. */
   readonly workplace: string;
+  /** The caller's variables, for scripts of the host and for %test. */
   readonly environment: NodeJS.ProcessEnv;
+  /** Descriptor to which scripts' standard output goes; 1 unless said. */
+  readonly output?: number;
   readonly signal: AbortSignal;
   readonly onProgress: OnProgress;
 }

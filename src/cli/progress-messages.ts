@@ -17,6 +17,9 @@ export function messageProgress(log: Logger): OnProgress {
       case "spool":
         log.info(`Spooling ${event.what} to ${event.path}`);
         break;
+      case "script":
+        log.info(event.section === "test" ? "Running testscript" : `Running ${event.section} scriptlet`);
+        break;
       case "image-reused":
         log.info("Using cached SIF image");
         log.verbose(`${event.reference} is ${event.path}`);

@@ -10,16 +10,17 @@ export async function imageArchitecture({ sif, squashfs }: LocalImageFile): Prom
   const extra = sif === undefined ? undefined : findPrimaryPartition(sif)?.extra;
   if (extra?.kind === "partition" && extra.arch !== SifArch.unknown) return extra.arch;
   const shell = await squashfs.lookup("bin/sh", { follow: true });
-  const ofShell = shell === undefined ? 0 : await architectureOf(squashfs, shell);
+  const ofShell = shell === undefined ? 0 : await inodeArchitecture(squashfs, shell);
   if (ofShell !== 0) return ofShell;
   for await (const { inode } of squashfs.walk()) {
-    const arch = await architectureOf(squashfs, inode);
+    const arch = await inodeArchitecture(squashfs, inode);
     if (arch !== 0) return arch;
   }
   return SifArch.unknown;
 }
 
-async function architectureOf(image: SquashfsImage, inode: Inode): Promise<number> {
+/** SIF architecture code of an executable ELF file, else 0. */
+export async function inodeArchitecture(image: SquashfsImage, inode: Inode): Promise<number> {
   if (inode.kind !== "file" || (inode.mode & 0o111) === 0 || inode.size < ELF_HEAD_SIZE) return 0;
   const head = new Uint8Array(ELF_HEAD_SIZE);
   let position = 0;

@@ -33,34 +33,30 @@ const BASE: Items = {
   prose: { kind: "file", content: prose(30_000, 3), xattrs: [{ name: "user.kept", value: Buffer.from("1") }] },
 };
 
+type Base = Pick<StageImage, "path" | "size" | "facts">;
+
 let folder: string;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "sifon-layered-"));
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-async function base(compression = FORM.compression): Promise<StageImage> {
+async function base(compression = FORM.compression): Promise<Base> {
   const path = join(folder, "base");
   const { bytes } = await buildImage(BASE, { compression, blockSize: BLOCK_SIZE });
   await writeFile(path, bytes);
   return { path, size: bytes.length, facts: FACTS };
 }
 
-function upperOf(entries: readonly TarEntry[]) {
-  return {
-    open: (): UpperLayer => ({
-      entries: (async function* () {
-        yield* entries;
-      })(),
-      marks: "kernel",
-      name: "the overlay",
-    }),
-    close: async () => {},
+function upperOf(entries: readonly TarEntry[]): UpperLayer {
+  const all = async function* () {
+    yield* entries;
   };
+  return { entries: all(), marks: "kernel", name: "the overlay" };
 }
 
 async function layered(
-  from: StageImage,
+  from: Base,
   upper?: readonly TarEntry[],
   form = FORM,
 ): Promise<{ tree: Tree; root: Root; path: string }> {

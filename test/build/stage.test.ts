@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
 import { type Root, type RootSource, type RootTarget, withSteps } from "../../src/build/root.ts";
-import { buildStageWithScripts } from "../../src/build/scripted-stage.ts";
 import { type StageRequest, scriptsToRun, streamStage } from "../../src/build/stage.ts";
 import type { App, Stage } from "../../src/deffile/definition.ts";
 import { FsTree } from "../../src/fstree/tree.ts";
@@ -90,7 +89,5 @@ describe("streamStage()", () => {
     };
     await (await streamStage(request)).fill(target());
     expect(order).toEqual(["files", "texts"]);
-    const scripted = { ...request, stage: stageOf({ scripts: { post: script } }) };
-    await expect(buildStageWithScripts(scripted)).rejects.toMatchObject({ code: "SCRIPTS_UNSUPPORTED" });
   });
 });

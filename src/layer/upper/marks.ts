@@ -11,8 +11,11 @@ const OPAQUE = /^(?:trusted|user)\.(?:overlay|fuseoverlayfs)\.opaque$/;
 /** A whiteout where no device can be made: an empty file in a directory whose `opaque` is `x` (Linux 6.7). */
 const WHITEOUT = /^(?:trusted|user)\.overlay\.whiteout$/;
 
-/** Who wrote the upper directory: fuse-overlayfs marks by name, as layers do, where it cannot make devices. */
-export type UpperMarks = "kernel" | "fuse-overlayfs";
+/**
+ * Who wrote the upper directory: fuse-overlayfs marks by name, as layers do, where it cannot make devices. `none` is
+ * a directory that is no overlay's.
+ */
+export type UpperMarks = "kernel" | "fuse-overlayfs" | "none";
 
 /** What an entry of an upper directory says of the layers below. */
 export interface UpperEntry {
@@ -28,6 +31,7 @@ export interface UpperEntry {
  * @param path normalised
  */
 export function readMarks(entry: TarEntry, path: ByteString, marks: UpperMarks): UpperEntry {
+  if (marks === "none") return { path, role: "plain", xattrs: entry.xattrs };
   const xattrs = entry.xattrs.some(({ name }) => BOOKKEEPING.test(name))
     ? entry.xattrs.filter(({ name }) => !BOOKKEEPING.test(name))
     : entry.xattrs;

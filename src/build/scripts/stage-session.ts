@@ -1,0 +1,125 @@
+import { chmod, mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { EngineError } from "../../runtime/engine/errors.ts";
+import { openSession } from "../../runtime/engine/open-session.ts";
+import type { IdMapping, Overlay } from "../../runtime/engine/plan.ts";
+import type { EngineSession } from "../../runtime/engine/session.ts";
+import { SandboxWriter } from "../../sandbox/sandbox-writer.ts";
+import type { StageOptions } from "../stage.ts";
+import { type StageImage, stageImageRoot } from "../stage-image.ts";
+
+/** A stage's root, mounted for its scripts. */
+export interface StageSession {
+  readonly session: EngineSession;
+  /** Of what was changed: an overlay's upper directory; the whole root where there is no overlay. */
+  readonly changes: { readonly kind: "upper" | "root"; readonly path: string };
+  /** Ends all programs, unmounts, and removes what they wrote. Never rejects. */
+  close(): Promise<void>;
+}
+
+/** What an unpacked root serves for: the host has namespaces, but cannot mount an image or an overlay. */
+const MOUNT_TROUBLE: ReadonlySet<string> = new Set(["FUSE_UNAVAILABLE", "OVERLAY_UNAVAILABLE", "MOUNT_FAILED"]);
+const MOUNT_TOOLS: ReadonlySet<unknown> = new Set(["mount", "squashfuse", "squashfuse_ll", "fuse-overlayfs"]);
+
+/** Root's own ids, or those that an ordinary user may have. */
+function idMapping(): IdMapping {
+  return process.getuid?.() === 0 ? "root" : "subordinate";
+}
+
+/**
+ * Mounts a stage's image, for programs to change it or, read-only, to look at it.
+ * @param folder empty, on a file system of this host; removed in the end
+ * @throws EngineError where the host has no namespaces for us
+ */
+export async function openStageSession(
+  image: StageImage,
+  folder: string,
+  { writable, options }: { readonly writable: boolean; readonly options: StageOptions },
+): Promise<StageSession> {
+  const { signal, onProgress } = options;
+  try {
+    const opened = await mountImage(image, folder, writable, signal);
+    for (const message of opened.session.notes) onProgress({ kind: "warning", message });
+    return opened;
+  } catch (error) {
+    if (!(error instanceof EngineError)) throw error;
+    const isMounting =
+      error.code === "TOOL_MISSING" ? MOUNT_TOOLS.has(error.details.tool) : MOUNT_TROUBLE.has(error.code);
+    if (!isMounting) throw error;
+    const message = `The container is unpacked for its scripts, which takes time and its full size in ${folder}: ${error.message}`;
+    onProgress({ kind: "warning", message });
+    return unpackImage(image, folder, options);
+  }
+}
+
+async function mountImage(
+  image: StageImage,
+  folder: string,
+  writable: boolean,
+  signal: AbortSignal,
+): Promise<StageSession> {
+  const over = join(folder, "over");
+  const upper = join(over, "upper");
+  const work = join(over, "work");
+  let overlay: Overlay = { kind: "none" };
+  if (writable) {
+    await mkdir(upper, { recursive: true });
+    await mkdir(work);
+    // The overlay's root shows what this directory is, not what the image's root is.
+    await chmod(upper, image.rootMode);
+    overlay = { kind: "directories", upper, work };
+  }
+  const lower = { kind: "squashfs", file: image.path, offset: 0, size: image.size } as const;
+  const session = await openSession({ image: lower, overlay, ids: idMapping(), scratchDirectory: folder }, { signal });
+  const path = session.upperPath ?? session.rootPath;
+  return {
+    session,
+    changes: { kind: session.upperPath === undefined ? "root" : "upper", path },
+    // What subordinate ids own only the session's root can remove. The overlay goes first: it holds its folders.
+    close: () =>
+      closeAndRemove(session, ['umount -- "$0"; rm -rf -- "$1"/* || :', session.rootPath, join(path, "..")], writable),
+  };
+}
+
+async function unpackImage(image: StageImage, folder: string, options: StageOptions): Promise<StageSession> {
+  const { signal, onProgress } = options;
+  const path = join(folder, "root");
+  const writer = await SandboxWriter.open(path, { signal, onProgress });
+  try {
+    const { tree } = await stageImageRoot(image).fill({ contents: writer.contents, signal, onProgress });
+    await writer.finish(tree);
+  } catch (error) {
+    await writer.abort();
+    throw error;
+  }
+  const plan = {
+    image: { kind: "directory", path },
+    overlay: { kind: "none", writable: true },
+    ids: idMapping(),
+    scratchDirectory: folder,
+  } as const;
+  const session = await openSession(plan, { signal });
+  const { rootPath } = session;
+  return {
+    session,
+    changes: { kind: "root", path: rootPath },
+    close: () => closeAndRemove(session, ['find "$0" -xdev -mindepth 1 -delete || :', rootPath], true),
+  };
+}
+
+async function closeAndRemove(
+  session: EngineSession,
+  command: readonly [string, ...string[]],
+  isWritten: boolean,
+): Promise<void> {
+  if (isWritten) {
+    const removal = session.runHost(["/bin/sh", "-c", ...command], { stdio: "ignore", cwd: "/" });
+    await removal.ended.catch(() => {});
+  }
+  await session.close();
+}
+
+/** Removes a folder of ours with all in it. Never rejects. */
+export async function removeFolder(folder: string): Promise<void> {
+  await rm(folder, { recursive: true, force: true }).catch(() => {});
+}
