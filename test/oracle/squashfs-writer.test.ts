@@ -94,6 +94,7 @@ function swapPrefix(name: string): string {
 
 const COMPRESSIONS: Record<string, Compression> = {
   gzip: { kind: "gzip", level: "default" },
+  LZ4: { kind: "lz4", level: "fast" },
   none: { kind: "none" },
 };
 
