@@ -25,6 +25,7 @@ const VARIABLES = [
 export function configCommand(context: Context, openLog: LogOpener): Command {
   return new Command("config")
     .description("Show which options apply, and where each value comes from")
+    .usage("[options]")
     .argument("[words...]")
     .action((words: string[], _options: unknown, self: Command) => {
       if (words.length > 0) throw new UsageError("config", `accepts 0 arg(s), received ${words.length}`);

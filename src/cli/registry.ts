@@ -109,6 +109,7 @@ function logoutCommand(context: Context, openLog: LogOpener): Command {
 function listCommand(context: Context, openLog: LogOpener): Command {
   const list = new Command("list")
     .description("List the registries that credentials are stored for")
+    .usage("[options]")
     .argument("[words...]")
     .action(async (words: string[], _options: unknown, self: Command) => {
       if (words.length > 0) throw new UsageError("registry", `accepts 0 arg(s), received ${words.length}`);

@@ -94,6 +94,11 @@ function createProgram(context: Context, openLog: LogOpener): Command {
 
 /** Lets what commander finds wrong end as a `UsageError` of that command; help and version pass. */
 function refuseAsUsage(command: Command, name: string): Command {
+  // Each command counts its words itself, so commander knows them as `[words...]`; the usage has their names.
+  command.configureHelp({
+    subcommandTerm: (below) => below.name(),
+    argumentTerm: () => command.usage().replace(/^\[options\] /, ""),
+  });
   return command.exitOverride((error) => {
     throw error.exitCode === 0 ? error : new UsageError(name, commanderMessage(error.message));
   });
