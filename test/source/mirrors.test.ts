@@ -1,15 +1,22 @@
+import { randomBytes } from "node:crypto";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import type { ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { BlobCache } from "../../src/cache/blob-cache.ts";
 import type { ProgressEvent } from "../../src/progress.ts";
 import { createSource } from "../../src/source/open-source.ts";
 import type { SourceOptions } from "../../src/source/options.ts";
-import { makeImage } from "../support/registry-image.ts";
+import { digestOf, makeImage, makeLayer } from "../support/registry-image.ts";
 import { type FakeRegistry, guardWith, onPath, sendError, startFakeRegistry } from "../support/registry-server.ts";
 import { freePort } from "../support/service.ts";
 import { pullAll, QUICK } from "./pull.ts";
+
+/** A lower layer that comes in many pieces, and the byte where it breaks off. */
+const LARGE: Buffer = randomBytes(300_000);
+const HALF = 150_000;
+const LARGE_DIGEST = digestOf(LARGE);
 
 let folder: string;
 let mirror: FakeRegistry;
@@ -19,7 +26,7 @@ let registry: FakeRegistry;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "sifon-mirrors-"));
   [mirror, second, registry] = await Promise.all([startFakeRegistry(), startFakeRegistry(), startFakeRegistry()]);
-  const image = await makeImage();
+  const image = await makeImage({ layers: [LARGE, await makeLayer({ "etc/top": "top" })] });
   for (const each of [mirror, second, registry]) each.push(image);
 });
 afterEach(async () => {
@@ -92,6 +99,45 @@ describe("mirrors", () => {
     expect(layers).toHaveLength(2);
     expect(warnings.at(-1)).toContain(`Trying ${registry.host}/here/team/app`);
     expect(asked(registry)).toContain("/v2/here/team/app/manifests/latest");
+  });
+
+  it.each([
+    ["dies", (response: ServerResponse) => void response.destroy(), undefined],
+    ["loses the layer", (response: ServerResponse) => sendError(response, 404, "BLOB_UNKNOWN", "gone"), undefined],
+    ["dies", (response: ServerResponse) => void response.destroy(), "cache"],
+  ])("that %s in the middle of a layer leave the rest to the next, from that byte on (%#)", async (_, fault, kept) => {
+    const cache =
+      kept === undefined
+        ? undefined
+        : await BlobCache.open({ env: { SIFON_CACHEDIR: join(folder, kept) }, write: true });
+    let broken = false;
+    // Half of the lower layer comes; from then on the mirror is no good for anything.
+    mirror.faults.push((request, response) => {
+      if (broken) {
+        fault(response);
+        return true;
+      }
+      if (!request.url.endsWith(LARGE_DIGEST)) return false;
+      broken = true;
+      response.writeHead(200, { "content-length": LARGE.length });
+      response.write(LARGE.subarray(0, HALF), () => setTimeout(() => response.destroy(), 20));
+      return true;
+    });
+    const { layers, warnings } = await pull([mirror.host, second.host], cache === undefined ? {} : { cache });
+    expect((layers as Buffer[])[0]?.equals(LARGE)).toBe(true);
+    expect(broken).toBe(true);
+    const ranges = second.requests.filter(({ url }) => url.endsWith(LARGE_DIGEST));
+    expect(ranges.map(({ headers }) => headers.range)).toEqual([`bytes=${HALF}-`]);
+    expect(warnings.join("\n")).toContain(`Trying ${second.host}/copy/team/app now`);
+    expect(asked(registry)).toEqual([]);
+  });
+
+  it("that all fail in the middle of a layer end in the last one's error", async () => {
+    for (const each of [mirror, registry]) {
+      each.faults.push(onPath(LARGE_DIGEST, (_, response) => void response.destroy()));
+    }
+    const { layers } = await pull([mirror.host]);
+    expect(layers).toMatchObject({ message: expect.stringContaining(`${registry.host}/here`) });
   });
 
   it("that all fail leave the registry's own error", async () => {

@@ -11,6 +11,8 @@ import { RetryBudget } from "./retry-budget.ts";
 
 export interface BlobStreamOptions {
   readonly client: RegistryClient;
+  /** Who goes on, when a client's tries are spent; a digest is the same everywhere. Without one the blob has failed. */
+  readonly instead?: (failed: RegistryClient, error: unknown) => Promise<RegistryClient | undefined>;
   readonly descriptor: Descriptor;
   /** The first byte that is wanted; 0 by default. */
   readonly offset?: number;
@@ -30,7 +32,7 @@ export class BlobStream extends Readable {
   /** The connection makes a buffer for each read. */
   readonly givesChunksAway = true;
   readonly #options: BlobStreamOptions;
-  readonly #what: string;
+  #client: RegistryClient;
   readonly #abort = new AbortController();
   #started = false;
   #resume: (() => void) | undefined;
@@ -41,7 +43,11 @@ export class BlobStream extends Readable {
     super({ highWaterMark: options.bufferSize });
     this.#options = options;
     this.#offset = options.offset ?? 0;
-    this.#what = `reading blob ${options.descriptor.digest} in ${options.client.name}`;
+    this.#client = options.client;
+  }
+
+  get #what(): string {
+    return `reading blob ${this.#options.descriptor.digest} in ${this.#client.name}`;
   }
 
   override _read(): void {
@@ -64,24 +70,38 @@ export class BlobStream extends Readable {
   }
 
   async #download(): Promise<void> {
-    const { client, descriptor } = this.#options;
+    const { descriptor, instead } = this.#options;
     const signal = AbortSignal.any([this.#abort.signal, this.#options.signal]);
-    const { retry: policy, onProgress } = client.options;
-    const budget = new RetryBudget({ policy, what: this.#what, onProgress, signal });
+    let budget = this.#budget(signal);
     while (this.#offset < descriptor.size || descriptor.size === 0) {
       try {
         await this.#receive(budget, signal);
         return;
       } catch (error) {
         if (error instanceof SourceError && error.code === "RANGE_WRONG") this.#useRange = false;
-        await budget.failed(error);
+        try {
+          await budget.failed(error);
+        } catch (final) {
+          signal.throwIfAborted();
+          const client = await instead?.(this.#client, final);
+          if (client === undefined) throw final;
+          this.#client = client;
+          this.#useRange = true;
+          budget = this.#budget(signal);
+        }
       }
     }
   }
 
+  #budget(signal: AbortSignal): RetryBudget {
+    const { retry: policy, onProgress } = this.#client.options;
+    return new RetryBudget({ policy, what: this.#what, onProgress, signal });
+  }
+
   /** One connection's worth; returns when the blob is whole. */
   async #receive(budget: RetryBudget, signal: AbortSignal): Promise<void> {
-    const { client, descriptor } = this.#options;
+    const { descriptor } = this.#options;
+    const client = this.#client;
     const what = this.#what;
     const { digest, size } = descriptor;
     const request = { descriptor, offset: this.#offset, useRange: this.#useRange, what, signal };
@@ -123,9 +143,9 @@ export class BlobStream extends Readable {
 
   #named(error: unknown, signal: AbortSignal): unknown {
     if (error instanceof SifonError || signal.aborted) return error;
-    const { client, descriptor } = this.#options;
+    const client = this.#client;
     const { endpoint, timeouts } = client.options;
-    const { size } = descriptor;
+    const { size } = this.#options.descriptor;
     const place = { what: this.#what, offset: this.#offset, size };
     return connectionFailure(error, { ...place, host: endpoint.host, timeouts, reached: client.reached });
   }

@@ -2,7 +2,7 @@ import type { Dispatcher } from "undici";
 import { findCredential } from "../../auth/find-credential.ts";
 import { SifonError } from "../../errors.ts";
 import type { DockerReference } from "../../oci/reference.ts";
-import type { SourceErrorCode } from "../errors.ts";
+import { SourceError, type SourceErrorCode } from "../errors.ts";
 import type { SourceOptions } from "../options.ts";
 import { connectRegistry } from "./connect-registry.ts";
 import { type PullPlace, pullPlaces } from "./pull-places.ts";
@@ -20,12 +20,18 @@ const NO_TLS: ReadonlySet<string> = new Set<SourceErrorCode>([
 /** Tries at a mirror: behind it stands another place, so there is no use in waiting long. */
 const MIRROR_ATTEMPTS = 2;
 
-/** The places of one reference: mirrors, then its registry. The first that gives the image is kept to. */
+/**
+ * The places of one reference: mirrors, then its registry. The first that gives the image is kept to, until it fails
+ * for good in the middle of a layer.
+ */
 export class RegistryPlaces {
   readonly #reference: DockerReference;
   readonly #options: SourceOptions;
   readonly #dispatchers: Dispatcher[] = [];
   #client: RegistryClient | undefined;
+  /** Behind the place that is kept to. */
+  #left: readonly PullPlace[] = [];
+  #moving: Promise<RegistryClient | undefined> | undefined;
 
   constructor(reference: DockerReference, options: SourceOptions) {
     this.#reference = reference;
@@ -45,6 +51,7 @@ export class RegistryPlaces {
         const client = await this.#open(place, i < places.length - 1, signal);
         const result = await work(client);
         this.#client = client;
+        this.#left = places.slice(i + 1);
         return result;
       } catch (error) {
         signal.throwIfAborted();
@@ -54,6 +61,43 @@ export class RegistryPlaces {
       }
     }
     throw failure;
+  }
+
+  /** The client that is kept to, once there is one. */
+  get current(): RegistryClient | undefined {
+    return this.#client;
+  }
+
+  /** Who goes on with what has failed there, for good; undefined where no place is left, or none could do better. */
+  async instead(failed: RegistryClient, error: unknown, signal: AbortSignal): Promise<RegistryClient | undefined> {
+    if (!(error instanceof SourceError)) return undefined;
+    // Another layer was here before.
+    if (this.#client !== failed) return this.#client;
+    this.#moving ??= this.#move(failed, error, signal).finally(() => {
+      this.#moving = undefined;
+    });
+    return this.#moving;
+  }
+
+  async #move(failed: RegistryClient, error: SourceError, signal: AbortSignal): Promise<RegistryClient | undefined> {
+    // Of a host that has answered by TLS the other half, without TLS, would be a step down.
+    const noTls = !failed.reached && NO_TLS.has(error.code);
+    const [first, ...others] = this.#left;
+    const places = first?.onlyWithoutTls === true && !noTls ? others : this.#left;
+    this.#tell(error, places);
+    for (const [i, place] of places.entries()) {
+      if (i > 0 && place.onlyWithoutTls) continue;
+      try {
+        this.#client = await this.#open(place, i < places.length - 1, signal);
+        this.#left = places.slice(i + 1);
+        return this.#client;
+      } catch (problem) {
+        signal.throwIfAborted();
+        if (!(problem instanceof SifonError)) throw problem;
+        this.#tell(problem, places.slice(i + 1));
+      }
+    }
+    return undefined;
   }
 
   async destroy(): Promise<void> {

@@ -10,7 +10,7 @@ import { checkBlob } from "../check-blob.ts";
 import { SourceError } from "../errors.ts";
 import type { SourceOptions } from "../options.ts";
 import { type ImageStore, resolveImage, type ServedManifest } from "../resolve-image.ts";
-import { BlobStream } from "./blob-stream.ts";
+import { BlobStream, type BlobStreamOptions } from "./blob-stream.ts";
 import { cacheDocuments, cachedManifest, headDigest, withSideCopy } from "./cached-registry-store.ts";
 import { BUFFER_SIZE, LayerPrefetch } from "./layer-prefetch.ts";
 import type { RegistryClient } from "./registry-client.ts";
@@ -115,8 +115,14 @@ export class RegistrySource implements ImageSource {
   #store(connect: Connect): ImageStore {
     const cache = this.#cache;
     let prefetch: LayerPrefetch | undefined;
+    const places = this.#places;
     const fetch = (client: RegistryClient, descriptor: Descriptor, signal: AbortSignal) =>
       new BlobStream({ client, descriptor, bufferSize: BUFFER_SIZE, signal });
+    // From its first byte on, a layer may come from the place that took over from the one of the manifest.
+    const fetchLayer: FetchLayer = (client, descriptor, options) => {
+      const instead = (failed: RegistryClient, error: unknown) => places.instead(failed, error, options.signal);
+      return new BlobStream({ client: places.current ?? client, descriptor, instead, ...options });
+    };
     return {
       readManifest: async (descriptor, signal) => readChild(await connect(), descriptor, signal),
       readBlob: async (descriptor, signal) => {
@@ -136,8 +142,8 @@ export class RegistrySource implements ImageSource {
           const client = cache === undefined ? await connect() : undefined;
           prefetch = new LayerPrefetch((i) => {
             const descriptor = layers[i] as Descriptor;
-            if (client !== undefined) return fetch(client, descriptor, life);
-            return (cache as BlobCache).stream(descriptor, fetchThrough(connect, descriptor), BUFFER_SIZE);
+            if (client !== undefined) return fetchLayer(client, descriptor, { bufferSize: BUFFER_SIZE, signal: life });
+            return (cache as BlobCache).stream(descriptor, fetchThrough(connect, descriptor, fetchLayer), BUFFER_SIZE);
           });
           this.#prefetches.add(prefetch);
         }
@@ -152,13 +158,19 @@ export class RegistrySource implements ImageSource {
 /** Gives the client to fetch with, once something has to be fetched. */
 type Connect = () => Promise<RegistryClient>;
 
+type FetchLayer = (
+  client: RegistryClient,
+  descriptor: Descriptor,
+  options: Pick<BlobStreamOptions, "offset" | "bufferSize" | "signal">,
+) => BlobStream;
+
 /** What goes through the cache waits there for its reader: little need wait here. */
 const PASSING_BUFFER_SIZE = 256 * 1024;
 
-function fetchThrough(connect: Connect, descriptor: Descriptor): FetchBlob {
+function fetchThrough(connect: Connect, descriptor: Descriptor, fetch: FetchLayer): FetchBlob {
   return async function* (offset, signal) {
     const client = await connect();
-    yield* new BlobStream({ client, descriptor, offset, bufferSize: PASSING_BUFFER_SIZE, signal });
+    yield* fetch(client, descriptor, { offset, bufferSize: PASSING_BUFFER_SIZE, signal });
   };
 }
 
