@@ -4,11 +4,11 @@ import { run } from "../../src/cli/run.ts";
 
 /** What `--help` of a command prints. */
 async function help(path: readonly string[]): Promise<string> {
-  let text = "";
-  const stdout = { write: (part: string) => void (text += part) };
+  const parts: string[] = [];
+  const stdout = { write: (part: string) => parts.push(part) };
   const context = { environment: {}, stdout, signal: new AbortController().signal };
   expect(await run([...path, "--help"], context as unknown as Context)).toBe(0);
-  return text;
+  return parts.join("");
 }
 
 it("the help of every command gives its words their names", async () => {
