@@ -22,6 +22,7 @@ export { CACHE_TYPES, type CacheEntry, type CacheType, emptyIndex, listCache, re
 export { type CacheLocations, cacheLocations } from "./cache/location.ts";
 export { sweepReferences } from "./cache/references.ts";
 export type { VerifiedEntry } from "./cache/verify-entries.ts";
+export { type ContainerFilesView, openContainerFiles } from "./container-files.ts";
 export { type ConvertOptions, type ConvertReport, convert } from "./convert.ts";
 export { type ErrorDetails, InternalError, SifonError } from "./errors.ts";
 export { type CheckedPartition, type CheckOptions, type CheckReport, checkImage } from "./image/check.ts";
@@ -65,6 +66,8 @@ export {
   type StoredLogin,
 } from "./registry-login.ts";
 export { type GrantedResources, grantedResources, type ReadText } from "./resources.ts";
+export { type ActionRequest, helpText } from "./runtime/action/choose-command.ts";
+export { type FoundProgram, findProgram } from "./runtime/action/find-program.ts";
 export { type Host, probeHost, type SubordinateIds, TOOL_PACKAGES, type Tool } from "./runtime/engine/host.ts";
 export { type OpenSessionOptions, openSession } from "./runtime/engine/open-session.ts";
 export type {
@@ -79,6 +82,17 @@ export type {
   SessionPlan,
 } from "./runtime/engine/plan.ts";
 export type { EngineSession, ProgramStreams, RunningProgram } from "./runtime/engine/session.ts";
+export { type EnvFileResult, evaluateEnvFile } from "./runtime/environment/env-file.ts";
+export { parseEnvOption } from "./runtime/environment/env-option.ts";
+export {
+  type HostEnvironment,
+  type HostEnvironmentOptions,
+  hostEnvironment,
+} from "./runtime/environment/host-environment.ts";
+export { RuntimeError, type RuntimeErrorCode } from "./runtime/errors.ts";
+export type { RuntimeMessage } from "./runtime/message.ts";
+export { type PreparedProgram, prepareProgram } from "./runtime/prepare-program.ts";
+export type { ShellOutput } from "./runtime/shell/state.ts";
 export { SandboxError, type SandboxErrorCode } from "./sandbox/errors.ts";
 export { SifArch } from "./sif/architecture.ts";
 export { DataType, dataTypeName, SbomFormat, sbomFormatName } from "./sif/data-type.ts";
@@ -117,6 +131,7 @@ export type { ImageSigner } from "./sign/signer.ts";
 export { type SignatureResult, type VerifyOptions, verifyImage } from "./sign/verify-image.ts";
 export type { BuildRecord, RecordedCounts } from "./singularity-d/build-record.ts";
 export { SECTIONS, type Section } from "./singularity-d/container-metadata.ts";
+export type { ContainerEntry, ContainerView } from "./singularity-d/container-view.ts";
 export { type FileOwner, FileSink, type FileSinkOptions } from "./sink/file-sink.ts";
 export { MemorySink } from "./sink/memory-sink.ts";
 export { type OpenSinkOptions, openSink } from "./sink/open-sink.ts";

@@ -1,6 +1,6 @@
 import { lstat, open, readdir, readlink } from "node:fs/promises";
 import type { ByteString } from "../bytes/byte-string.ts";
-import type { ContainerFileView } from "../singularity-d/container-file-view.ts";
+import type { ContainerView } from "../singularity-d/container-view.ts";
 import { ImageFileError } from "./errors.ts";
 
 /** As many symlinks as Linux follows for one path. */
@@ -9,7 +9,7 @@ const MAX_SYMLINKS = 40;
 const MAX_FILE_SIZE: number = 16 * 1024 * 1024;
 
 /** A container's files in a sandbox, whose symlinks are followed as inside the container. */
-export function directoryView(root: string): ContainerFileView {
+export function directoryView(root: string): ContainerView {
   return {
     async read(path) {
       const found = await resolveInside(root, path);
@@ -20,6 +20,13 @@ export function directoryView(root: string): ContainerFileView {
       const found = await resolveInside(root, path);
       if (found === undefined || !(await lstat(found)).isDirectory()) return undefined;
       return (await readdir(found, { encoding: "buffer" })).map((name) => name.toString("latin1"));
+    },
+    async look(path) {
+      const found = await resolveInside(root, path);
+      if (found === undefined) return undefined;
+      const stats = await lstat(found);
+      const kind = stats.isFile() ? "file" : stats.isDirectory() ? "directory" : "other";
+      return { kind, executable: (stats.mode & 0o111) !== 0 };
     },
   };
 }

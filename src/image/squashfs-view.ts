@@ -1,11 +1,11 @@
 import type { ByteString } from "../bytes/byte-string.ts";
-import type { ContainerFileView } from "../singularity-d/container-file-view.ts";
+import type { ContainerView } from "../singularity-d/container-view.ts";
 import { SquashfsReadError } from "../squashfs/reader/errors.ts";
 import type { SquashfsImage } from "../squashfs/reader/image.ts";
 import type { Inode } from "../squashfs/reader/inode.ts";
 
 /** A container's files in its image. */
-export function squashfsView(image: SquashfsImage): ContainerFileView {
+export function squashfsView(image: SquashfsImage): ContainerView {
   const lookup = async (path: ByteString): Promise<Inode | undefined> => {
     try {
       return await image.lookup(path, { follow: true });
@@ -27,6 +27,12 @@ export function squashfsView(image: SquashfsImage): ContainerFileView {
       const names: ByteString[] = [];
       for await (const { name } of image.readdir(inode)) names.push(name);
       return names;
+    },
+    async look(path) {
+      const inode = await lookup(path);
+      if (inode === undefined) return undefined;
+      const kind = inode.kind === "file" || inode.kind === "directory" ? inode.kind : "other";
+      return { kind, executable: (inode.mode & 0o111) !== 0 };
     },
   };
 }

@@ -1,0 +1,52 @@
+import { RuntimeError } from "../errors.ts";
+import { runScript } from "../shell/execute.ts";
+import { type ShellOutput, ShellState } from "../shell/state.ts";
+import { ShellSyntaxError, ShellUnsupported } from "../shell/syntax.ts";
+import type { TextView } from "../text-view.ts";
+
+/** A file of `--env-file` sees no files: it is evaluated on the host, where nothing of it may be run. */
+const NO_FILES: TextView = {
+  list: async () => [],
+  read: async () => undefined,
+  look: async () => undefined,
+};
+
+/** What an `--env-file` gives. */
+export interface EnvFileResult {
+  /** In the order in which the script sets them. */
+  readonly variables: ReadonlyMap<string, string>;
+  readonly output: readonly ShellOutput[];
+}
+
+/**
+ * Evaluates a file of `--env-file`: a shell script of which all variables count, exported or not. It sees the host's
+ * environment. Programs are never run: what needs one is an error, where Apptainer takes an empty text.
+ * @throws RuntimeError ENV_FILE_INVALID
+ */
+export async function evaluateEnvFile(
+  text: string,
+  path: string,
+  environment: Readonly<Record<string, string | undefined>>,
+): Promise<EnvFileResult> {
+  const state = new ShellState({ view: NO_FILES, scriptName: path, fixed: ["UID", "GID"] });
+  for (const [name, value] of Object.entries(environment)) if (value !== undefined) state.set(name, value, true);
+  const before = new Map(state.variables);
+  try {
+    await runScript(text, state, path);
+  } catch (error) {
+    throw new RuntimeError("ENV_FILE_INVALID", { path, problem: problemOf(error, path), cause: error });
+  }
+  const variables = new Map<string, string>();
+  for (const [name, variable] of state.variables) {
+    // HOME is the container's own (Apptainer 1.4.5 drops it without a word).
+    if (name !== "HOME" && before.get(name) !== variable) variables.set(name, variable.value);
+  }
+  return { variables, output: state.output };
+}
+
+function problemOf(error: unknown, path: string): string {
+  const prefix = `while processing ${path}: while evaluating environment script`;
+  if (error instanceof ShellSyntaxError) return `${prefix}: while parsing script: line ${error.line}: ${error.message}`;
+  if (error instanceof ShellUnsupported) return `${prefix}: line ${error.line}: ${error.what} is not allowed here`;
+  return `${prefix}: ${error instanceof Error ? error.message : error}`;
+}

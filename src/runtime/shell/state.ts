@@ -1,0 +1,67 @@
+import type { TextView } from "../text-view.ts";
+import type { Command } from "./syntax.ts";
+
+/** A shell's variable. */
+export interface Variable {
+  readonly value: string;
+  readonly exported: boolean;
+}
+
+/** What a script has written. */
+export interface ShellOutput {
+  readonly stream: "stdout" | "stderr";
+  readonly text: string;
+}
+
+/** Everything that commands of a script share and change. */
+export class ShellState {
+  readonly variables: Map<string, Variable> = new Map();
+  /** Names that were exported before they had a value. */
+  readonly exportedNames: Set<string> = new Set();
+  readonly functions: Map<string, Command> = new Map();
+  readonly output: ShellOutput[] = [];
+  /** Names that must not change; a script that tries needs a real shell to say what then. */
+  readonly fixed: ReadonlySet<string>;
+  readonly view: TextView;
+  positional: readonly string[];
+  scriptName: string;
+  status = 0;
+
+  constructor(options: {
+    readonly view: TextView;
+    readonly scriptName: string;
+    readonly positional?: readonly string[];
+    readonly fixed?: readonly string[];
+  }) {
+    this.view = options.view;
+    this.scriptName = options.scriptName;
+    this.positional = options.positional ?? [];
+    this.fixed = new Set(options.fixed);
+  }
+
+  get(name: string): string | undefined {
+    return this.variables.get(name)?.value;
+  }
+
+  set(name: string, value: string, exported = false): void {
+    const known = this.variables.get(name);
+    const isExported = exported || known?.exported === true || this.exportedNames.has(name);
+    this.variables.set(name, { value, exported: isExported });
+  }
+
+  export(name: string): void {
+    const known = this.variables.get(name);
+    if (known === undefined) this.exportedNames.add(name);
+    else this.variables.set(name, { ...known, exported: true });
+  }
+
+  unset(name: string): void {
+    this.variables.delete(name);
+    this.exportedNames.delete(name);
+  }
+
+  /** The environment of a program that is started now. */
+  environment(): Map<string, string> {
+    return new Map([...this.variables].flatMap(([name, { value, exported }]) => (exported ? [[name, value]] : [])));
+  }
+}

@@ -1,0 +1,98 @@
+/** A piece of a word. `quoted` pieces are neither split nor matched against file names. */
+export type WordPart =
+  | { readonly kind: "text"; readonly text: string; readonly quoted: boolean }
+  | { readonly kind: "parameter"; readonly name: string; readonly quoted: boolean; readonly operation?: Operation }
+  /** `${#NAME}` */
+  | { readonly kind: "length"; readonly name: string; readonly quoted: boolean }
+  /** An unquoted `~` in front of the word or a value. */
+  | { readonly kind: "home" }
+  /** What is not understood is only an error where it is evaluated. */
+  | { readonly kind: "unsupported"; readonly what: string; readonly line: number };
+
+/** POSIX.1-2017, XCU 2.6.2: `-`, `=`, `?`, `+`, with a colon also for empty values; `#`, `##`, `%`, `%%` cut patterns. */
+export interface Operation {
+  readonly operator: "-" | "=" | "?" | "+" | "#" | "##" | "%" | "%%";
+  readonly colon: boolean;
+  readonly word: Word;
+}
+
+export type Word = readonly WordPart[];
+
+export interface Assignment {
+  readonly name: string;
+  readonly value: Word;
+}
+
+/** `fd` is what is redirected; `target` a word, or a number behind `>&`. */
+export interface Redirection {
+  readonly fd: number;
+  readonly operator: ">" | ">>" | "<" | ">&";
+  readonly target: Word;
+}
+
+export type Command =
+  | {
+      readonly kind: "simple";
+      readonly line: number;
+      readonly assignments: readonly Assignment[];
+      readonly words: readonly Word[];
+      readonly redirections: readonly Redirection[];
+    }
+  | { readonly kind: "list"; readonly commands: readonly Command[] }
+  /** `&&` and `||`, left to right. */
+  | { readonly kind: "and" | "or"; readonly left: Command; readonly right: Command }
+  | { readonly kind: "not"; readonly command: Command }
+  | {
+      readonly kind: "if";
+      readonly branches: readonly { readonly condition: Command; readonly body: Command }[];
+      readonly otherwise: Command | undefined;
+    }
+  | {
+      readonly kind: "case";
+      readonly word: Word;
+      readonly branches: readonly { readonly patterns: readonly Word[]; readonly body: Command }[];
+    }
+  /** `words` undefined: the positional parameters. */
+  | {
+      readonly kind: "for";
+      readonly name: string;
+      readonly words: readonly Word[] | undefined;
+      readonly body: Command;
+      readonly line: number;
+    }
+  | {
+      readonly kind: "while";
+      readonly until: boolean;
+      readonly condition: Command;
+      readonly body: Command;
+      readonly line: number;
+    }
+  | { readonly kind: "function"; readonly name: string; readonly body: Command }
+  | { readonly kind: "unsupported"; readonly what: string; readonly line: number };
+
+/** The text is no script in any shell: a quote without its end, an `if` without its `fi`. Such a file is skipped. */
+export class ShellSyntaxError extends Error {
+  readonly line: number;
+
+  constructor(message: string, line: number) {
+    super(message);
+    this.name = "ShellSyntaxError";
+    this.line = line;
+  }
+}
+
+/** The text may be a script, but not one of the subset that is understood here: a real shell is needed. */
+export class ShellUnsupported extends Error {
+  readonly what: string;
+  readonly line: number;
+  /** The script that it stands in. */
+  readonly file: string | undefined;
+
+  constructor(what: string, line: number, file?: string) {
+    super(what);
+    this.name = "ShellUnsupported";
+    this.what = what;
+    this.line = line;
+    this.file = file;
+  }
+}

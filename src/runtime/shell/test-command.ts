@@ -1,0 +1,111 @@
+import type { ShellState } from "./state.ts";
+import { ShellUnsupported } from "./syntax.ts";
+
+/** What `test` answers: 0 true, 1 false. Throws `ShellUnsupported` for operators that are not understood. */
+export async function evaluateTest(args: readonly string[], state: ShellState, line: number): Promise<number> {
+  const parser = new TestParser(args, state, line);
+  return (await parser.all()) ? 0 : 1;
+}
+
+const INTEGER = /^\s*[+-]?\d{1,15}\s*$/;
+const COMPARISONS: Readonly<Record<string, (a: number, b: number) => boolean>> = {
+  "-eq": (a, b) => a === b,
+  "-ne": (a, b) => a !== b,
+  "-lt": (a, b) => a < b,
+  "-le": (a, b) => a <= b,
+  "-gt": (a, b) => a > b,
+  "-ge": (a, b) => a >= b,
+};
+
+class TestParser {
+  readonly #args: readonly string[];
+  readonly #state: ShellState;
+  readonly #line: number;
+
+  constructor(args: readonly string[], state: ShellState, line: number) {
+    this.#args = args;
+    this.#state = state;
+    this.#line = line;
+  }
+
+  all(): Promise<boolean> {
+    return this.#either(this.#args);
+  }
+
+  /** POSIX.1-2017, test: up to four arguments go by their number; `-a` and `-o` split longer expressions. */
+  async #either(args: readonly string[]): Promise<boolean> {
+    if (args.length <= 4) return this.#byCount(args);
+    for (const operator of ["-o", "-a"]) {
+      const at = args.indexOf(operator, 1);
+      if (at < 0 || at === args.length - 1) continue;
+      // With parentheses or these words as operands the splitting would be a guess.
+      if (args.includes("(") || args.includes(")")) throw this.#unsupported("parentheses");
+      const left = await this.#either(args.slice(0, at));
+      const right = await this.#either(args.slice(at + 1));
+      return operator === "-o" ? left || right : left && right;
+    }
+    throw this.#unsupported("so many arguments");
+  }
+
+  async #byCount(args: readonly string[]): Promise<boolean> {
+    const [a = "", b = "", c = ""] = args;
+    switch (args.length) {
+      case 0:
+        return false;
+      case 1:
+        return a !== "";
+      case 2:
+        return a === "!" ? b === "" : this.#unary(a, b);
+      case 3:
+        if (b === "-a") return a !== "" && c !== "";
+        if (b === "-o") return a !== "" || c !== "";
+        if (this.#isBinary(b)) return this.#binary(a, b, c);
+        if (a === "!") return !(await this.#byCount([b, c]));
+        if (a === "(" && c === ")") return b !== "";
+        throw this.#unsupported(b);
+      default:
+        if (a === "!") return !(await this.#byCount(args.slice(1)));
+        throw this.#unsupported("so many arguments");
+    }
+  }
+
+  async #unary(operator: string, operand: string): Promise<boolean> {
+    const { view } = this.#state;
+    const look = () => (operand.startsWith("/") ? view.look(operand) : undefined);
+    if (/^-[fdesx]$/.test(operator) && operand !== "" && !operand.startsWith("/"))
+      throw this.#unsupported("a relative path");
+    switch (operator) {
+      case "-n":
+        return operand !== "";
+      case "-z":
+        return operand === "";
+      case "-f":
+        return (await look())?.kind === "file";
+      case "-d":
+        return (await look())?.kind === "directory";
+      case "-e":
+        return (await look()) !== undefined;
+      case "-x":
+        return (await look())?.executable === true;
+      case "-s":
+        return ((await view.read(operand))?.length ?? 0) > 0;
+      default:
+        throw this.#unsupported(operator);
+    }
+  }
+
+  #isBinary(operator: string): boolean {
+    return operator === "=" || operator === "==" || operator === "!=" || Object.hasOwn(COMPARISONS, operator);
+  }
+
+  #binary(left: string, operator: string, right: string): boolean {
+    if (operator === "!=") return left !== right;
+    if (operator === "=" || operator === "==") return left === right;
+    if (!INTEGER.test(left) || !INTEGER.test(right)) throw this.#unsupported("a comparison of what is no number");
+    return COMPARISONS[operator]?.(Number(left), Number(right)) ?? false;
+  }
+
+  #unsupported(what: string): ShellUnsupported {
+    return new ShellUnsupported(`test with ${what}`, this.#line);
+  }
+}
