@@ -13,6 +13,7 @@ import type { RootFacts, RootSource } from "./root.ts";
 import { MOUNT_POINTS, type MountPointPath, type MountTargets } from "./scripts/container-program.ts";
 import { squashfsTarget } from "./squashfs-target.ts";
 import type { ImageForm } from "./stage.ts";
+import { type Owners, restoreOwners, takeOwners } from "./stage-owners.ts";
 
 /** A root on disk between two steps of a build: a bare SquashFS file. */
 export interface StageImage {
@@ -23,6 +24,17 @@ export interface StageImage {
   /** Permission bits of its root directory. */
   readonly rootMode: number;
   readonly targets: MountTargets;
+  /** Who owns what, where the image says that root owns it all. */
+  readonly owners?: Owners;
+}
+
+/** How a stage's image is written. */
+export interface StageImageOptions {
+  readonly form: ImageForm;
+  /** For a session in which nobody but root exists; whoever reads the image as a root finds the owners again. */
+  readonly ownedByRoot?: boolean;
+  readonly signal: AbortSignal;
+  readonly onProgress: OnProgress;
 }
 
 /**
@@ -32,11 +44,7 @@ export interface StageImage {
 export async function writeStageImage(
   root: Pick<RootSource, "facts" | "fill">,
   path: string,
-  {
-    form,
-    signal,
-    onProgress,
-  }: { readonly form: ImageForm; readonly signal: AbortSignal; readonly onProgress: OnProgress },
+  { form, ownedByRoot = false, signal, onProgress }: StageImageOptions,
 ): Promise<StageImage> {
   const file = await open(path, "wx", 0o600);
   try {
@@ -45,8 +53,9 @@ export async function writeStageImage(
     const written = await withEncoder(form, async (encoder) => {
       const squashfs = new SquashfsWriter({ ...encoder, sink, signal, onProgress });
       const { tree } = await root.fill(squashfsTarget(squashfs, form, { signal, onProgress }));
+      const taken = ownedByRoot ? { owners: takeOwners(tree) } : {};
       const { size } = await squashfs.finish(tree, { mtimeSec: facts.timeSec });
-      return { size, rootMode: tree.inodes.mode(tree.inode(FsTree.root)), targets: mountTargets(tree) };
+      return { ...taken, size, rootMode: tree.inodes.mode(tree.inode(FsTree.root)), targets: mountTargets(tree) };
     });
     await sink.finish();
     return { path, facts, ...written };
@@ -70,13 +79,18 @@ function mountTargets(tree: FsTree): MountTargets {
 }
 
 /** A stage's image as a root, with what was written on top of it. */
-export function stageImageRoot({ path, facts }: Pick<StageImage, "path" | "facts">, upper?: UpperLayer): RootSource {
+export function stageImageRoot(
+  { path, facts, owners }: Pick<StageImage, "path" | "facts" | "owners">,
+  upper?: UpperLayer,
+): RootSource {
   return {
     facts,
     async fill(target) {
       const access = await openFileAccess(path);
       try {
-        return await fillLayered(await SquashfsImage.open(access), upper, target);
+        const root = await fillLayered(await SquashfsImage.open(access), upper, target);
+        if (owners !== undefined) restoreOwners(root.tree, owners);
+        return root;
       } finally {
         await access.close();
       }

@@ -4,11 +4,12 @@ import { FsTree } from "../../fstree/tree.ts";
 import { applyUpper } from "../../layer/upper/apply-upper.ts";
 import type { Root, RootSource, RootTarget } from "../root.ts";
 import type { StageOptions } from "../stage.ts";
-import { type StageImage, stageImageRoot, writeStageImage } from "../stage-image.ts";
+import { stageImageRoot } from "../stage-image.ts";
+import { restoreOwners } from "../stage-owners.ts";
 import { isTextPath } from "../text-paths.ts";
 import type { ScriptPlace } from "./container-script.ts";
 import { readInside } from "./read-upper.ts";
-import { openStageSession, removeFolder, type StageSession } from "./stage-session.ts";
+import { type MountedStage, mountRoot, removeFolder } from "./stage-session.ts";
 
 /**
  * Lets programs change a root: it is written as an image, mounted below an overlay, and given to `change`. What
@@ -21,24 +22,23 @@ export async function changedRoot(
   change: (place: ScriptPlace) => Promise<void>,
 ): Promise<RootSource> {
   const folder = await mkdtemp(join(options.workplace, "root-"));
-  let opened: StageSession | undefined;
+  let opened: MountedStage | undefined;
   const close = async () => {
     await opened?.close();
     await removeFolder(folder);
   };
   try {
-    const image = await writeStageImage(root, join(folder, "image"), options);
-    await root.close();
-    opened = await openStageSession(image, folder, { writable: true, options });
-    await change({ session: opened.session, targets: image.targets, options });
-    return { facts: image.facts, fill: changesOf(image, opened), close };
+    opened = await mountRoot(root, folder, { writable: true, options });
+    const { session, image } = opened;
+    await change({ session, targets: image.targets, options });
+    return { facts: image.facts, fill: changesOf(opened), close };
   } catch (error) {
     await close();
     throw error;
   }
 }
 
-function changesOf(image: StageImage, { session, changes }: StageSession): (target: RootTarget) => Promise<Root> {
+function changesOf({ image, session, changes }: MountedStage): (target: RootTarget) => Promise<Root> {
   return async (target) => {
     const entries = readInside(session, changes.path, target);
     const name = "of what the scripts changed";
@@ -52,6 +52,7 @@ function changesOf(image: StageImage, { session, changes }: StageSession): (targ
       name,
       capture: isTextPath,
     });
+    if (image.owners !== undefined) restoreOwners(tree, image.owners);
     return { tree, texts: new Map(captured) };
   };
 }
@@ -67,11 +68,10 @@ export async function checkedRoot(
 ): Promise<RootSource> {
   const folder = await mkdtemp(join(options.workplace, "root-"));
   try {
-    const image = await writeStageImage(root, join(folder, "image"), options);
-    await root.close();
-    const opened = await openStageSession(image, folder, { writable: false, options });
+    const opened = await mountRoot(root, folder, { writable: false, options });
+    const { image, session } = opened;
     try {
-      await look({ session: opened.session, targets: image.targets, options });
+      await look({ session, targets: image.targets, options });
     } finally {
       await opened.close();
     }

@@ -17,10 +17,14 @@ export interface ScriptEnvironment {
 }
 
 /** The environment of %post: clean, as with `--cleanenv`, and where to leave variables and labels. */
-export function postEnvironment(host: NodeJS.ProcessEnv, rootPath: string): ScriptEnvironment {
+export function postEnvironment(host: NodeJS.ProcessEnv, rootPath: string, aptConfig?: string): ScriptEnvironment {
   return {
     start: { ...startOf(rootPath, "exec"), APPTAINER_LABELS: POST_LABELS, SINGULARITY_LABELS: POST_LABELS },
-    defaults: { LANG: "C", ...kept(host, (name) => KEPT.includes(name)) },
+    defaults: {
+      LANG: "C",
+      ...(aptConfig === undefined ? {} : { APT_CONFIG: aptConfig }),
+      ...kept(host, (name) => KEPT.includes(name)),
+    },
   };
 }
 

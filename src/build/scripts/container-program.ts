@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { Mount, ProgramPlan } from "../../runtime/engine/plan.ts";
 import { environmentShell, type ScriptEnvironment } from "./container-environment.ts";
+import { singleIdFilter } from "./single-id-filter.ts";
 
 /** Paths that scripts of a build find mounted, as under Apptainer, and where they are once links are followed. */
 export const MOUNT_POINTS = [
@@ -24,7 +25,16 @@ export const BUILD_UMASK = 0o002;
 export function containerProgram(
   command: readonly string[],
   environment: ScriptEnvironment,
-  { targets, home }: { readonly targets: MountTargets; readonly home?: string | undefined },
+  {
+    targets,
+    home,
+    isAlone,
+  }: {
+    readonly targets: MountTargets;
+    readonly home?: string | undefined;
+    /** Nobody but root exists in the session. */
+    readonly isAlone: boolean;
+  },
 ): ProgramPlan {
   const mounts: Mount[] = [];
   const bind = (source: string, target: string | undefined, devices = false) => {
@@ -43,7 +53,9 @@ export function containerProgram(
     // A copy: what a script does to it is gone with the script.
     if (target !== undefined) mounts.push({ kind: "file", target, content: hostFile(path) });
   }
+  const seccomp = isAlone ? singleIdFilter() : undefined;
   return {
+    ...(seccomp === undefined ? {} : { seccomp }),
     mounts,
     namespaces: { pid: true },
     command: ["/bin/sh", "-c", environmentShell(environment), "sifon", ...command],

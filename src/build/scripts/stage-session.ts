@@ -1,12 +1,14 @@
 import { chmod, mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { EngineError } from "../../runtime/engine/errors.ts";
+import { type Host, probeHost } from "../../runtime/engine/host.ts";
 import { openSession } from "../../runtime/engine/open-session.ts";
 import type { IdMapping, Overlay } from "../../runtime/engine/plan.ts";
 import type { EngineSession } from "../../runtime/engine/session.ts";
 import { SandboxWriter } from "../../sandbox/sandbox-writer.ts";
+import type { RootSource } from "../root.ts";
 import type { StageOptions } from "../stage.ts";
-import { type StageImage, stageImageRoot } from "../stage-image.ts";
+import { type StageImage, stageImageRoot, writeStageImage } from "../stage-image.ts";
 
 /** A stage's root, mounted for its scripts. */
 export interface StageSession {
@@ -21,9 +23,55 @@ export interface StageSession {
 const MOUNT_TROUBLE: ReadonlySet<string> = new Set(["FUSE_UNAVAILABLE", "OVERLAY_UNAVAILABLE", "MOUNT_FAILED"]);
 const MOUNT_TOOLS: ReadonlySet<unknown> = new Set(["mount", "squashfuse", "squashfuse_ll", "fuse-overlayfs"]);
 
-/** Root's own ids, or those that an ordinary user may have. */
-function idMapping(): IdMapping {
-  return process.getuid?.() === 0 ? "root" : "subordinate";
+/** Root's own ids, or as many as an ordinary user may have. */
+function idMapping(host: Host): IdMapping {
+  if (host.uid === 0) return "root";
+  const { subordinateUids, subordinateGids, tools } = host;
+  const tooFew = [subordinateUids, subordinateGids, tools.newuidmap, tools.newgidmap].includes(undefined);
+  return tooFew ? "root" : "subordinate";
+}
+
+/** A stage's image, mounted. */
+export interface MountedStage extends StageSession {
+  readonly image: StageImage;
+}
+
+/**
+ * Writes a root as an image and mounts it. Where nobody but root exists in the session, root owns all of the
+ * image there: files of ids that are not mapped cannot be changed, not even by root.
+ * @throws EngineError where the host has no namespaces for us
+ */
+export async function mountRoot(
+  root: RootSource,
+  folder: string,
+  { writable, options }: { readonly writable: boolean; readonly options: StageOptions },
+): Promise<MountedStage> {
+  const host = probeHost();
+  const ids = idMapping(host);
+  const isAlone = host.uid !== 0 && ids === "root";
+  if (isAlone) {
+    const message =
+      "User not listed in /etc/subuid, trying root-mapped namespace: only root exists for the definition's scripts, and giving files to others does nothing";
+    options.onProgress({ kind: "warning", message });
+  }
+  let image = await writeStageImage(root, join(folder, "image"), { ...options, ownedByRoot: isAlone });
+  await root.close();
+  const settings = { ids, writable, options };
+  let opened = await openStageSession(image, folder, settings);
+  if (opened.session.ids === "root" && image.owners === undefined) {
+    // A root who may not mount: found out by trying.
+    await opened.close();
+    const again = join(folder, "image-of-root");
+    image = await writeStageImage(stageImageRoot(image), again, { ...options, ownedByRoot: true });
+    opened = await openStageSession(image, folder, settings);
+  }
+  return { ...opened, image };
+}
+
+interface SessionSettings {
+  readonly ids: IdMapping;
+  readonly writable: boolean;
+  readonly options: StageOptions;
 }
 
 /**
@@ -31,14 +79,10 @@ function idMapping(): IdMapping {
  * @param folder empty, on a file system of this host; removed in the end
  * @throws EngineError where the host has no namespaces for us
  */
-export async function openStageSession(
-  image: StageImage,
-  folder: string,
-  { writable, options }: { readonly writable: boolean; readonly options: StageOptions },
-): Promise<StageSession> {
-  const { signal, onProgress } = options;
+async function openStageSession(image: StageImage, folder: string, settings: SessionSettings): Promise<StageSession> {
+  const { onProgress } = settings.options;
   try {
-    const opened = await mountImage(image, folder, writable, signal);
+    const opened = await mountImage(image, folder, settings);
     for (const message of opened.session.notes) onProgress({ kind: "warning", message });
     return opened;
   } catch (error) {
@@ -48,15 +92,14 @@ export async function openStageSession(
     if (!isMounting) throw error;
     const message = `The container is unpacked for its scripts, which takes time and its full size in ${folder}: ${error.message}`;
     onProgress({ kind: "warning", message });
-    return unpackImage(image, folder, options);
+    return unpackImage(image, folder, settings);
   }
 }
 
 async function mountImage(
   image: StageImage,
   folder: string,
-  writable: boolean,
-  signal: AbortSignal,
+  { ids, writable, options: { signal } }: SessionSettings,
 ): Promise<StageSession> {
   const over = join(folder, "over");
   const upper = join(over, "upper");
@@ -64,13 +107,13 @@ async function mountImage(
   let overlay: Overlay = { kind: "none" };
   if (writable) {
     await mkdir(upper, { recursive: true });
-    await mkdir(work);
+    await mkdir(work, { recursive: true });
     // The overlay's root shows what this directory is, not what the image's root is.
     await chmod(upper, image.rootMode);
     overlay = { kind: "directories", upper, work };
   }
   const lower = { kind: "squashfs", file: image.path, offset: 0, size: image.size } as const;
-  const session = await openSession({ image: lower, overlay, ids: idMapping(), scratchDirectory: folder }, { signal });
+  const session = await openSession({ image: lower, overlay, ids, scratchDirectory: folder }, { signal });
   const path = session.upperPath ?? session.rootPath;
   return {
     session,
@@ -81,8 +124,11 @@ async function mountImage(
   };
 }
 
-async function unpackImage(image: StageImage, folder: string, options: StageOptions): Promise<StageSession> {
-  const { signal, onProgress } = options;
+async function unpackImage(
+  image: StageImage,
+  folder: string,
+  { ids, options: { signal, onProgress } }: SessionSettings,
+): Promise<StageSession> {
   const path = join(folder, "root");
   const writer = await SandboxWriter.open(path, { signal, onProgress });
   try {
@@ -95,7 +141,7 @@ async function unpackImage(image: StageImage, folder: string, options: StageOpti
   const plan = {
     image: { kind: "directory", path },
     overlay: { kind: "none", writable: true },
-    ids: idMapping(),
+    ids,
     scratchDirectory: folder,
   } as const;
   const session = await openSession(plan, { signal });

@@ -94,6 +94,8 @@ export interface ProgramPlan {
   readonly environment: Readonly<Record<string, string>>;
   /** The caller's unless said. */
   readonly umask?: number;
+  /** A seccomp filter: `struct sock_filter` one behind the other, as the host's architecture has them. */
+  readonly seccomp?: Uint8Array;
 }
 
 /** How a program ended: by itself or by a signal (its name, as `SIGKILL`). */

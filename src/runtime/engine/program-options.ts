@@ -32,6 +32,10 @@ export function programOptions(program: ProgramPlan, identity: ProgramIdentity, 
     options.push(...mountOptions(mount, firstFile + files.length));
     if (mount.kind === "file") files.push(mount.content);
   }
+  if (program.seccomp !== undefined) {
+    options.push("--seccomp", String(firstFile + files.length));
+    files.push(program.seccomp);
+  }
   options.push("--chdir", cwd, "--clearenv");
   for (const [name, value] of Object.entries(environment)) options.push("--setenv", name, value);
   return { options, files };

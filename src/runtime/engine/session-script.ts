@@ -109,7 +109,9 @@ function mountOverlay(options: string, plan: SessionPlan, { host, privileged }: 
   // 5.11: overlays in user namespaces, with attributes of the name space user.
   if (privileged || major > 5 || (major === 5 && minor >= 11)) {
     const mount = shellQuote(requireTool(host, "mount", "it mounts the image's layers"));
-    ways.push(`${mount} -t overlay -o ${options}${privileged ? "" : ",userxattr"} overlay ${ROOT} 2>${LOWER}.log`);
+    // What is written must stand for itself: no renamed folders and no files without content, whatever the kernel's default.
+    const marks = privileged ? ",redirect_dir=off,metacopy=off,index=off" : ",userxattr";
+    ways.push(`${mount} -t overlay -o ${options}${marks} overlay ${ROOT} 2>${LOWER}.log`);
   }
   const fuse = host.tools["fuse-overlayfs"];
   if (fuse !== undefined && host.fuseDevice) ways.push(`${shellQuote(fuse)} -o ${options} ${ROOT}`);
