@@ -88,6 +88,10 @@ const cases: readonly (readonly [what: string, layers: readonly (readonly TarEnt
     "a symlink that came after the entries moved along it",
     [[symlink("b", "a")], [file("b/a", "1"), symlink("a", "../c/a")]],
   ],
+  [
+    "a link to a file that its layer went through, below a directory made anew",
+    [[file("c", "1")], [file("c/a", "2"), hardlink("a", "c")], [whiteout("c"), symlink("c/a", "a")]],
+  ],
 ];
 
 it.each(cases)("mergeLayers() %s", async (_, layers) => {

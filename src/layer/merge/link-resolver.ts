@@ -125,7 +125,8 @@ export class LinkResolver {
   #directoryTarget(node: NodeId, path: ByteString, isGone: boolean, text: ByteString): LinkTarget {
     const marks = this.#marks;
     const layer = this.#layer;
-    const isPassed = marks.passageMin(node) === layer;
+    // Where a higher layer has the whole directory, the tree notes no path of this layer; `passages` does.
+    const isPassed = marks.passageMin(node) === layer || this.#passages.isPassed(path, layer);
     if (marks.born(node) === layer && !marks.has(node, Flag.virtual)) return { kind: "directory" };
     const own = this.#hidden.get(path);
     if (own !== undefined) {
