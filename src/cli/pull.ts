@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { Command } from "commander";
-import { pullOutputName } from "../index.ts";
+import { hasTransport, pullOutputName } from "../index.ts";
 import type { Context, LogOpener } from "./context.ts";
 import {
   conversionTuning,
@@ -40,6 +40,9 @@ export function pullCommand(context: Context, openLog: LogOpener): Command {
         throw new UsageError("pull", `accepts between 1 and 2 arg(s), received ${words.length}`);
       }
       const uri = words[words.length - 1] as string;
+      if (words.length === 2 && !hasTransport(uri) && hasTransport(words[0] as string)) {
+        throw new UsageError("pull", "the output file stands in front of the URI", { brief: true });
+      }
       const log = openLog();
       const values = openOptions(self, PULL_OPTIONS, context, log);
       const tuning = conversionTuning(values, "pull");

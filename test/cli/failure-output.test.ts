@@ -201,6 +201,14 @@ describe.concurrent("an output without a name", () => {
   });
 });
 
+it("pull with URI and output in the wrong order is told which order is right", async (context) => {
+  const place = await createWorkplace(context);
+  const end = await place.run(["pull", "docker://127.0.0.1:1/x", "x.sif"]);
+  expect(end.code).toBe(1);
+  expect(end.stderr).toMatch(/^Error for command "pull": the output file stands in front of the URI\n\nUsage:/);
+  await expectLeft(place, {});
+});
+
 describe.concurrent("a named pipe as output", () => {
   /** A pipe that nobody reads, outside the directory that is looked at; where it is, and what builds into it. */
   async function buildIntoPipe(context: TestContext, options: Parameters<typeof createRegistry>[1] = {}) {
