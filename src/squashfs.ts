@@ -9,6 +9,7 @@ export { bytesAccess, openFileAccess, type RandomAccess, windowAccess } from "./
 export type { ContentId, ContentStore } from "./fstree/content.ts";
 export { type InodeAttributes, type InodeId, InodeKind, InodeTable } from "./fstree/inodes.ts";
 export { FsTree, type NodeId } from "./fstree/tree.ts";
+export { type HttpAccessOptions, openHttpAccess } from "./source/http-access.ts";
 export type { AdoptedData } from "./squashfs/adopt-data.ts";
 export type { AdoptedFiles } from "./squashfs/adopted-extents.ts";
 export { SquashfsError, type SquashfsErrorCode } from "./squashfs/errors.ts";

@@ -2,7 +2,7 @@ import { type FileHandle, open } from "node:fs/promises";
 import { BytesError } from "./errors.ts";
 
 /**
- * Bytes that can be read at any place: a file, an array, a part of either, later an HTTP resource with
+ * Bytes that can be read at any place: a file, an array, a part of either, a resource with HTTP
  * ranges. Readers of SIF and SquashFS stand on it.
  */
 export interface RandomAccess {

@@ -37,6 +37,11 @@ export type SourceErrorCode =
   | "MANIFEST_DIGEST_MISMATCH"
   | "BLOB_TRUNCATED"
   | "RANGE_WRONG"
+  // A file behind an address, read by ranges.
+  | "FILE_REFUSED"
+  | "FILE_UNREACHABLE"
+  | "FILE_RANGES_UNSUPPORTED"
+  | "FILE_CHANGED"
   // Layouts on disk.
   | "LAYOUT_NOT_FOUND"
   | "LAYOUT_INVALID"
@@ -79,6 +84,13 @@ const MESSAGES: MessageTable<SourceErrorCode> = {
     `${d.what}: ${d.host} redirects in a circle (${d.limit} redirects, the last to ${d.target})${tried(d)}. The registry is set up wrongly; tell those who run it.`,
   REDIRECT_INVALID: (d) =>
     `${d.what}: ${d.host} redirects to an address that cannot be followed${tried(d)}. The registry is set up wrongly.`,
+  FILE_REFUSED: (d) =>
+    `Cannot read ${quote(d.file)}: the server answered with status ${d.status}${tries(d)}. Check the address, and whether it asks for credentials.`,
+  FILE_UNREACHABLE: (d) =>
+    `Cannot read ${quote(d.file)}: ${d.problem}${tries(d)}. Check the address and the network, or try again later.`,
+  FILE_RANGES_UNSUPPORTED: (d) =>
+    `Cannot read ${quote(d.file)} in parts: the server does not give the ranges that are asked for, or the file is empty. Download it first.`,
+  FILE_CHANGED: (d) => `Cannot go on reading ${quote(d.file)}: it was replaced meanwhile. Open it again.`,
   REGISTRIES_CONF_UNREADABLE: (d) =>
     `Cannot read the registries file ${quote(d.path)}: ${d.problem}. Make it readable, or name another in CONTAINERS_REGISTRIES_CONF.`,
   REGISTRIES_CONF_INVALID: (d) =>

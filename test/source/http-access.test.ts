@@ -1,0 +1,137 @@
+import { readFileSync } from "node:fs";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { openHttpAccess } from "../../src/source/http-access.ts";
+import { SquashfsImage } from "../../src/squashfs/reader/image.ts";
+import { treeOfImage } from "../support/squashfs-tree.ts";
+import { QUICK } from "./pull.ts";
+
+const PATH = new URL("../../fixtures/squashfs/gzip.squashfs", import.meta.url);
+const FILE = readFileSync(PATH);
+const OPTIONS = { env: { HOME: "/nonexistent" }, retry: QUICK.retry ?? {}, timeouts: QUICK.timeouts ?? {} };
+
+type Handler = (request: IncomingMessage, response: ServerResponse) => void;
+
+let server: Server;
+let url: string;
+let handler: Handler;
+const requests: IncomingMessage[] = [];
+
+beforeEach(async () => {
+  requests.length = 0;
+  handler = serve(FILE, '"v1"');
+  server = createServer((request, response) => {
+    requests.push(request);
+    handler(request, response);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  url = `http://user@127.0.0.1:${(server.address() as AddressInfo).port}/x.sqfs?signature=SECRET`;
+});
+afterEach(async () => {
+  server.closeAllConnections();
+  await new Promise((resolve) => server.close(resolve));
+});
+
+/** A server as RFC 9110 wants it: single ranges, and the whole file where If-Range does not hold. */
+function serve(file: Buffer, etag: string): Handler {
+  return ({ headers }, response) => {
+    const [, start, last] = /^bytes=(\d+)-(\d+)$/.exec(headers.range ?? "") ?? [];
+    const holds = headers["if-range"] === undefined || headers["if-range"] === etag;
+    if (start === undefined || !holds) {
+      response.writeHead(200, { etag }).end(file);
+      return;
+    }
+    const end = Math.min(Number(last) + 1, file.length);
+    const range = `bytes ${start}-${end - 1}/${file.length}`;
+    response.writeHead(206, { etag, "content-range": range }).end(file.subarray(Number(start), end));
+  };
+}
+
+/** Does it once, then serves well. */
+function once(fault: Handler): Handler {
+  let done = false;
+  return (request, response) => {
+    if (done || request.headers.range === "bytes=0-0") return serve(FILE, '"v1"')(request, response);
+    done = true;
+    fault(request, response);
+  };
+}
+
+describe("openHttpAccess()", () => {
+  it("gives the squashfs reader what a file gives it, and a part of it for one path", async () => {
+    const source = await openHttpAccess(url, OPTIONS);
+    expect(source.size).toBe(FILE.length);
+    expect(await treeOfImage(source)).toEqual(await treeOfImage(PATH.pathname));
+    const before = requests.length;
+    const image = await SquashfsImage.open(source);
+    expect(await image.lookup("dir")).toMatchObject({ kind: "directory" });
+    expect(requests.length - before).toBeLessThan(12);
+    expect(requests.every(({ headers }) => headers.range !== undefined)).toBe(true);
+    await source.close();
+  });
+
+  it.each([
+    ["breaks off", (_: IncomingMessage, response: ServerResponse) => void response.destroy()],
+    [
+      "breaks off in the middle",
+      ({ headers }: IncomingMessage, response: ServerResponse) => {
+        const [, start, last] = /(\d+)-(\d+)/.exec(headers.range ?? "") ?? [];
+        const size = Number(last) + 1 - Number(start);
+        response.writeHead(206, { "content-range": `bytes ${start}-${last}/${FILE.length}`, "content-length": size });
+        response.write(FILE.subarray(Number(start), Number(start) + 1), () => response.destroy());
+      },
+    ],
+    ["is busy", (_: IncomingMessage, response: ServerResponse) => void response.writeHead(503).end()],
+    ["says nothing", () => {}],
+  ])("tries again where the server %s", async (_, fault) => {
+    handler = once(fault);
+    const source = await openHttpAccess(url, OPTIONS);
+    expect(Buffer.from(await source.read(100, 300)).equals(FILE.subarray(100, 400))).toBe(true);
+    await source.close();
+  });
+
+  it.each<[string, Handler, string]>([
+    ["that is not there", (_, r) => void r.writeHead(404).end("no"), "FILE_REFUSED"],
+    ["that asks for a password", (_, r) => void r.writeHead(401).end("no"), "FILE_REFUSED"],
+    ["behind a server without ranges", (_, r) => void r.writeHead(200).end(FILE), "FILE_RANGES_UNSUPPORTED"],
+    [
+      "that is empty",
+      (_, r) => void r.writeHead(416, { "content-range": "bytes */0" }).end(),
+      "FILE_RANGES_UNSUPPORTED",
+    ],
+    [
+      "whose server sends another range",
+      (_, r) => void r.writeHead(206, { "content-range": "bytes 5-5/100" }).end("x"),
+      "FILE_RANGES_UNSUPPORTED",
+    ],
+    ["whose server is always down", (_, r) => void r.destroy(), "FILE_UNREACHABLE"],
+    ["in a circle", ({ url: to }, r) => void r.writeHead(302, { location: to }).end(), "REDIRECT_LOOP"],
+  ])("refuses a file %s, without the secret", async (_, answer, code) => {
+    handler = answer;
+    const error = await openHttpAccess(url, OPTIONS).catch((reason: Error) => reason);
+    expect(error).toMatchObject({ code });
+    expect(String((error as Error).message)).not.toMatch(/SECRET|user@/);
+  });
+
+  it("notices that the file was replaced", async () => {
+    const source = await openHttpAccess(url, OPTIONS);
+    handler = serve(Buffer.concat([FILE, FILE]), '"v2"');
+    await expect(source.read(0, 10)).rejects.toMatchObject({ code: "FILE_CHANGED" });
+    await source.close();
+  });
+
+  it.each([
+    [0, FILE.length + 1],
+    [-1, 1],
+    [0.5, 1],
+  ])("read(%d, %d) is a RangeError", async (offset, size) => {
+    const source = await openHttpAccess(url, OPTIONS);
+    await expect(source.read(offset, size)).rejects.toBeInstanceOf(RangeError);
+    await source.close();
+  });
+});
+
+it("openHttpAccess() takes http and https only", async () => {
+  await expect(openHttpAccess("file:///etc/passwd")).rejects.toBeInstanceOf(TypeError);
+});
