@@ -1,12 +1,12 @@
 import { dirname, resolve } from "node:path";
-import type { ContainerSource, Watch } from "./build/container-source.ts";
+import type { Watch } from "./build/container-source.ts";
 import { openLocalContainer } from "./build/local-container.ts";
 import { openOciContainer } from "./build/oci-container.ts";
 import { checkRewriteSpace } from "./build/rewrite-space.ts";
 import type { ConvertTuning } from "./build/tuning.ts";
+import { writeSandbox } from "./build/write-sandbox.ts";
 import type { ImageSource } from "./oci/image.ts";
 import { withLocalImage } from "./sandbox/local-image.ts";
-import { SandboxWriter } from "./sandbox/sandbox-writer.ts";
 
 /** Where a sandbox comes from: an image source, which stays open, or the path of an image on this machine. */
 export type SandboxSource = { readonly source: ImageSource } | { readonly path: string };
@@ -39,31 +39,22 @@ export interface BuildSandboxReport {
 export async function buildSandbox(options: BuildSandboxOptions): Promise<BuildSandboxReport> {
   const { directory, overwrite = false, from } = options;
   const { signal = new AbortController().signal, onProgress = () => {} } = options;
-  const writer = await SandboxWriter.open(directory, { overwrite, signal, onProgress });
-  const write = async (container: ContainerSource): Promise<BuildSandboxReport> => {
-    const { tree } = await container.fill({ contents: writer.contents, signal, onProgress });
-    onProgress({ kind: "stage", stage: "tables" });
-    const { inodeCount } = await writer.finish(tree);
-    onProgress({ kind: "done", fileCount: inodeCount, size: 0 });
-    return { fileCount: inodeCount };
-  };
-  try {
-    // It is made beside its final name.
-    const room = {
-      directory: dirname(resolve(directory)),
-      compression: "none",
-      ignore: options.ignoreSpace ?? false,
-    } as const;
-    if ("source" in from) {
-      const access = { ...options, signal, onProgress, space: room, withMetadata: false };
-      return await write(await openOciContainer(from.source, access));
-    }
-    return await withLocalImage(from.path, async (image) => {
-      await checkRewriteSpace(image, { ...room, onProgress });
-      return write(await openLocalContainer(image, options));
-    });
-  } catch (error) {
-    await writer.abort();
-    throw error;
-  }
+  const target = { directory, overwrite, signal, onProgress };
+  // It is made beside its final name.
+  const place = dirname(resolve(directory));
+  const room = { directory: place, compression: "none", ignore: options.ignoreSpace ?? false } as const;
+  const { fileCount, size } =
+    "source" in from
+      ? await writeSandbox(
+          () => openOciContainer(from.source, { ...options, signal, onProgress, space: room, withMetadata: false }),
+          target,
+        )
+      : await withLocalImage(from.path, (image) =>
+          writeSandbox(async () => {
+            await checkRewriteSpace(image, { ...room, onProgress });
+            return openLocalContainer(image, options);
+          }, target),
+        );
+  onProgress({ kind: "done", fileCount, size });
+  return { fileCount };
 }

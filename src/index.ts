@@ -5,6 +5,12 @@
  */
 
 export type { CredentialOptions } from "./auth/find-credential.ts";
+export {
+  type BuildDefinitionOptions,
+  type BuildDefinitionReport,
+  buildDefinition,
+  type DefinitionOutput,
+} from "./build/build-definition.ts";
 export type { Watch } from "./build/container-source.ts";
 export type { ConvertTuning } from "./build/tuning.ts";
 export type { LayerReport } from "./build/write-sif.ts";
@@ -24,6 +30,22 @@ export { sweepReferences } from "./cache/references.ts";
 export type { VerifiedEntry } from "./cache/verify-entries.ts";
 export { type ContainerFilesView, openContainerFiles } from "./container-files.ts";
 export { type ConvertOptions, type ConvertReport, convert } from "./convert.ts";
+export { readBuildArgumentFile, readBuildArguments } from "./deffile/build-arguments.ts";
+export { decodeDefinition } from "./deffile/decode-definition.ts";
+export type {
+  App,
+  AppScriptName,
+  DefinitionFile,
+  DefinitionLabel,
+  FileGroup,
+  FileTransfer,
+  HeaderValue,
+  Script,
+  ScriptName,
+  Stage,
+} from "./deffile/definition.ts";
+export { DeffileError, type DeffileErrorCode, type DefinitionProblem, formatProblem } from "./deffile/errors.ts";
+export { type ParsedDefinition, type ParseOptions, parseDefinition, requireValid } from "./deffile/parse-definition.ts";
 export { type ErrorDetails, InternalError, SifonError } from "./errors.ts";
 export { type CheckedPartition, type CheckOptions, type CheckReport, checkImage } from "./image/check.ts";
 export {

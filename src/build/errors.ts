@@ -1,7 +1,14 @@
+import { quote } from "../bytes/printable.ts";
 import { type ErrorDetails, type MessageTable, SifonError } from "../errors.ts";
 
 /** Why a definition cannot be built. */
-export type BuildErrorCode = "SCRIPT_FAILED" | "CHANGES_UNREADABLE";
+export type BuildErrorCode =
+  | "SCRIPT_FAILED"
+  | "CHANGES_UNREADABLE"
+  | "COMMAND_IN_PATH"
+  | "VARIABLE_UNSET"
+  | "COPY_FAILED"
+  | "FINGERPRINTS_UNSUPPORTED";
 
 /** What Apptainer says of each section's failure. */
 const FAILURES: Readonly<Record<string, string>> = {
@@ -11,10 +18,20 @@ const FAILURES: Readonly<Record<string, string>> = {
   test: "failed to execute %test script",
 };
 
+const reason = (d: ErrorDetails): string => (d.cause instanceof Error ? d.cause.message : String(d.reason));
+
 const MESSAGES: MessageTable<BuildErrorCode> = {
   SCRIPT_FAILED: (d) => `${FAILURES[String(d.section)]}: ${d.status}`,
   CHANGES_UNREADABLE: (d) =>
-    `Cannot read what the scripts changed in the container: tar said ${JSON.stringify(d.seen)}. GNU tar 1.28 or later is needed (Debian's package: tar); programs that a script leaves running must not write any more.`,
+    `Cannot read what the scripts changed in the container: tar said ${quote(d.seen)}. GNU tar 1.28 or later is needed (Debian's package: tar); programs that a script leaves running must not write any more.`,
+  COMMAND_IN_PATH: (d) =>
+    `the path ${quote(d.path)} has a command to run in it, which Sifon does not do there. Use --build-arg for what differs from build to build.`,
+  VARIABLE_UNSET: (d) =>
+    `the path ${quote(d.path)} has the variable ${d.variable}, which is not set in the environment. Set it, or write \\$ for a dollar sign.`,
+  FINGERPRINTS_UNSUPPORTED: (d) =>
+    `Cannot build ${quote(d.name)}: line ${d.line} names Fingerprints, which Sifon does not check yet. Check the signatures of ${quote(d.path)} with sifon verify, and leave the line out.`,
+  COPY_FAILED: (d) =>
+    `unable to copy files ${d.stage === undefined ? "from host" : "from stage"} to container fs: ${d.name}:${d.line}: while copying ${quote(d.source)} to ${quote(d.destination)}: ${reason(d)}`,
 };
 
 /** A definition that cannot be built. `details`: `name` of the definition, what the code's message tells. */

@@ -87,13 +87,18 @@ export async function readLocalTree(image: LocalImage, target: RootTarget): Prom
   const { contents, signal, onProgress } = target;
   if (image.kind === "sandbox") return readDirectoryTree(image.path, { contents, signal, onProgress });
   const { squashfs } = image;
-  return target.adoptWhile === undefined
-    ? readImageTree(squashfs, (file) => contents.add(file.size, squashfs.fileParts(file, { signal })), { signal })
-    : target.adoptWhile(squashfs, (data) => readImageTree(squashfs, (file) => data.add(file), { signal }));
+  if (target.adoptWhile !== undefined)
+    return target.adoptWhile(squashfs, (data) => readImageTree(squashfs, (file) => data.add(file), { signal }));
+  const data = await target.adopt?.(squashfs);
+  return readImageTree(
+    squashfs,
+    (file) => data?.add(file) ?? contents.add(file.size, squashfs.fileParts(file, { signal })),
+    { signal },
+  );
 }
 
 /** The image's own time, so that one image gives one SIF; a sandbox, which changes, has the present. */
-function localTimeSec(image: LocalImage, sourceDateEpoch: string | undefined): number {
+export function localTimeSec(image: LocalImage, sourceDateEpoch: string | undefined): number {
   if (sourceDateEpoch) return imageTimeSec(undefined, sourceDateEpoch);
   if (image.kind === "sandbox") return Math.floor(Date.now() / 1000);
   const seconds = image.sif?.header.createdSec ?? image.squashfs.header.mtimeSec;

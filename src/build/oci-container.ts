@@ -3,14 +3,9 @@ import { countTree } from "../fstree/count.ts";
 import type { InodeId } from "../fstree/inodes.ts";
 import type { FsTree } from "../fstree/tree.ts";
 import { walkPostOrder } from "../fstree/walk.ts";
-import { mergeLayers } from "../layer/merge/merge-layers.ts";
-import { readLayerEntries } from "../layer/open-layer.ts";
-import { withinMemory } from "../memory.ts";
 import type { Image, ImageSource } from "../oci/image.ts";
-import { formatPlatform } from "../oci/platform.ts";
-import type { OnProgress } from "../progress.ts";
 import { SifArch } from "../sif/architecture.ts";
-import { deriveUuid, imageTimeSec } from "../sif/identity.ts";
+import { deriveUuid } from "../sif/identity.ts";
 import { type RecordedCounts, UNKNOWN_COUNTS, withBuildRecord } from "../singularity-d/build-record.ts";
 import { isCapturedPath } from "../singularity-d/captured-paths.ts";
 import { type ContainerSources, containerFiles } from "../singularity-d/container-files.ts";
@@ -18,18 +13,15 @@ import { definitionOfReference } from "../singularity-d/definition-text.ts";
 import { inspectMetadata } from "../singularity-d/inspect-metadata.ts";
 import { installSingularity } from "../singularity-d/install.ts";
 import { listApps } from "../singularity-d/survey.ts";
-import { checkSpace, estimateSize, type SpaceNeeds } from "../space.ts";
 import { VERSION } from "../version.ts";
-import type { Compression } from "../wasm/compression.ts";
 import { adjustTree, type TreeTuning } from "./adjust-tree.ts";
-import type { ContainerSource, Watch } from "./container-source.ts";
+import type { ContainerSource } from "./container-source.ts";
+import { type FindImageOptions, findImage, mergeImage } from "./oci-image.ts";
 import type { RootTarget } from "./root.ts";
 
-export interface OciContainerOptions extends TreeTuning, Watch {
+export interface OciContainerOptions extends TreeTuning, FindImageOptions {
   /** What a definition says in place of what its reference alone would. */
   readonly inputs?: Partial<Pick<ContainerSources, "definition" | "preferCmd">>;
-  /** What is asked of the room before the first layer is; undefined asks nothing. */
-  readonly space?: Pick<SpaceNeeds, "directory" | "ignore"> & { readonly compression: Compression["kind"] };
   /** Whether `metadata` is asked for; default true. A sandbox has none. */
   readonly withMetadata?: boolean;
   /** Bytes that the process may have resident; beyond them the layers are refused. */
@@ -46,19 +38,8 @@ export interface OciContainer extends ContainerSource {
  * @throws SinkError SPACE_TOO_SMALL; what the source throws
  */
 export async function openOciContainer(source: ImageSource, options: OciContainerOptions): Promise<OciContainer> {
-  const { signal, onProgress, inputs = {}, space, sourceDateEpoch, withMetadata = true } = options;
-  // A wrong SOURCE_DATE_EPOCH is told before anything is fetched.
-  imageTimeSec(undefined, sourceDateEpoch);
-  onProgress({ kind: "stage", stage: "fetch" });
-  const image = await source.resolve({ signal });
-  announce(image, onProgress);
-  const layers = image.layers.map(({ descriptor }) => descriptor);
-  if (space !== undefined) {
-    const { directory, ignore, compression } = space;
-    const size = estimateSize(layers, compression);
-    await checkSpace({ size, directory, ignore, sideCopy: image.sideCopy, onProgress });
-  }
-  const timeSec = imageTimeSec(image.config.created, sourceDateEpoch);
+  const { inputs = {}, withMetadata = true, memory } = options;
+  const { image, timeSec } = await findImage(source, options);
   const files = containerFiles({
     config: image.config,
     definition: definitionOfReference(image.reference),
@@ -79,24 +60,11 @@ export async function openOciContainer(source: ImageSource, options: OciContaine
     addsFiles: true,
 
     async fill(target: RootTarget) {
-      const { contents, signal, onProgress } = target;
-      onProgress({ kind: "stage", stage: "merge" });
-      const merged = await mergeLayers(
-        image.layers.map((layer, number) => ({
-          name: layer.descriptor.digest,
-          entries: () => {
-            target.beginShare?.(number);
-            return withinMemory(readLayerEntries(layer, { signal, onProgress }), options.memory);
-          },
-        })),
-        {
-          ...{ contents, signal, onProgress, implicitMtimeSec: timeSec },
-          ...(withMetadata ? { capture: isCapturedPath } : {}),
-        },
-      );
+      const { contents, onProgress } = target;
+      const capture = withMetadata ? isCapturedPath : undefined;
+      const merged = await mergeImage(image, target, { timeSec, memory, capture });
       const { tree, captured } = merged;
       onProgress({ kind: "stage", stage: "configure" });
-      target.beginShare?.(image.layers.length);
       await installSingularity(tree, files, { contents, mtimeSec: timeSec });
       adjustTree(tree, options, timeSec);
       const metadata = (size: number): string =>
@@ -104,18 +72,6 @@ export async function openOciContainer(source: ImageSource, options: OciContaine
       return { tree, layers: merged.layers, metadata };
     },
   };
-}
-
-/** Tells of the image that a source has found. */
-function announce(image: Image, onProgress: OnProgress): void {
-  onProgress({
-    kind: "image",
-    reference: image.reference,
-    digest: image.manifestDigest,
-    platform: formatPlatform(image.platform),
-    layerCount: image.layers.length,
-    compressedSize: image.layers.reduce((sum, layer) => sum + layer.descriptor.size, 0),
-  });
 }
 
 /** The metadata with the record of this build, which `verify --content` compares the file with. */

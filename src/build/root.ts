@@ -54,7 +54,7 @@ export interface RootSource {
 }
 
 /** One change to a root: %files, the sections' texts. New contents go to the target. */
-export type RootStep = (root: Root, target: RootTarget) => Promise<void>;
+export type RootStep = (root: Root, target: RootTarget, facts: RootFacts) => Promise<void>;
 
 /** The root with steps taken on it, in their order, as it is read. */
 export function withSteps(source: RootSource, ...steps: readonly RootStep[]): RootSource {
@@ -64,7 +64,7 @@ export function withSteps(source: RootSource, ...steps: readonly RootStep[]): Ro
       const root = await source.fill(target);
       for (const step of steps) {
         target.signal.throwIfAborted();
-        await step(root, target);
+        await step(root, target, source.facts);
       }
       return root;
     },

@@ -1,6 +1,7 @@
 import { stat } from "node:fs/promises";
 import { Command } from "commander";
 import { hasTransport } from "../index.ts";
+import { checkDefinition, DEFINITION_OPTIONS, looksLikeDefinition, openDefinition } from "./build-definition.ts";
 import type { Context, LogOpener } from "./context.ts";
 import {
   conversionTuning,
@@ -13,8 +14,9 @@ import {
 import { FatalError, UsageError } from "./exit.ts";
 import { declareOptions, type OptionSpec } from "./options.ts";
 import { runConversion } from "./run-conversion.ts";
+import { runDefinition } from "./run-definition.ts";
 import { runRebuild, runSandboxBuild } from "./run-local-build.ts";
-import { checkSandboxTarget } from "./sandbox-target.ts";
+import { checkSandboxTarget, checkUpdateTarget } from "./sandbox-target.ts";
 import { checkBuildTarget, checkOutputName, STDOUT_TARGET } from "./target.ts";
 
 export const BUILD_OPTIONS: readonly OptionSpec[] = [
@@ -22,6 +24,7 @@ export const BUILD_OPTIONS: readonly OptionSpec[] = [
   { flags: "-s, --sandbox", description: "build a directory instead of a SIF file", env: ["SANDBOX"] },
   { flags: "--arch <arch>", description: "architecture to choose from a multi-platform image", env: ["BUILD_ARCH"] },
   { flags: "--arch-variant <variant>", description: "variant of the architecture", env: ["BUILD_ARCH_VARIANT"] },
+  ...DEFINITION_OPTIONS,
   ...SOURCE_OPTIONS,
   ...ENCODING_OPTIONS,
   ...TREE_OPTIONS,
@@ -37,34 +40,45 @@ const STAGES = {
 
 const FAILURE = "While performing build";
 
-/** `sifon build OUTPUT SOURCE`: a SIF, to a file or, as `-`, to standard output, or a sandbox; from an image anywhere. */
+/** `sifon build OUTPUT SOURCE`: a SIF, to a file or, as `-`, to standard output, or a sandbox; from an image anywhere or a definition file. */
 export function buildCommand(context: Context, openLog: LogOpener): Command {
   const command = new Command("build")
-    .description("Build a SIF or a sandbox from a Docker or OCI image, a SIF, a SquashFS file or a sandbox")
+    .description(
+      "Build a SIF or a sandbox from a definition file, a Docker or OCI image, a SIF, a SquashFS file or a sandbox",
+    )
     .usage("[options] <image path> <source>")
     .argument(
       "[words...]",
-      "where it goes (- for standard output), and the source: docker://…, oci:DIR[:TAG], FILE.sif, DIR",
+      "where it goes (- for standard output), and the source: FILE.def, docker://…, oci:DIR[:TAG], FILE.sif, DIR",
     )
     .action(async (words: string[], _options: unknown, self: Command) => {
+      const log = openLog();
+      const values = openOptions(self, BUILD_OPTIONS, context, log);
+      if (values.flag("check")) return checkDefinition(words, { values, log, context });
       if (words.length !== 2) throw new UsageError("build", `accepts 2 arg(s), received ${words.length}`);
       const [target, uri] = words as [string, string];
       checkOutputName(target, "build");
-      const log = openLog();
-      const values = openOptions(self, BUILD_OPTIONS, context, log);
       const tuning = conversionTuning(values, "build");
       const isLocal = !hasTransport(uri);
-      if (isLocal && (await stat(uri).catch(() => undefined)) === undefined) {
+      const isDefinition = isLocal && (await looksLikeDefinition(uri));
+      if (isLocal && !isDefinition && (await stat(uri).catch(() => undefined)) === undefined) {
         throw new FatalError(
           `Unable to build from ${uri}: neither a file or directory here nor a source that Sifon reads, such as docker://alpine or oci:DIR:TAG`,
         );
       }
+      const definition = isDefinition ? await openDefinition(uri, { values, log, context }) : undefined;
       const sandbox = values.flag("sandbox");
-      if (sandbox) await checkSandboxTarget(target, values.flag("force"), context);
+      const update = values.flag("update");
+      if (update && !sandbox) throw new FatalError("only sandbox update is supported: --sandbox flag is missing");
+      if (update && definition === undefined)
+        throw new FatalError("While checking build target: an update runs a definition file over a sandbox; name one");
+      if (update) await checkUpdateTarget(target);
+      else if (sandbox) await checkSandboxTarget(target, values.flag("force"), context);
       else if (target !== STDOUT_TARGET) await checkBuildTarget(target, values.flag("force"), context);
       log.info("Starting build...");
       const request = { uri, target, tuning, failure: FAILURE };
-      if (sandbox) await runSandboxBuild({ ...request, isLocal }, { values, log, context });
+      if (definition !== undefined) await runDefinition({ ...request, definition }, { values, log, context });
+      else if (sandbox) await runSandboxBuild({ ...request, isLocal }, { values, log, context });
       else if (isLocal) await runRebuild(request, { values, log, context });
       else await runConversion({ ...request, overwrite: true, stages: STAGES }, { values, log, context });
       log.info(`Build complete: ${target === STDOUT_TARGET ? "standard output" : target}`);

@@ -15,6 +15,8 @@ export interface OptionSpec {
   /** Another spelling that means the same and is not shown. */
   readonly alias?: string;
   readonly hidden?: boolean;
+  /** May be given more than once; see `OptionValues.texts`. */
+  readonly repeatable?: boolean;
 }
 
 /** A value, and who gave it. */
@@ -31,6 +33,8 @@ export const PREFIXES = ["SIFON_", "APPTAINER_", "SINGULARITY_"] as const;
 export function declareOptions(command: Command, specs: readonly OptionSpec[]): void {
   for (const spec of specs) {
     const option = new Option(spec.flags, spec.description);
+    if (spec.repeatable === true)
+      option.argParser((value, former: readonly string[] | undefined) => [...(former ?? []), value]);
     command.addOption(spec.hidden === true ? option.hideHelp() : option);
     if (spec.alias !== undefined) command.addOption(new Option(spec.alias).hideHelp());
   }
@@ -70,6 +74,15 @@ export class OptionValues {
   text(name: string): string | undefined {
     const found = this.#find(name);
     return found === undefined ? undefined : String(found.value);
+  }
+
+  /** A repeatable option, in the order given; the environment's value and the file's count as one. */
+  texts(name: string): readonly string[] {
+    if (this.#command.getOptionValueSource(name) === "cli") {
+      return this.#command.getOptionValue(name) as readonly string[];
+    }
+    const text = this.text(name);
+    return text === undefined ? [] : [text];
   }
 
   /** Where an option's value comes from; undefined when it is given nowhere. */

@@ -9,6 +9,9 @@ export function messageProgress(log: Logger): OnProgress {
       case "warning":
         log.warning(event.message);
         break;
+      case "step":
+        log.info(event.message);
+        break;
       case "retry":
         log.warning(
           `${event.what}: ${event.reason}; try ${event.attempt} of ${event.attempts} in ${(event.delayMs / 1000).toFixed(1)} s`,

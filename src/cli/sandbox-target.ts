@@ -22,3 +22,12 @@ export async function checkSandboxTarget(path: string, force: boolean, context: 
   }
   await confirmOverwrite(path, context, async () => found.isDirectory());
 }
+
+/** `build --update` runs over a sandbox that is there. */
+export async function checkUpdateTarget(path: string): Promise<void> {
+  const found = await findFile(path);
+  const names = found?.isDirectory() === true ? await readdir(path) : [];
+  if (MARKS.some((mark) => !names.includes(mark))) {
+    throw new FatalError(`While checking build target: ${resolve(path)} is not a sandbox: there is nothing to update`);
+  }
+}

@@ -24,13 +24,16 @@ export interface Stage {
   readonly apps: readonly App[];
 }
 
+/** A keyword's value, and its line. */
 export interface HeaderValue {
   readonly value: string;
   readonly line: number;
 }
 
 /** Sections that are texts. */
-export const SCRIPT_NAMES = [
+export type ScriptName = "pre" | "setup" | "post" | "environment" | "runscript" | "startscript" | "test" | "help";
+/** All of them. */
+export const SCRIPT_NAMES: readonly ScriptName[] = [
   "pre",
   "setup",
   "post",
@@ -39,8 +42,7 @@ export const SCRIPT_NAMES = [
   "startscript",
   "test",
   "help",
-] as const;
-export type ScriptName = (typeof SCRIPT_NAMES)[number];
+];
 
 /** A section's text, to the byte: all lines behind the one that names it, the last line's end included. */
 export interface Script {
@@ -76,8 +78,9 @@ export interface FileTransfer {
 }
 
 /** Sections of an app that are texts. */
-export const APP_SCRIPT_NAMES = ["install", "run", "start", "env", "test", "help"] as const;
-export type AppScriptName = (typeof APP_SCRIPT_NAMES)[number];
+export type AppScriptName = "install" | "run" | "start" | "env" | "test" | "help";
+/** All of them. */
+export const APP_SCRIPT_NAMES: readonly AppScriptName[] = ["install", "run", "start", "env", "test", "help"];
 
 /** A SCIF app of a stage. */
 export interface App {

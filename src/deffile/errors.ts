@@ -11,6 +11,7 @@ export interface DefinitionProblem {
   readonly expected: string;
 }
 
+/** Why a definition cannot be read, or not be built as asked for. */
 export type DeffileErrorCode =
   | "DEFINITION_INVALID"
   | "BUILD_ARGUMENT_INVALID"

@@ -8,6 +8,7 @@ import { splitSections } from "./split-sections.ts";
 import { type StageText, splitStages } from "./split-stages.ts";
 import { substitute } from "./substitute.ts";
 
+/** How a definition file is read. */
 export interface ParseOptions {
   /** The file's, for messages. */
   readonly name: string;

@@ -1,24 +1,23 @@
 import { type BigIntStats, constants, lstatSync, readdirSync, readlinkSync, type Stats } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
 import { setImmediate } from "node:timers/promises";
 import type { ByteString } from "../bytes/byte-string.ts";
-import type { BodyPart, Xattr } from "../bytes/file-body.ts";
+import type { Xattr } from "../bytes/file-body.ts";
 import type { ContentStore } from "../fstree/content.ts";
-import { ELF_HEAD_SIZE, readElfArch } from "../fstree/elf.ts";
 import { type InodeAttributes, type InodeId, InodeKind } from "../fstree/inodes.ts";
 import { FsTree, type NodeId } from "../fstree/tree.ts";
 import type { OnProgress } from "../progress.ts";
+import { addHostFile, readBuffer } from "./add-host-file.ts";
 import { bytePath } from "./byte-path.ts";
 import { SandboxError } from "./errors.ts";
 import { readXattrs } from "./read-xattrs.ts";
 
-/** Bytes of a file read at a time; smaller files are read whole. */
-const READ_SIZE = 256 * 1024;
 /** Names between two looks at the event loop, where signals arrive. */
 const BREATH = 256;
-const MAX_MTIME = 0xffff_ffff;
+/** Latest second that an inode can have. */
+export const MAX_MTIME: number = 0xffff_ffff;
 
-const KINDS: ReadonlyMap<number, InodeKind> = new Map([
+/** What an inode is, by the type bits of its mode. */
+export const KINDS: ReadonlyMap<number, InodeKind> = new Map([
   [constants.S_IFDIR, InodeKind.directory],
   [constants.S_IFREG, InodeKind.file],
   [constants.S_IFLNK, InodeKind.symlink],
@@ -42,7 +41,7 @@ export interface ReadDirectoryOptions {
 export async function readDirectoryTree(directory: string, options: ReadDirectoryOptions): Promise<FsTree> {
   const { contents, signal } = options;
   const xattrs = await readXattrs(directory, options);
-  const buffer = Buffer.allocUnsafeSlow(READ_SIZE);
+  const buffer = readBuffer();
   /** Inodes of several names, by device and number. */
   const linked = new Map<string, InodeId>();
   const guard = <T>(path: ByteString, work: () => T): T => {
@@ -92,7 +91,12 @@ export async function readDirectoryTree(directory: string, options: ReadDirector
       if (stat.isDirectory()) below.push({ node: child, path });
       else if (known === undefined && stat.isFile() && stat.size > 0) {
         const source = { source: directory, path };
-        await addFile({ file: bytePath(directory, path), source, tree, inode, stat, contents, buffer });
+        const { content, elfArch } = await addHostFile(bytePath(directory, path), stat, {
+          ...{ contents, buffer },
+          failed: (cause) => new SandboxError("READ_FAILED", { ...source, cause }),
+          changed: (seen) => new SandboxError("FILE_CHANGED", { ...source, seen, limit: stat.size }),
+        });
+        tree.inodes.setContent(inode, content, elfArch);
       }
     }
     todo.push(...below.reverse());
@@ -107,69 +111,10 @@ function linkKey(path: Buffer): string {
 }
 
 /** The two parts of Linux's 64-bit device number (makedev(3)). */
-function deviceOf(device: number): { deviceMajor: number; deviceMinor: number } {
+export function deviceOf(device: number): { deviceMajor: number; deviceMinor: number } {
   const number = BigInt(device);
   return {
     deviceMajor: Number(((number >> 8n) & 0xfffn) | ((number >> 32n) & 0xfffff000n)),
     deviceMinor: Number((number & 0xffn) | ((number >> 12n) & 0xffffff00n)),
   };
-}
-
-interface FileJob {
-  readonly file: Buffer;
-  readonly source: { readonly source: string; readonly path: ByteString };
-  readonly tree: FsTree;
-  readonly inode: InodeId;
-  readonly stat: Stats;
-  readonly contents: ContentStore;
-  readonly buffer: Buffer;
-}
-
-async function addFile({ file, source, tree, inode, stat, contents, buffer }: FileJob): Promise<void> {
-  // NONBLOCK: should a FIFO have taken the name meanwhile, nobody waits for its writer.
-  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-  const handle = await open(file, flags).catch((cause: unknown) => {
-    throw new SandboxError("READ_FAILED", { ...source, cause });
-  });
-  try {
-    let arch = 0;
-    const read = async (): Promise<number> => {
-      try {
-        return await readFully(handle, buffer);
-      } catch (cause) {
-        throw new SandboxError("READ_FAILED", { ...source, cause });
-      }
-    };
-    const first = await read();
-    if ((stat.mode & 0o111) !== 0) arch = readElfArch(buffer.subarray(0, Math.min(first, ELF_HEAD_SIZE)));
-    const changed = (seen: number) => new SandboxError("FILE_CHANGED", { ...source, seen, limit: stat.size });
-    if (stat.size < READ_SIZE) {
-      if (first !== stat.size) throw changed(first);
-      tree.inodes.setContent(inode, await contents.add(first, buffer.subarray(0, first)), arch);
-      return;
-    }
-    const parts = async function* (): AsyncGenerator<BodyPart, void, void> {
-      let sum = 0;
-      for (let count = first; count > 0; count = await read()) {
-        sum += count;
-        if (sum > stat.size) break;
-        yield buffer.subarray(0, count);
-      }
-      if (sum !== stat.size) throw changed(sum);
-    };
-    tree.inodes.setContent(inode, await contents.add(stat.size, parts()), arch);
-  } finally {
-    await handle.close();
-  }
-}
-
-/** Fills the buffer unless the file ends before. */
-async function readFully(handle: FileHandle, buffer: Buffer): Promise<number> {
-  let filled = 0;
-  while (filled < buffer.length) {
-    const { bytesRead } = await handle.read(buffer, filled, buffer.length - filled, null);
-    if (bytesRead === 0) break;
-    filled += bytesRead;
-  }
-  return filled;
 }

@@ -14,17 +14,7 @@ export async function readImageTree(
   take: (file: FileInode) => Promise<ContentId>,
   options: { readonly signal?: AbortSignal } = {},
 ): Promise<FsTree> {
-  const attributesOf = async (inode: Inode): Promise<InodeAttributes> => ({
-    kind: InodeKind[inode.kind],
-    mode: inode.mode,
-    uid: inode.uid,
-    gid: inode.gid,
-    mtimeSec: inode.mtimeSec,
-    ...(inode.xattrIndex === undefined ? {} : { xattrs: await image.xattrs(inode) }),
-    ...(inode.kind === "file" && inode.size > 0 ? { size: inode.size, content: await take(inode) } : {}),
-    ...(inode.kind === "symlink" ? { target: inode.target } : {}),
-    ...("deviceMajor" in inode ? { deviceMajor: inode.deviceMajor, deviceMinor: inode.deviceMinor } : {}),
-  });
+  const attributesOf = (inode: Inode) => imageInodeAttributes(image, inode, take);
 
   let tree: FsTree | undefined;
   /** Inodes of several names, by ref. */
@@ -45,6 +35,25 @@ export async function readImageTree(
     else if (known === undefined && inode.linkCount > 1) linked.set(inode.ref, id);
   }
   return tree ?? new FsTree();
+}
+
+/** All of an image's inode but its names; `take` stores the content of a file that has one. */
+export async function imageInodeAttributes(
+  image: SquashfsImage,
+  inode: Inode,
+  take: (file: FileInode) => Promise<ContentId>,
+): Promise<InodeAttributes> {
+  return {
+    kind: InodeKind[inode.kind],
+    mode: inode.mode,
+    uid: inode.uid,
+    gid: inode.gid,
+    mtimeSec: inode.mtimeSec,
+    ...(inode.xattrIndex === undefined ? {} : { xattrs: await image.xattrs(inode) }),
+    ...(inode.kind === "file" && inode.size > 0 ? { size: inode.size, content: await take(inode) } : {}),
+    ...(inode.kind === "symlink" ? { target: inode.target } : {}),
+    ...("deviceMajor" in inode ? { deviceMajor: inode.deviceMajor, deviceMinor: inode.deviceMinor } : {}),
+  };
 }
 
 function countSlashes(path: string): number {

@@ -8,7 +8,11 @@ import { type GoValue, goJson } from "./go-json.ts";
  * files. Files of the container are shown over captured ones of the image.
  * @param apps names below /scif/apps (`listApps`)
  */
-export function inspectMetadata(files: ContainerFiles, captured: CapturedFiles, apps: readonly ByteString[]): string {
+export function inspectMetadata(
+  files: Pick<ContainerFiles, "entries" | "labels">,
+  captured: CapturedFiles,
+  apps: readonly ByteString[],
+): string {
   const contents = new Map(captured);
   for (const { path, content } of files.entries) contents.set(path, content);
   const at = (path: string): string | undefined => textOf(contents.get(path));

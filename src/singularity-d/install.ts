@@ -84,7 +84,8 @@ function keepFormerDefinition(tree: FsTree, directory: InodeAttributes): void {
   tree.remove(former);
 }
 
-async function installFile(
+/** Writes one file over what the tree has at its path, whose folder is there. */
+export async function installFile(
   tree: FsTree,
   file: ContainerFile,
   { contents, mtimeSec, keeps }: InstallOptions,

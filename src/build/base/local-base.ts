@@ -1,0 +1,49 @@
+import { ownByRoot } from "../../fstree/adjust.ts";
+import { imageArchitecture } from "../../sandbox/image-architecture.ts";
+import { type LocalImage, openLocalImage } from "../../sandbox/local-image.ts";
+import { archName, SifArch } from "../../sif/architecture.ts";
+import { formatUuid } from "../../sif/identity.ts";
+import { collectTexts } from "../collect-texts.ts";
+import { localTimeSec, readLocalTree } from "../local-container.ts";
+import { localDescription } from "../local-description.ts";
+import type { Root, RootSource } from "../root.ts";
+import { installContainer } from "./install-container.ts";
+import type { BaseInputs, BaseOptions } from "./open-base.ts";
+
+/** A SIF, a SquashFS file or a sandbox on this machine. Compressed blocks are taken over where the target can. */
+export async function openLocalBase(
+  path: string,
+  { definition }: BaseInputs,
+  { sourceDateEpoch, architecture: hostArchitecture, onProgress }: BaseOptions,
+): Promise<RootSource> {
+  onProgress({ kind: "step", message: `Verifying bootstrap image ${path}` });
+  const image = await openLocalImage(path);
+  try {
+    const timeSec = localTimeSec(image, sourceDateEpoch);
+    const arch = image.kind === "sandbox" ? SifArch.unknown : await imageArchitecture(image);
+    const architecture = arch === SifArch.unknown ? hostArchitecture : archName(arch);
+    const { files, keeps } = await localDescription(image, { definition, architecture, timeSec });
+    const ociConfigJson = image.kind === "sandbox" ? undefined : image.ociConfigJson;
+    return {
+      facts: { timeSec, identity: identityOf(image), architecture, ociConfigJson },
+      async fill(target) {
+        target.onProgress({ kind: "step", message: "Extracting local image..." });
+        const tree = await readLocalTree(image, target);
+        // A user's sandbox has the user's files, whoever owned them in the image: as Apptainer, root owns them.
+        if (image.kind === "sandbox" && process.geteuid?.() !== 0) ownByRoot(tree.inodes);
+        const root: Root = { tree, texts: await collectTexts(tree, (inside) => image.read(inside)) };
+        await installContainer(root, files, { contents: target.contents, mtimeSec: timeSec, keeps });
+        return root;
+      },
+      close: () => image.close(),
+    };
+  } catch (error) {
+    await image.close();
+    throw error;
+  }
+}
+
+function identityOf(image: LocalImage): string {
+  if (image.kind === "sandbox") return `${image.path} ${Date.now()}`;
+  return image.sif === undefined ? JSON.stringify(image.squashfs.header) : formatUuid(image.sif.header.uuid);
+}

@@ -1,0 +1,218 @@
+import { mkdtemp } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { hostArch } from "../bytes/architecture.ts";
+import { type StageBase, stageBase } from "../deffile/agents.ts";
+import type { DefinitionFile, Stage } from "../deffile/definition.ts";
+import { DeffileError } from "../deffile/errors.ts";
+import { chooseSections, selectSections } from "../deffile/select-sections.ts";
+import { InternalError } from "../errors.ts";
+import type { OnProgress } from "../progress.ts";
+import { removeTree } from "../sandbox/remove-tree.ts";
+import type { Sink } from "../sink/sink.ts";
+import type { SourceOptions } from "../source/options.ts";
+import type { Compression } from "../wasm/compression.ts";
+import { openBase } from "./base/open-base.ts";
+import type { Watch } from "./container-source.ts";
+import { planEncoding } from "./encoding.ts";
+import { hostFilesStep, stageFilesStep } from "./files/files-step.ts";
+import { finishSink } from "./finish-sink.ts";
+import { type RootSource, withSteps } from "./root.ts";
+import { rootContainer } from "./root-container.ts";
+import { buildStageWithScripts } from "./scripted-stage.ts";
+import { appsStep } from "./sections/apps-step.ts";
+import { textsStep } from "./sections/texts-step.ts";
+import { type ImageForm, type StageOptions, scriptsToRun, streamStage } from "./stage.ts";
+import { type StageImage, writeStageImage } from "./stage-image.ts";
+import type { ConvertTuning } from "./tuning.ts";
+import { writeSandbox } from "./write-sandbox.ts";
+import { writeSif } from "./write-sif.ts";
+
+/** What a definition is built into. */
+export type DefinitionOutput =
+  /** Ended by the build: finished when all is well, else aborted, which leaves nothing behind. */
+  | { readonly kind: "sif"; readonly sink: Sink }
+  | {
+      readonly kind: "sandbox";
+      /** Appears when it is whole. */
+      readonly directory: string;
+      /** Replace what has that name. */
+      readonly overwrite?: boolean;
+      /** Take the directory that is there for the base of the last stage. */
+      readonly update?: boolean;
+    };
+
+/** What is built, of what, and how. */
+export interface BuildDefinitionOptions extends ConvertTuning, Partial<Watch> {
+  readonly definition: DefinitionFile;
+  readonly output: DefinitionOutput;
+  /** `--section`: names, several with commas between them; all by default. */
+  readonly sections?: readonly string[];
+  /** Whether %test runs at the end; its text is kept anyway. Default true. */
+  readonly test?: boolean;
+  /** A help and labels that the base has give way to the definition's. */
+  readonly force?: boolean;
+  /** How image sources are opened. */
+  readonly source?: SourceOptions;
+  /** For images between stages; the system's folder for temporary files by default. */
+  readonly temporaryDirectory?: string | undefined;
+  /** Variables for sources of %files; `process.env` by default. */
+  readonly environment?: NodeJS.ProcessEnv;
+  /** Seconds since 1970 as text, as the variable SOURCE_DATE_EPOCH has it: image time, and the latest file time. */
+  readonly sourceDateEpoch?: string | undefined;
+}
+
+/** What was made. */
+export interface BuildDefinitionReport {
+  /** Inodes of the container. */
+  readonly fileCount: number;
+  /** Bytes of the SIF; 0 for a sandbox. */
+  readonly size: number;
+}
+
+/**
+ * Builds a container from a definition, stage by stage. A stage that runs nothing is one stream: its base, the files
+ * that are copied and the sections' texts become a compressed image without being unpacked.
+ *
+ * Rejects with a `SifonError` of the stage that failed, or the signal's reason, and leaves nothing behind.
+ */
+export async function buildDefinition(options: BuildDefinitionOptions): Promise<BuildDefinitionReport> {
+  const { output, onProgress = () => {}, signal = new AbortController().signal } = options;
+  const build = async (): Promise<BuildDefinitionReport> => {
+    const plan = planBuild(options);
+    const run = (workplace: string) => runBuild(plan, { ...options, signal, onProgress, workplace });
+    if (!plan.needsWorkplace) return run("");
+    const workplace = await mkdtemp(join(options.temporaryDirectory ?? tmpdir(), "sifon-build-"));
+    try {
+      return await run(workplace);
+    } finally {
+      await removeTree(workplace);
+    }
+  };
+  if (output.kind === "sif") return finishSink(output.sink, { signal, onProgress }, build);
+  const report = await build();
+  onProgress({ kind: "done", ...report });
+  return report;
+}
+
+/** What is there to copy from is compressed for this build alone. */
+const BETWEEN_STAGES: Compression = { kind: "lz4", level: "fast" };
+
+interface PlannedStage {
+  readonly stage: Stage;
+  readonly base: StageBase;
+  readonly form: ImageForm;
+  readonly scripts: readonly string[];
+  /** Whether a later stage copies from it. */
+  readonly isNeeded: boolean;
+}
+
+interface PlannedBuild {
+  readonly stages: readonly PlannedStage[];
+  readonly needsWorkplace: boolean;
+}
+
+/** What wants to be known before anything is fetched. */
+function planBuild(options: BuildDefinitionOptions): PlannedBuild {
+  const { definition, output, sections = [], test = true } = options;
+  const choice = chooseSections(sections);
+  const selected = definition.stages.map((stage) => selectSections(stage, choice));
+  const isUpdate = output.kind === "sandbox" && output.update === true;
+  const stages = selected.map((stage, index): PlannedStage => {
+    const isLast = index === selected.length - 1;
+    const scripts = scriptsToRun(stage, { test });
+    const base: StageBase =
+      isLast && isUpdate ? { kind: "local", path: output.directory, fingerprints: [] } : baseOf(definition, stage);
+    const isNeeded = selected.some(({ files }) => files.some(({ from }) => from !== undefined && from === stage.name));
+    return {
+      stage,
+      base,
+      scripts,
+      isNeeded,
+      form: planEncoding(isLast ? options : { ...options, compression: BETWEEN_STAGES }),
+    };
+  });
+  const needsWorkplace = stages.some(({ scripts, isNeeded }) => isNeeded || scripts.length > 0);
+  return { stages, needsWorkplace };
+}
+
+function baseOf({ name }: DefinitionFile, stage: Stage): StageBase {
+  const base = stageBase(stage, 0, (problem) => {
+    throw new DeffileError("DEFINITION_INVALID", { name, problems: [problem] });
+  });
+  if (base === undefined) throw new InternalError("a header that is refused without a word");
+  return base;
+}
+
+interface RunOptions extends BuildDefinitionOptions {
+  readonly signal: AbortSignal;
+  readonly onProgress: OnProgress;
+  readonly workplace: string;
+}
+
+async function runBuild({ stages }: PlannedBuild, options: RunOptions): Promise<BuildDefinitionReport> {
+  const { signal, onProgress, workplace } = options;
+  const images = new Map<string, StageImage>();
+  for (const planned of stages.slice(0, -1)) {
+    const { stage, form, scripts, isNeeded } = planned;
+    if (!isNeeded && scripts.length === 0) continue;
+    const root = await buildStage(planned, images, options);
+    try {
+      const path = join(workplace, `stage-${stage.index}.squashfs`);
+      if (isNeeded && stage.name !== undefined)
+        images.set(stage.name, await writeStageImage(root, path, { form, signal, onProgress }));
+    } finally {
+      await root.close();
+    }
+  }
+  const last = stages.at(-1);
+  if (last === undefined) throw new InternalError("a definition without a stage");
+  const root = await buildStage(last, images, options);
+  try {
+    return await writeOutput(root, last.form, options);
+  } finally {
+    await root.close();
+  }
+}
+
+/** The root of a stage, complete as it will be read. */
+async function buildStage(
+  { stage, base, form, scripts }: PlannedStage,
+  stages: ReadonlyMap<string, StageImage>,
+  options: RunOptions,
+): Promise<RootSource> {
+  const { definition, environment = process.env, source = {}, sourceDateEpoch } = options;
+  const { signal, onProgress, workplace, memory, force = false, test = true } = options;
+  const stageOptions: StageOptions = { form, test, force, workplace, environment, signal, onProgress };
+  const copying = { definition, environment };
+  const request = {
+    ...{ definition, stage, options: stageOptions },
+    openBase: async () => {
+      const architecture = source.platform?.architecture ?? hostArch();
+      const watch = { signal, onProgress, source, sourceDateEpoch, architecture, memory };
+      const root = await openBase(base, { definition, stage }, watch);
+      return withSteps(root, appsStep(stage, copying), stageFilesStep(stage, { ...copying, stages }));
+    },
+    files: hostFilesStep(stage, copying),
+    texts: textsStep(stage, { force }),
+  };
+  return scripts.length > 0 ? buildStageWithScripts(request) : streamStage(request);
+}
+
+async function writeOutput(root: RootSource, form: ImageForm, options: RunOptions): Promise<BuildDefinitionReport> {
+  const { definition, output, signal, onProgress } = options;
+  const container = rootContainer(root, { ...options, definitionText: definition.text });
+  const tell: OnProgress = (event) => {
+    if (event.kind === "stage" && event.stage === "tables") {
+      onProgress({ kind: "step", message: `Creating ${output.kind === "sif" ? "SIF file" : "sandbox directory"}...` });
+    }
+    onProgress(event);
+  };
+  if (output.kind === "sif") {
+    const { sink } = output;
+    const { fileCount, size } = await writeSif(container, { sink, encoding: form, signal, onProgress: tell });
+    return { fileCount, size };
+  }
+  const overwrite = output.overwrite === true || output.update === true;
+  return writeSandbox(async () => container, { directory: output.directory, overwrite, signal, onProgress: tell });
+}
