@@ -88,6 +88,14 @@ export {
   type StoredLogin,
 } from "./registry-login.ts";
 export { type GrantedResources, grantedResources, type ReadText } from "./resources.ts";
+export {
+  type Account,
+  type AccountGroup,
+  findAccount,
+  findGroups,
+  groupFile,
+  passwdFile,
+} from "./runtime/account-files.ts";
 export { type ActionRequest, helpText } from "./runtime/action/choose-command.ts";
 export { type FoundProgram, findProgram } from "./runtime/action/find-program.ts";
 export { type Host, probeHost, type SubordinateIds, TOOL_PACKAGES, type Tool } from "./runtime/engine/host.ts";
@@ -113,6 +121,9 @@ export {
 } from "./runtime/environment/host-environment.ts";
 export { RuntimeError, type RuntimeErrorCode } from "./runtime/errors.ts";
 export type { RuntimeMessage } from "./runtime/message.ts";
+export { type BindSpec, parseBinds, parseMount } from "./runtime/options/binds.ts";
+export { parseHome } from "./runtime/options/home.ts";
+export { parseNoMount, parseOverlay } from "./runtime/options/lists.ts";
 export { type PreparedProgram, prepareProgram } from "./runtime/prepare-program.ts";
 export type { ShellOutput } from "./runtime/shell/state.ts";
 export { SandboxError, type SandboxErrorCode } from "./sandbox/errors.ts";

@@ -1,0 +1,26 @@
+import type { RuntimeMessage } from "../message.ts";
+
+/** Words of `--no-mount` that name a kind of mount; anything that begins with a slash names one path. */
+const MOUNT_WORDS: ReadonlySet<string> = new Set([
+  ...["proc", "sys", "dev", "devpts", "home", "tmp", "hostfs", "cwd", "bind-paths"],
+]);
+
+/** `--no-mount`: what is known of it, and what is said of the rest. */
+export function parseNoMount(texts: readonly string[]): {
+  readonly words: readonly string[];
+  readonly messages: readonly RuntimeMessage[];
+} {
+  const all = texts.flatMap((text) => text.split(",")).filter((word) => word !== "");
+  const isKnown = (word: string) => MOUNT_WORDS.has(word) || word.startsWith("/");
+  const unknown = all.filter((word) => !isKnown(word));
+  return {
+    words: all.filter(isKnown),
+    messages: unknown.map((word) => ({ level: "warning", text: `Ignoring unknown mount type '${word}'` })),
+  };
+}
+
+/** `--overlay DIR[:ro]`: the path, and whether it is only read. */
+export function parseOverlay(text: string): { readonly path: string; readonly readOnly: boolean } {
+  const readOnly = text.endsWith(":ro");
+  return { path: readOnly || text.endsWith(":rw") ? text.slice(0, -3) : text, readOnly };
+}
