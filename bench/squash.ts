@@ -19,6 +19,9 @@ const { values, positionals } = parseArgs({
   },
 });
 
+/** Layers that a table shows. */
+const MOST_ROWS = 12;
+
 /** As `RUN` lines of a Dockerfile that update the same files again and again, and copy some. */
 function* rewriting(): Generator<Iterable<SyntheticEntry>> {
   for (let layer = 0; layer < 20; layer++) {
@@ -48,6 +51,8 @@ async function report(name: string, uri: string): Promise<string> {
       ...[`${i + 1}`, `${layer.entries}`, `${layer.entriesHidden}`],
       ...[layer.bytesRead, layer.bytesHidden, layer.bytesDuplicate, layer.bytesStored].map(megabytes),
     ]);
+    // Of many layers the first and the last few.
+    if (rows.length > MOST_ROWS) rows.splice(2, rows.length - 4, ["…", "", "", "", "", "", ""]);
     const sum = (of: (layer: (typeof layers)[number]) => number) =>
       layers.reduce((total, layer) => total + of(layer), 0);
     const [read, hidden] = [sum((l) => l.bytesRead), sum((l) => l.bytesHidden)];

@@ -35,6 +35,8 @@ const { SquashfsWriter } = (await built("squashfs/writer.js")) as typeof import(
 const { BufferedFile } = (await built("sink/buffered-file.js")) as typeof import("../src/sink/buffered-file.ts");
 
 const BLOCK = 128 * 1024;
+/** Threads of the machine that the calculation is for. */
+const MANY = 64;
 const DEFAULT: Compression = { kind: "gzip", level: "default" };
 const signal = new AbortController().signal;
 const { values, positionals } = parseArgs({
@@ -222,10 +224,26 @@ try {
   const mainMs = ofMain.reduce((sum, stage) => sum + net(stage).mainMs, 0);
   const compressMs = net(STAGES.find(({ name: n }) => n.startsWith("compress")) as (typeof STAGES)[number]).mainMs;
   rows.push(["**main thread, all of these**", `**${perBlock(mainMs)}**`, "", `**${speed(mainMs)}**`]);
+  // By calculation: no machine with that many processors is at hand.
+  const atManyWorkers = () => {
+    const stage = (start: string) => net(STAGES.find(({ name: n }) => n.startsWith(start)) as (typeof STAGES)[number]);
+    const inflate = stage("gunzip");
+    const inflateMs = inflate.allMs - inflate.mainMs;
+    const hashMs = stage("SHA-256 of the blob").mainMs + stage("SHA-256 of the tar").mainMs;
+    const limits = [
+      `${MANY} workers compress ${speed(compressMs / MANY)}`,
+      `zlib's thread inflates ${speed(inflateMs)}`,
+      `the main thread passes on ${speed(mainMs)}`,
+    ];
+    return [
+      `With ${MANY} workers, by calculation from these costs: ${limits.join(", ")}. A worker compresses ${speed(compressMs)}, so ${(compressMs / Math.max(mainMs, inflateMs)).toFixed(1)} workers are kept busy, and beyond them ${mainMs > inflateMs ? "the main thread" : "zlib's thread"} limits.`,
+      `Of the main thread's ${perBlock(mainMs)}, ${perBlock(hashMs)} are the two SHA-256. Done in a thread of its own, they would be passed by at ${speed(hashMs)}, the main thread at ${speed(mainMs - hashMs)}. Then inflating limits, which is serial within a layer but not among layers: a thread for each layer that receives, checks and inflates it ahead of the merge, into a bounded buffer, lets the main thread's ${speed(mainMs - hashMs)} be the limit of images of several layers: enough for ${(compressMs / (mainMs - hashMs)).toFixed(0)} workers.`,
+    ].join("\n\n");
+  };
   const report = [
     `The largest layer of ${name.slice(name.indexOf("/") + 1)}: ${(size / 1e6).toFixed(0)} MB, ${(tar.length / 1e6).toFixed(0)} MB unpacked, ${entryCount} entries, ${blocks.toFixed(0)} blocks of 128 KiB. Processor time per block; speed in bytes of the tar, if that stage alone were to limit. Medians of ${values.rounds} runs.`,
     table(["stage", "main thread", "all threads", "limit"], rows),
-    `A worker compresses ${speed(compressMs)}, so the main thread keeps ${(compressMs / mainMs).toFixed(0)} workers busy; with more, as with 64, it limits at ${speed(mainMs)}.`,
+    atManyWorkers(),
     `${new Date().toISOString().slice(0, 10)}, ${machine()}. Printed by \`npm run bench -- stages --write\`.`,
   ].join("\n\n");
   console.log(report);
