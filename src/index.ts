@@ -98,6 +98,7 @@ export {
 } from "./runtime/account-files.ts";
 export { type ActionRequest, helpText } from "./runtime/action/choose-command.ts";
 export { type FoundProgram, findProgram } from "./runtime/action/find-program.ts";
+export { diagnoseHost, type HostFinding } from "./runtime/diagnose-host.ts";
 export { type Host, probeHost, type SubordinateIds, TOOL_PACKAGES, type Tool } from "./runtime/engine/host.ts";
 export { type OpenSessionOptions, openSession } from "./runtime/engine/open-session.ts";
 export type {

@@ -7,6 +7,7 @@ import { CONFIGURABLE_OPTIONS, configCommand } from "./config.ts";
 import { type Context, createLogger, type LogOpener } from "./context.ts";
 import { convertCommand } from "./convert.ts";
 import { diffCommand } from "./diff.ts";
+import { doctorCommand } from "./doctor.ts";
 import { ExitCode, ExitStatus, FatalError, UsageError } from "./exit.ts";
 import { inspectCommand } from "./inspect.ts";
 import { keyCommand } from "./key.ts";
@@ -73,6 +74,7 @@ function createProgram(context: Context, openLog: LogOpener): Command {
     keyCommand(context, openLog),
     signCommand(context, openLog),
     verifyCommand(context, openLog),
+    doctorCommand(context, openLog),
     sifCommand(context),
   ]) {
     program.addCommand(refuseAsUsage(command.copyInheritedSettings(program), command.name()));
