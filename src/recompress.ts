@@ -11,6 +11,7 @@ import { SifArch } from "./sif/architecture.ts";
 import { DataType } from "./sif/data-type.ts";
 import { SifError } from "./sif/errors.ts";
 import { findPrimaryPartition, type Link, type SifImage } from "./sif/image.ts";
+import { MAX_LAUNCH_SCRIPT } from "./sif/layout.ts";
 import { streamObject } from "./sif/reader.ts";
 import { SifWriter } from "./sif/writer.ts";
 import type { Sink } from "./sink/sink.ts";
@@ -97,7 +98,9 @@ async function writeSif(
   };
   const { uuid, createdSec, launchScript, descriptorsTotal } = image.header;
   const writer = await SifWriter.begin(sink, {
-    ...{ uuid, timeSec: createdSec, launchScript },
+    ...{ uuid, timeSec: createdSec },
+    // One that is no text of its length is damage, which any other reader passes over.
+    ...(Buffer.byteLength(launchScript) > MAX_LAUNCH_SCRIPT ? {} : { launchScript }),
     descriptorCount: Math.max(descriptorsTotal, kept.length),
   });
   let report: SquashfsReport | undefined;

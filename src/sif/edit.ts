@@ -64,7 +64,7 @@ export async function createSif(path: string, options: CreateSifOptions): Promis
  * Adds an object behind the last one, in the first free slot, and returns its ID. Header and descriptor are
  * written after the content, so a failure on the way leaves the file as it was (longer, at most).
  * Unlike builders it is in no group unless one is given.
- * @throws SifError DESCRIPTORS_FULL, PRIMARY_EXISTS, EXTRA_INVALID and what `readSif` throws
+ * @throws SifError DESCRIPTORS_FULL, PRIMARY_EXISTS, EXTRA_INVALID, OBJECT_OUTSIDE_FILE and what `readSif` throws
  */
 export async function addObject(
   path: string,
@@ -84,6 +84,7 @@ export async function addObject(
     const isPrimary = extra.kind === "partition" && extra.partitionType === PartitionType.primarySystem;
     if (isPrimary && present !== undefined) throw new SifError("PRIMARY_EXISTS", { path, id: present.id });
 
+    await checkInside(handle, path, image);
     const end = endOfData(image);
     const offset = alignUp(end, object.alignment || (object.dataType === DataType.partition ? PARTITION_ALIGNMENT : 1));
     const timeSec = timeFor(header, options);
@@ -168,6 +169,19 @@ async function edit<T>(path: string, change: (handle: FileHandle, image: SifImag
   }
 }
 
+/** Behind an object that the file does not hold, a new one would make the file as long as a damaged field says. */
+async function checkInside(handle: FileHandle, path: string, { header, objects }: SifImage): Promise<void> {
+  const { size: limit } = await handle.stat();
+  for (const { id, offset, size } of objects) {
+    if (offset + size > limit)
+      throw new SifError("OBJECT_OUTSIDE_FILE", { path, id, offset, end: offset + size, limit });
+  }
+  if (header.dataOffset > limit) {
+    const reason = `its objects begin at ${header.dataOffset}, the file ends at ${limit}`;
+    throw new SifError("HEADER_DAMAGED", { path, reason });
+  }
+}
+
 /** Where new content goes: behind the furthest object, whatever was deleted in between. */
 function endOfData({ header, objects }: Pick<SifImage, "header" | "objects">): number {
   return Math.max(header.dataOffset, ...objects.map(({ offset, size }) => offset + size));
@@ -201,7 +215,9 @@ async function writeHeader(
     descriptorsFree: header.descriptorsTotal - objects.length,
     dataSize: endOfData({ header, objects }) - header.dataOffset,
   };
-  await writeAt(handle, HEADER.encode(headerToRecord(next)), 0);
+  // The launch script stays as it is: in a damaged file it is no text that could be written back.
+  const { magic } = HEADER.offsets;
+  await writeAt(handle, HEADER.encode(headerToRecord({ ...next, launchScript: "" })).subarray(magic), magic);
 }
 
 async function writeContent(

@@ -166,3 +166,27 @@ describe("deterministic files", () => {
     expect([header.modifiedSec, objects[3]?.createdSec]).toEqual([Number(zero), Number(zero)]);
   });
 });
+
+describe("a damaged file", () => {
+  it("keeps a launch script that is no text when it is edited", async () => {
+    await createSif(path, { uuid: UUID, timeSec: 7 });
+    await addObject(path, { dataType: DataType.generic }, Buffer.from("data"), { timeSec: 8 });
+    const bytes = await readFile(path);
+    bytes.fill(0xff, 0, 32);
+    await writeFile(path, bytes);
+    await deleteObject(path, 1, { timeSec: 9 });
+    expect((await readFile(path)).subarray(0, 32)).toEqual(Buffer.alloc(32, 0xff));
+    expect((await read()).objects).toEqual([]);
+  });
+
+  it("is not made as long as an object says that it does not hold", async () => {
+    await createSif(path, { uuid: UUID, timeSec: 7 });
+    await addObject(path, { dataType: DataType.generic }, Buffer.from("data"), { timeSec: 8 });
+    const bytes = await readFile(path);
+    bytes.writeBigUInt64LE(2n ** 52n, 4096 + 17);
+    await writeFile(path, bytes);
+    const adding = addObject(path, { dataType: DataType.generic }, Buffer.from("more"), { timeSec: 9 });
+    await expect(adding).rejects.toMatchObject({ code: "OBJECT_OUTSIDE_FILE", details: { id: 1 } });
+    expect((await readFile(path)).equals(bytes)).toBe(true);
+  });
+});
