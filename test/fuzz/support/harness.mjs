@@ -99,9 +99,10 @@ export function isTyped(error) {
 
 /**
  * Runs several ways of reading, and goes on after an error in one of them, so that it does not hide the others.
- * @returns the first typed error, if any
+ * @returns {Promise<SifonError | undefined>} the first typed error, if any
  */
 export async function attemptAll(reads) {
+  /** @type {SifonError | undefined} */
   let firstError;
   for (const read of reads) {
     try {
