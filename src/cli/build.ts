@@ -8,7 +8,6 @@ import {
   DISPLAY_OPTIONS,
   ENCODING_OPTIONS,
   openOptions,
-  SOURCE_OPTIONS,
   TREE_OPTIONS,
 } from "./conversion-options.ts";
 import { FatalError, UsageError } from "./exit.ts";
@@ -17,6 +16,7 @@ import { runConversion } from "./run-conversion.ts";
 import { runDefinition } from "./run-definition.ts";
 import { runRebuild, runSandboxBuild } from "./run-local-build.ts";
 import { checkSandboxTarget, checkUpdateTarget } from "./sandbox-target.ts";
+import { SOURCE_OPTIONS } from "./source-options.ts";
 import { checkBuildTarget, checkOutputName, STDOUT_TARGET } from "./target.ts";
 
 export const BUILD_OPTIONS: readonly OptionSpec[] = [

@@ -1,58 +1,11 @@
 import type { Command } from "commander";
 import { type Compression, type ConvertTuning, MAX_BLOCK_SIZE, MIN_BLOCK_SIZE } from "../index.ts";
-import { CACHE_OPTIONS, cacheSizeOf } from "./cache-options.ts";
+import { cacheSizeOf } from "./cache-options.ts";
 import type { Context } from "./context.ts";
 import { UsageError } from "./exit.ts";
 import type { Logger } from "./logger.ts";
 import { type OptionSpec, OptionValues } from "./options.ts";
 import { parseBytes } from "./units.ts";
-
-/** How a registry is spoken to; shared by all commands that do. */
-export const REGISTRY_OPTIONS: readonly OptionSpec[] = [
-  {
-    flags: "--no-https",
-    alias: "--nohttps",
-    description: "use plain HTTP to reach registries",
-    env: ["NOHTTPS", "NO_HTTPS"],
-  },
-  {
-    flags: "--cacert <file>",
-    description: "certificates (PEM) of further authorities for registries",
-    env: ["CACERT"],
-  },
-  {
-    flags: "--insecure",
-    description: "take any certificate of a registry; whoever stands in between then sees passwords",
-    env: ["INSECURE"],
-  },
-  { flags: "--authfile <file>", description: "credentials file in Docker's format", env: ["AUTH_FILE", "AUTHFILE"] },
-];
-
-/** How an image is got at; shared by all commands that take a source. */
-export const SOURCE_OPTIONS: readonly OptionSpec[] = [
-  ...REGISTRY_OPTIONS,
-  { flags: "--docker-login", description: "ask for user name and password of the registry", env: ["DOCKER_LOGIN"] },
-  {
-    flags: "--docker-username <name>",
-    description: "user name for the registry",
-    env: ["DOCKER_USERNAME"],
-    plainEnv: true,
-  },
-  {
-    flags: "--docker-password <password>",
-    description: "password for the registry (better: the environment)",
-    env: ["DOCKER_PASSWORD"],
-    plainEnv: true,
-  },
-  {
-    flags: "--docker-host <uri>",
-    description: "the Docker daemon of docker-daemon: sources",
-    env: ["DOCKER_HOST"],
-    plainEnv: true,
-  },
-  ...CACHE_OPTIONS,
-  { flags: "--tmpdir <dir>", description: "where a spool goes when one is needed", env: ["TMPDIR"], plainEnv: true },
-];
 
 /** How blocks are encoded and what the process may use. */
 export const ENCODING_OPTIONS: readonly OptionSpec[] = [

@@ -1,6 +1,5 @@
 import { Command } from "commander";
 import { recompress } from "../index.ts";
-import { CACHE_OPTIONS } from "./cache-options.ts";
 import type { Context, LogOpener } from "./context.ts";
 import {
   conversionTuning,
@@ -13,6 +12,7 @@ import { UsageError } from "./exit.ts";
 import { optimiseWasm } from "./heap.ts";
 import { declareOptions, type OptionSpec } from "./options.ts";
 import { openTarget, runLocal } from "./run-local.ts";
+import { CACHE_OPTIONS } from "./source-options.ts";
 import { checkBuildTarget, checkOutputName, STDOUT_TARGET } from "./target.ts";
 
 const OWN_OPTIONS: readonly OptionSpec[] = [

@@ -10,13 +10,13 @@ import {
   toByteString,
 } from "../index.ts";
 import type { Context, LogOpener } from "./context.ts";
-import { SOURCE_OPTIONS } from "./conversion-options.ts";
 import { FatalError, UsageError } from "./exit.ts";
 import { declareOptions, type OptionSpec, OptionValues } from "./options.ts";
 import { withOutput } from "./output.ts";
 import { messageProgress } from "./progress-messages.ts";
 import { registryConnection, registryCredentials } from "./registry-access.ts";
 import { sourceOptions } from "./run-conversion.ts";
+import { SOURCE_OPTIONS } from "./source-options.ts";
 import { formatBytes } from "./units.ts";
 
 const OPTIONS: readonly OptionSpec[] = [

@@ -1,4 +1,4 @@
-import { printable } from "../index.ts";
+import { printable } from "../runtime.ts";
 
 /** How much is told; each level tells what those before it tell. `-s` silent, `-q` quiet, `-v`, `-d`. */
 export const Verbosity = { silent: 0, quiet: 1, info: 2, verbose: 3, debug: 4 } as const;

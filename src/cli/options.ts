@@ -32,12 +32,23 @@ export const PREFIXES = ["SIFON_", "APPTAINER_", "SINGULARITY_"] as const;
 /** Declares the options on a command. */
 export function declareOptions(command: Command, specs: readonly OptionSpec[]): void {
   for (const spec of specs) {
-    const option = new Option(spec.flags, spec.description);
-    if (spec.repeatable === true)
-      option.argParser((value, former: readonly string[] | undefined) => [...(former ?? []), value]);
+    const option = plainOption(spec.flags, spec.description);
+    if (spec.repeatable === true) option.argParser(collect);
     command.addOption(spec.hidden === true ? option.hideHelp() : option);
-    if (spec.alias !== undefined) command.addOption(new Option(spec.alias).hideHelp());
+    if (spec.alias !== undefined) command.addOption(plainOption(spec.alias).hideHelp());
   }
+}
+
+/** Commander reads `--no-home` as "home is false"; here it is an option of its own, beside `--home`. */
+function plainOption(flags: string, description?: string): Option {
+  const option = new Option(flags, description);
+  option.negate = false;
+  option.attributeName = () => attributeName(flags);
+  return option;
+}
+
+function collect(value: string, former: readonly string[] | undefined): string[] {
+  return [...(former ?? []), value];
 }
 
 /** The values of a command's options after flags, environment and configuration file were looked at. */
@@ -76,13 +87,16 @@ export class OptionValues {
     return found === undefined ? undefined : String(found.value);
   }
 
-  /** A repeatable option, in the order given; the environment's value and the file's count as one. */
+  /** A repeatable option, in the order given, and the environment's value behind; a file's where there is neither. */
   texts(name: string): readonly string[] {
-    if (this.#command.getOptionValueSource(name) === "cli") {
-      return this.#command.getOptionValue(name) as readonly string[];
+    const spec = this.#specs.get(name);
+    const given = (spec === undefined ? [] : (this.#given(spec.flags) ?? [])) as readonly string[];
+    for (const key of given.length === 0 ? [] : (spec?.env ?? [])) {
+      const found = lookUp(key, this.#environment, this.#log);
+      if (found !== undefined) return [...given, found.value];
     }
-    const text = this.text(name);
-    return text === undefined ? [] : [text];
+    const text = given.length === 0 ? this.text(name) : undefined;
+    return text === undefined ? given : [text];
   }
 
   /** Where an option's value comes from; undefined when it is given nowhere. */
@@ -91,11 +105,9 @@ export class OptionValues {
   }
 
   #given(flags: string): string | boolean | undefined {
-    const option = new Option(flags);
-    if (this.#command.getOptionValueSource(option.attributeName()) !== "cli") return undefined;
-    const value = this.#command.getOptionValue(option.attributeName()) as string | boolean;
-    // Commander reads `--no-https` as "https is false"; here it is an option of its own that is true.
-    return option.negate ? value === false : value;
+    const name = attributeName(flags);
+    if (this.#command.getOptionValueSource(name) !== "cli") return undefined;
+    return this.#command.getOptionValue(name) as string | boolean;
   }
 
   /** Looks once: what is said of a variable is said once. */

@@ -7,12 +7,12 @@ import {
   DISPLAY_OPTIONS,
   ENCODING_OPTIONS,
   openOptions,
-  SOURCE_OPTIONS,
   TREE_OPTIONS,
 } from "./conversion-options.ts";
 import { UsageError } from "./exit.ts";
 import { declareOptions, type OptionSpec } from "./options.ts";
 import { runConversion } from "./run-conversion.ts";
+import { SOURCE_OPTIONS } from "./source-options.ts";
 import { checkOutputName, checkPullTarget, STDOUT_TARGET } from "./target.ts";
 
 export const PULL_OPTIONS: readonly OptionSpec[] = [

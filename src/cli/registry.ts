@@ -1,11 +1,11 @@
 import { Command } from "commander";
 import { listLogins, loginToRegistry, logoutFromRegistry, printable } from "../index.ts";
 import type { Context, LogOpener } from "./context.ts";
-import { REGISTRY_OPTIONS } from "./conversion-options.ts";
 import { FatalError, UsageError } from "./exit.ts";
 import { declareOptions, type OptionSpec, OptionValues } from "./options.ts";
 import { openPrompt, readSecretFromStdin } from "./prompt.ts";
 import { registryConnection } from "./registry-access.ts";
+import { REGISTRY_OPTIONS } from "./source-options.ts";
 
 const AUTHFILE = REGISTRY_OPTIONS.filter(({ flags }) => flags.startsWith("--authfile"));
 

@@ -1,27 +1,12 @@
 import { Command, CommanderError } from "commander";
-import { printable, printableLines, SifonError, VERSION } from "../index.ts";
-import { buildCommand } from "./build.ts";
-import { cacheCommand } from "./cache.ts";
-import { catCommand } from "./cat.ts";
-import { CONFIGURABLE_OPTIONS, configCommand } from "./config.ts";
-import { type Context, createLogger, type LogOpener } from "./context.ts";
-import { convertCommand } from "./convert.ts";
-import { diffCommand } from "./diff.ts";
-import { doctorCommand } from "./doctor.ts";
+import { printable, printableLines, SifonError, VERSION } from "../runtime.ts";
+import { actionCommands } from "./action.ts";
+import { ACTIONS, isAction } from "./action-names.ts";
+import { type Context, createLogger } from "./context.ts";
 import { ExitCode, ExitStatus, FatalError, UsageError } from "./exit.ts";
-import { inspectCommand } from "./inspect.ts";
-import { keyCommand } from "./key.ts";
 import type { Logger } from "./logger.ts";
-import { listCommand } from "./ls.ts";
-import { pullCommand } from "./pull.ts";
-import { registryCommand } from "./registry.ts";
-import { attachSettings, readSettings } from "./settings.ts";
-import { sifCommand } from "./sif.ts";
-import { signCommand } from "./sign.ts";
 import { Interrupted } from "./signals.ts";
 import { commanderMessage } from "./usage-message.ts";
-import { verifyCommand } from "./verify.ts";
-import { checkCommand } from "./verify-content.ts";
 
 /** Runs one command line (without node and script); resolves to the exit code and never rejects. */
 export async function run(argv: readonly string[], context: Context): Promise<number> {
@@ -30,7 +15,11 @@ export async function run(argv: readonly string[], context: Context): Promise<nu
     log ??= createLogger(program, context);
     return log;
   };
-  const program = createProgram(context, openLog);
+  // A container starts without loading what the other commands need.
+  const commands = isAction(argv)
+    ? actionCommands(context, openLog)
+    : (await import("./commands.ts")).commands(context, openLog);
+  const program = createProgram(context, commands);
   try {
     await program.parseAsync(argv, { from: "user" });
     return ExitCode.ok;
@@ -42,7 +31,7 @@ export async function run(argv: readonly string[], context: Context): Promise<nu
   }
 }
 
-function createProgram(context: Context, openLog: LogOpener): Command {
+function createProgram(context: Context, commands: readonly Command[]): Command {
   const program = new Command("sifon")
     .description("Turns Docker and OCI images into SIF files, as a stream")
     .usage("[global options] <command>")
@@ -59,32 +48,14 @@ function createProgram(context: Context, openLog: LogOpener): Command {
     .showSuggestionAfterError(false)
     // Commander's own error text is replaced by Apptainer's: explainUsage() writes it.
     .configureOutput({ writeErr: () => {}, writeOut: (text) => context.stdout.write(text) });
-  for (const command of [
-    buildCommand(context, openLog),
-    pullCommand(context, openLog),
-    convertCommand(context, openLog),
-    registryCommand(context, openLog),
-    configCommand(context, openLog),
-    cacheCommand(context, openLog),
-    inspectCommand(context, openLog),
-    listCommand(context, openLog),
-    catCommand(context, openLog),
-    diffCommand(context, openLog),
-    checkCommand(context, openLog),
-    keyCommand(context, openLog),
-    signCommand(context, openLog),
-    verifyCommand(context, openLog),
-    doctorCommand(context, openLog),
-    sifCommand(context),
-  ]) {
+  for (const command of commands) {
     program.addCommand(refuseAsUsage(command.copyInheritedSettings(program), command.name()));
     for (const below of command.commands) {
       refuseAsUsage(below.copyInheritedSettings(command), `${command.name()} ${below.name()}`);
     }
   }
-  program.hook("preAction", async () => {
-    const named = program.opts<{ readonly config?: string }>().config ?? context.environment.SIFON_CONFIG_FILE;
-    attachSettings(program, await readSettings(named || undefined, context.environment, CONFIGURABLE_OPTIONS));
+  program.hook("preAction", async (_program, command) => {
+    if (!ACTIONS.has(command.name())) await (await import("./load-settings.ts")).loadSettings(program, context);
   });
   program.action((_options, command: Command) => {
     const unknown = command.args[0];

@@ -2,7 +2,6 @@ import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import type { Command } from "commander";
-import { parse } from "smol-toml";
 import { FatalError } from "./exit.ts";
 import type { OptionSpec } from "./options.ts";
 
@@ -59,19 +58,20 @@ export async function readSettings(
     }
     throw new FatalError(`Cannot read the configuration file "${path}": ${code}. Make it readable, or name another`);
   }
-  return { path, found: true, values: parseSettings(text, path, home, options) };
+  return { path, found: true, values: await parseSettings(text, path, home, options) };
 }
 
-function parseSettings(
+async function parseSettings(
   text: string,
   path: string,
   home: string,
   options: readonly OptionSpec[],
-): ReadonlyMap<string, string | boolean> {
+): Promise<ReadonlyMap<string, string | boolean>> {
   const fail = (problem: string): never => {
     throw new FatalError(`Cannot use the configuration file "${path}": ${problem}`);
   };
   let document: Record<string, unknown> = {};
+  const { parse } = await import("smol-toml");
   try {
     document = parse(text);
   } catch (error) {

@@ -1,9 +1,7 @@
 import type { ByteString } from "../bytes/byte-string.ts";
 import { InodeKind } from "./inodes.ts";
+import { MAX_SYMLINK_HOPS } from "./limits.ts";
 import { FsTree, NO_NODE, type NodeId } from "./tree.ts";
-
-/** Symlinks followed on one path before it counts as a loop: Linux's MAXSYMLINKS. */
-export const MAX_SYMLINK_HOPS = 40;
 
 /**
  * Finds what a path leads to with the tree as the whole world: symlinks, also absolute ones, stay inside

@@ -1,6 +1,6 @@
 import { lstatSync, readlinkSync } from "node:fs";
 import type { ByteString } from "../bytes/byte-string.ts";
-import { MAX_SYMLINK_HOPS } from "../fstree/resolve.ts";
+import { MAX_SYMLINK_HOPS } from "../fstree/limits.ts";
 import { bytePath } from "./byte-path.ts";
 
 /**

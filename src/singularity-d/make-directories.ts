@@ -1,6 +1,6 @@
 import type { ByteString } from "../bytes/byte-string.ts";
 import { type InodeAttributes, InodeKind } from "../fstree/inodes.ts";
-import { MAX_SYMLINK_HOPS } from "../fstree/resolve.ts";
+import { MAX_SYMLINK_HOPS } from "../fstree/limits.ts";
 import { FsTree, NO_NODE, type NodeId } from "../fstree/tree.ts";
 import { SingularityDError } from "./errors.ts";
 

@@ -1,8 +1,5 @@
 import type { Decompressor } from "./decompressors/decompressor.ts";
 import { gzipDecompressor } from "./decompressors/gzip.ts";
-import { lz4Decompressor } from "./decompressors/lz4.ts";
-import { xzDecompressor } from "./decompressors/xz.ts";
-import { loadZstdDecompressor } from "./decompressors/zstd.ts";
 import { Compressor } from "./format.ts";
 
 /** Name of a compressor code; `undefined` for one that SquashFS 4.0 does not know. */
@@ -10,17 +7,17 @@ export function compressorName(code: number): keyof typeof Compressor | undefine
   return (Object.keys(Compressor) as (keyof typeof Compressor)[]).find((name) => Compressor[name] === code);
 }
 
-/** The decoder of a compressor; `undefined` where Sifon has none (lzo, lzma). */
+/** The decoder of a compressor, loaded when it is needed; `undefined` where Sifon has none (lzo, lzma). */
 export async function loadDecompressor(compressor: keyof typeof Compressor): Promise<Decompressor | undefined> {
   switch (compressor) {
     case "gzip":
       return gzipDecompressor;
     case "lz4":
-      return lz4Decompressor;
+      return (await import("./decompressors/lz4.ts")).lz4Decompressor;
     case "zstd":
-      return loadZstdDecompressor();
+      return (await import("./decompressors/zstd.ts")).loadZstdDecompressor();
     case "xz":
-      return xzDecompressor;
+      return (await import("./decompressors/xz.ts")).xzDecompressor;
     case "lzma":
     case "lzo":
       return undefined;

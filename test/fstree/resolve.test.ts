@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { InodeKind } from "../../src/fstree/inodes.ts";
-import { MAX_SYMLINK_HOPS, resolvePath } from "../../src/fstree/resolve.ts";
+import { MAX_SYMLINK_HOPS } from "../../src/fstree/limits.ts";
+import { resolvePath } from "../../src/fstree/resolve.ts";
 import { FsTree, NO_NODE } from "../../src/fstree/tree.ts";
 
 const owner = { mode: 0o755, uid: 0, gid: 0, mtimeSec: 0 } as const;

@@ -1,6 +1,6 @@
 import type { ByteString } from "../../bytes/byte-string.ts";
 import { type InodeId, InodeKind } from "../../fstree/inodes.ts";
-import { MAX_SYMLINK_HOPS } from "../../fstree/resolve.ts";
+import { MAX_SYMLINK_HOPS } from "../../fstree/limits.ts";
 import { FsTree, NO_NODE, type NodeId } from "../../fstree/tree.ts";
 import { EntryKind, type TarEntry } from "../../tar/entry.ts";
 import { entryRole, WHITEOUT_PREFIX } from "../whiteout.ts";

@@ -1,4 +1,4 @@
-// The other two limits are the tree's: MAX_NAME_SIZE (fstree/tree.ts) and MAX_SYMLINK_HOPS (fstree/resolve.ts).
+// The other two limits are the tree's: MAX_NAME_SIZE (fstree/tree.ts) and MAX_SYMLINK_HOPS (fstree/limits.ts).
 
 /** Bytes of an entry's path. Linux opens at most 4,096 at once but reaches deeper by steps; past this it is a trick. */
 export const MAX_PATH_SIZE: number = 65_535;

@@ -20,7 +20,7 @@ import { type ContentTables, type RawFragmentBlock, type RawPiece, rawPieces } f
 import { ReadAhead } from "./read-ahead.ts";
 import { type ImageHeader, readSuperblock } from "./superblock.ts";
 import { type ImageTables, openTables } from "./tables.ts";
-import { type VerifyOptions, type VerifyResult, verifyImage } from "./verify-content.ts";
+import type { VerifyOptions, VerifyResult } from "./verify-content.ts";
 import { type WalkEntry, walkTree } from "./walk.ts";
 import { XattrTable } from "./xattr-table.ts";
 
@@ -239,6 +239,8 @@ export class SquashfsImage {
       content: this.#content,
     };
     await this.compressorOptions();
+    // Loaded only here: most images are opened for some files.
+    const { verifyImage } = await import("./verify-content.ts");
     return verifyImage(parts, await this.root(), options);
   }
 

@@ -1,0 +1,109 @@
+import { readFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import {
+  type BindSpec,
+  type ContainerOptions,
+  evaluateEnvFile,
+  parseBinds,
+  parseEnvOption,
+  parseHome,
+  parseMount,
+  parseNoMount,
+  parseOverlay,
+  type UserBind,
+} from "../runtime.ts";
+import type { Context } from "./context.ts";
+import { FatalError, UsageError } from "./exit.ts";
+import type { Logger } from "./logger.ts";
+import type { OptionValues } from "./options.ts";
+
+/** What the options of an action ask for. */
+export async function containerOptions(
+  command: string,
+  { values, log, context }: { readonly values: OptionValues; readonly log: Logger; readonly context: Context },
+): Promise<ContainerOptions> {
+  const compat = values.flag("compat");
+  const containAll = compat || values.flag("containall");
+  const network = values.text("network");
+  if (network !== undefined && network !== "none")
+    throw new FatalError(`--network ${network}: only "none" is there; without --net the host's network is used`);
+  const hostname = values.text("hostname");
+  const cwd = process.cwd();
+  const home = values.text("home");
+  const noMount = parseNoMount(values.texts("noMount"));
+  for (const { text } of noMount.messages) log.warning(text);
+  const binds = [
+    ...values.texts("bind").flatMap((text) => parseBinds(text, cwd)),
+    ...values.texts("mount").flatMap((text) => parseMount(text, cwd)),
+  ].map(userBind);
+  return {
+    cleanEnv: containAll || values.flag("cleanenv"),
+    env: values.texts("env").flatMap((text) => asUsage(command, "env", text, parseEnvOption)),
+    envFile: await envFiles(values.texts("envFile"), context),
+    noEval: compat || values.flag("noEval"),
+    contain: containAll || values.flag("contain"),
+    binds,
+    home: home === undefined ? undefined : parseHome(home, cwd),
+    noHome: values.flag("noHome"),
+    noMount: noMount.words,
+    cwd: values.text("cwd") ?? values.text("pwd"),
+    writableTmpfs: compat || values.flag("writableTmpfs"),
+    overlays: values.texts("overlay").map((text) => {
+      const { path, readOnly } = parseOverlay(text);
+      return { directory: resolve(path), readOnly };
+    }),
+    scratch: values.texts("scratch").flatMap((text) => text.split(",")),
+    workdir: pathOf(values.text("workdir")),
+    writable: values.flag("writable"),
+    fakeroot: values.flag("fakeroot"),
+    namespaces: {
+      pid: containAll || values.flag("pid"),
+      ipc: containAll || values.flag("ipc"),
+      net: values.flag("net"),
+      uts: hostname !== undefined || values.flag("uts"),
+    },
+    hostname,
+    nvidia: values.flag("nv"),
+    noUmask: compat || values.flag("noUmask"),
+  };
+}
+
+/** Parses one value of an option; a wrong one is a wrong command line. */
+function asUsage<T>(command: string, option: string, text: string, parse: (text: string) => T): T {
+  try {
+    return parse(text);
+  } catch (cause) {
+    const problem = cause instanceof Error ? cause.message : String(cause);
+    throw new UsageError(command, `invalid argument ${JSON.stringify(text)} for "--${option}" flag: ${problem}`, {
+      cause,
+    });
+  }
+}
+
+/** Variables of all files: a later one wins. */
+async function envFiles(paths: readonly string[], context: Context): Promise<Map<string, string>> {
+  const variables = new Map<string, string>();
+  for (const path of paths) {
+    const text = await readFile(path, "utf8").catch((cause: NodeJS.ErrnoException) => {
+      const why = cause.code === "ENOENT" ? "no such file or directory" : cause.message;
+      throw new FatalError(
+        `while setting environment: could not read environment file ${JSON.stringify(path)}: open ${path}: ${why}`,
+        { cause },
+      );
+    });
+    const found = await evaluateEnvFile(text, path, context.environment);
+    for (const { stream, text: said } of found.output) context[stream].write(said);
+    for (const [name, value] of found.variables) variables.set(name, value);
+  }
+  return variables;
+}
+
+function pathOf(text: string | undefined): string | undefined {
+  return text === undefined ? undefined : resolve(text);
+}
+
+function userBind({ source, target, readOnly, imagePath }: BindSpec): UserBind {
+  if (imagePath !== undefined)
+    throw new FatalError(`binding out of the image file ${source} is not supported; bind a directory or a file`);
+  return { source, target, readOnly };
+}

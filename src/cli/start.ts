@@ -1,0 +1,29 @@
+import { spareMemory } from "./heap.ts";
+
+/** Runs a command line as this process: its streams, its signals, its exit code. */
+export async function start(argv: readonly string[]): Promise<void> {
+  const { isAction } = await import("./action-names.ts");
+  // Before the rest is loaded, which takes memory, too. What only starts a container starts faster without.
+  if (!isAction(argv)) spareMemory();
+  const { run } = await import("./run.ts");
+  const { trapSignals } = await import("./signals.ts");
+
+  // Whoever reads the messages or the help may stop reading; the run goes on. A sink hears of its own output.
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
+
+  // A password among the arguments shows in the list of processes for as long as they stand there.
+  if (argv.some((word) => /^(?:--docker-password|--password|-[pP])/.test(word))) process.title = "sifon";
+
+  process.exitCode = await run(argv, {
+    environment: process.env,
+    // Looked at when it is read from: a program of a container may want it untouched.
+    get stdin() {
+      return process.stdin;
+    },
+    stdout: process.stdout,
+    stderr: process.stderr,
+    signal: trapSignals(process),
+  });
+  // A write to a reader that has stopped reading may still be under way; a failed run does not wait for it.
+  if (process.exitCode !== 0) process.exit();
+}

@@ -1,0 +1,308 @@
+import { mkdirSync, readFileSync } from "node:fs";
+import { constants, tmpdir, userInfo } from "node:os";
+import { join, resolve } from "node:path";
+import { hostArch } from "./bytes/architecture.ts";
+import { findAccount, findGroups, groupFile, passwdFile } from "./runtime/account-files.ts";
+import { type ActionRequest, helpText } from "./runtime/action/choose-command.ts";
+import { findProgram } from "./runtime/action/find-program.ts";
+import { ContainerError } from "./runtime/container/errors.ts";
+import { hostRuns } from "./runtime/container/host-runs.ts";
+import { directoryTree, type FileTree, overlaidTree, squashfsTree } from "./runtime/container/image-tree.ts";
+import { MountedTree, viewOf } from "./runtime/container/mounted-tree.ts";
+import { nvidiaBinds } from "./runtime/container/nvidia.ts";
+import { placeMounts } from "./runtime/container/place-mounts.ts";
+import { SESSION_SIZE_MIB, type UserBind, wantedMounts } from "./runtime/container/wanted-mounts.ts";
+import { workingDirectory } from "./runtime/container/working-directory.ts";
+import { SESSION_FOLDER } from "./runtime/engine/host-root.ts";
+import { openSession } from "./runtime/engine/open-session.ts";
+import type { Namespaces, Overlay, ProgramEnd, RootImage, SessionPlan } from "./runtime/engine/plan.ts";
+import type { ProgramStreams, RunningProgram } from "./runtime/engine/session.ts";
+import { hostEnvironment } from "./runtime/environment/host-environment.ts";
+import type { RuntimeMessage } from "./runtime/message.ts";
+import { type PreparedProgram, prepareProgram } from "./runtime/prepare-program.ts";
+import { textView } from "./runtime/text-view.ts";
+import { type LocalImage, openLocalImage } from "./sandbox/local-image.ts";
+import { archName } from "./sif/architecture.ts";
+import { findPrimaryPartition } from "./sif/image.ts";
+
+/** How a container is run, beside what is run in it; each field is an option of Apptainer's by its name. */
+export interface ContainerOptions {
+  readonly cleanEnv?: boolean;
+  readonly noEval?: boolean;
+  /** Pairs of all `--env`. */
+  readonly env?: readonly (readonly [name: string, value: string])[];
+  readonly envFile?: ReadonlyMap<string, string>;
+  readonly contain?: boolean;
+  readonly binds?: readonly UserBind[];
+  /** Image files that binds take their sources from. */
+  readonly bindImages?: readonly RootImage[];
+  /** `--home`: absolute paths. */
+  readonly home?: { readonly source: string; readonly target: string } | undefined;
+  readonly noHome?: boolean;
+  readonly noMount?: readonly string[];
+  /** `--pwd`, `--cwd` */
+  readonly cwd?: string | undefined;
+  readonly writableTmpfs?: boolean;
+  readonly overlays?: readonly { readonly directory: string; readonly readOnly: boolean }[];
+  readonly scratch?: readonly string[];
+  readonly workdir?: string | undefined;
+  readonly writable?: boolean;
+  readonly fakeroot?: boolean;
+  readonly namespaces?: Namespaces;
+  readonly hostname?: string | undefined;
+  readonly nvidia?: boolean;
+  readonly noUmask?: boolean;
+}
+
+/** One run of a container. */
+export interface RunContainerRequest extends ActionRequest {
+  /** Path of a SIF, a SquashFS file or a sandbox. */
+  readonly image: string;
+  readonly options: ContainerOptions;
+  /** The caller's environment and folder. */
+  readonly environment: NodeJS.ProcessEnv;
+  readonly hostCwd: string;
+  /** Told what the user should know, before the program runs. */
+  readonly onMessage: (message: RuntimeMessage) => void;
+  readonly streams?: ProgramStreams;
+  /** The program runs: from here on its signals can be sent to it. */
+  readonly onStart?: (program: RunningProgram) => void;
+  /** Unpacks an image for a host that cannot mount it; gives the sandbox' path. */
+  readonly unpack?: (image: string, why: Error) => Promise<string>;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Runs a program in a container, its standard streams being the caller's own; resolves to its exit code, which is
+ * 128 + n where the signal n ended it. All mounts are gone then.
+ * @throws EngineError, ContainerError, RuntimeError, SandboxError: nothing was run
+ */
+export async function runContainer(request: RunContainerRequest): Promise<number> {
+  const path = resolve(request.hostCwd, request.image);
+  const image = await openLocalImage(path);
+  try {
+    checkArchitecture(image, path);
+    return await runOpened(image, path, request);
+  } finally {
+    await image.close();
+  }
+}
+
+/** What `run-help` prints. */
+export async function containerHelp(path: string, app?: string): Promise<Uint8Array> {
+  const image = await openLocalImage(path);
+  try {
+    return await helpText(viewOf(new MountedTree(treeOf(image))), app);
+  } finally {
+    await image.close();
+  }
+}
+
+async function runOpened(image: LocalImage, path: string, request: RunContainerRequest): Promise<number> {
+  const { options, onMessage } = request;
+  const { contain = false, namespaces = {} } = options;
+  const caller = callerOf(request.environment);
+  const home = options.home ?? { source: caller.home, target: options.fakeroot ? "/root" : caller.home };
+  const overlay = chooseOverlay(options, image, request.hostCwd);
+  const root = overlay.kind === "directories" ? overlaidTree(overlay.upper, treeOf(image)) : treeOf(image);
+  const tree = new MountedTree(root);
+  const tell = (messages: readonly RuntimeMessage[]) => messages.forEach(onMessage);
+
+  const binds = [...(options.nvidia ? nvidiaBinds({ newDev: contain }) : []), ...(options.binds ?? [])];
+  const wanted = wantedMounts({
+    ...{ contain, pid: namespaces.pid === true, noMount: options.noMount ?? [], workdir: options.workdir },
+    home: options.noHome
+      ? undefined
+      : { source: contain && options.home === undefined ? undefined : home.source, target: home.target },
+    ...{ scratch: options.scratch ?? [], binds, cwd: request.hostCwd },
+    files: await madeFiles(tree, { home: home.target, caller, tell }),
+    imagePaths: (options.bindImages ?? []).map((_, index) => `${SESSION_FOLDER}/image${index}`),
+  });
+  await placeMounts(tree, wanted, { canMakePoints: !isDirect(overlay), sessionFolder: SESSION_FOLDER, onMessage });
+  const plan = (files: RootImage): SessionPlan => ({
+    image: files,
+    overlay: withPoints(overlay, tree.points),
+    ids: options.fakeroot ? "subordinate" : "self",
+    otherImages: options.bindImages ?? [],
+    scratchDirectory: tmpdir(),
+  });
+  const opening = openRoot(image, path, request, plan);
+  // Meanwhile; what it ends with is looked at below.
+  opening.catch(() => {});
+
+  try {
+    const cwd = await workingDirectory(tree, { asked: options.cwd, host: request.hostCwd, home: home.target, contain });
+    tell(cwd.messages);
+    const host = hostEnvironment({
+      ...{ host: request.environment, cleanEnv: options.cleanEnv ?? false, noEval: options.noEval ?? false },
+      ...{ home: home.target, image: path, action: request.action, app: request.app, shell: request.shell },
+      binds: (options.binds ?? []).map(({ target }) => target),
+      env: options.env ?? [],
+      envFile: options.envFile ?? new Map(),
+    });
+    const prepared = await prepareProgram(viewOf(tree), host, { ...request, cwd: cwd.path });
+    tell(prepared.messages);
+    for (const { stream, text } of prepared.output) process[stream].write(text);
+    if (prepared.kind === "exit") return prepared.status;
+    await checkProgram(tree, prepared, cwd.path);
+    const session = await opening;
+    for (const text of session.notes) onMessage({ level: "info", text });
+    const running = session.runInside(
+      {
+        ...{ mounts: tree.mounts, namespaces, command: prepared.argv, cwd: cwd.path },
+        environment: Object.fromEntries(prepared.environment),
+        ...(options.hostname === undefined ? {} : { hostname: options.hostname }),
+        ...(options.noUmask ? { umask: 0o022 } : {}),
+      },
+      { ...request.streams, ...(request.signal === undefined ? {} : { signal: request.signal }) },
+    );
+    request.onStart?.(running);
+    return exitCode(await running.ended);
+  } finally {
+    await opening.then(
+      (session) => session.close(),
+      () => {},
+    );
+  }
+}
+
+/** Opens the session, over an unpacked copy of the image where the host mounts none. */
+async function openRoot(
+  image: LocalImage,
+  path: string,
+  { unpack, signal }: RunContainerRequest,
+  plan: (files: RootImage) => SessionPlan,
+): ReturnType<typeof openSession> {
+  const watch = signal === undefined ? {} : { signal };
+  try {
+    return await openSession(plan(rootImage(image, path)), watch);
+  } catch (error) {
+    const isMount = error instanceof Error && "code" in error && UNPACKABLE.has(String(error.code));
+    if (!isMount || image.kind === "sandbox" || unpack === undefined) throw error;
+    return openSession(plan({ kind: "directory", path: await unpack(path, error) }), watch);
+  }
+}
+
+/** Errors of the engine that an unpacked image helps against. */
+const UNPACKABLE: ReadonlySet<string> = new Set(["FUSE_UNAVAILABLE", "MOUNT_FAILED"]);
+
+function rootImage(image: LocalImage, path: string): RootImage {
+  if (image.kind === "sandbox") return { kind: "directory", path };
+  const partition = image.sif === undefined ? undefined : findPrimaryPartition(image.sif);
+  return {
+    ...{ kind: "squashfs", file: path },
+    ...(partition === undefined
+      ? { offset: 0, size: image.access.size }
+      : { offset: partition.offset, size: partition.size }),
+  };
+}
+
+function treeOf(image: LocalImage): FileTree {
+  return image.kind === "sandbox" ? directoryTree(resolve(image.path)) : squashfsTree(image.squashfs);
+}
+
+function checkArchitecture(image: LocalImage, path: string): void {
+  const partition = image.kind === "sif" && image.sif !== undefined ? findPrimaryPartition(image.sif) : undefined;
+  if (partition?.extra.kind !== "partition") return;
+  const architecture = archName(partition.extra.arch);
+  if (!hostRuns(architecture, hostArch()))
+    throw new ContainerError("ARCHITECTURE_FOREIGN", { path, seen: architecture, limit: hostArch() });
+}
+
+async function checkProgram(
+  tree: MountedTree,
+  { argv, environment }: PreparedProgram & { readonly kind: "program" },
+  cwd: string,
+): Promise<void> {
+  const found = await findProgram(textView(viewOf(tree)), argv[0], { path: environment.get("PATH"), cwd });
+  if ("problem" in found) throw new ContainerError("PROGRAM_NOT_FOUND", { program: argv[0], problem: found.problem });
+}
+
+/** Who runs it: the account's name and home, the variable HOME for one that no database has. */
+interface Caller {
+  readonly uid: number;
+  readonly gid: number;
+  readonly name: string | undefined;
+  readonly home: string;
+}
+
+function callerOf(environment: NodeJS.ProcessEnv): Caller {
+  const ids = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
+  try {
+    const { username, homedir } = userInfo();
+    return { ...ids, name: username, home: homedir };
+  } catch {
+    return { ...ids, name: undefined, home: environment.HOME || "/" };
+  }
+}
+
+/** passwd, group and resolv.conf of the container. */
+async function madeFiles(
+  tree: MountedTree,
+  { home, caller, tell }: MadeFilesOptions,
+): Promise<ReadonlyMap<string, Uint8Array>> {
+  const files = new Map<string, Uint8Array>();
+  const { uid, gid, name = String(uid) } = caller;
+  const account = findAccount(hostText("/etc/passwd"), uid) ?? { name, uid, gid, gecos: "", shell: "/bin/sh" };
+  const gids = [...new Set([gid, ...(process.getgroups?.() ?? [])])];
+  const groups = findGroups(hostText("/etc/group"), gids);
+  for (const [path, made] of [
+    ["/etc/passwd", (own: Uint8Array) => passwdFile(own, account, home)],
+    ["/etc/group", (own: Uint8Array) => groupFile(own, account, groups)],
+  ] as const) {
+    const own = await tree.read(path);
+    if (own !== undefined) files.set(path, made(own));
+    else tell([{ level: "warning", text: `${path.slice(5)} file doesn't exist in container, not updating` }]);
+  }
+  const resolver = hostText("/etc/resolv.conf");
+  if (resolver !== "") files.set("/etc/resolv.conf", Buffer.from(resolver));
+  return files;
+}
+
+interface MadeFilesOptions {
+  readonly home: string;
+  readonly caller: Caller;
+  readonly tell: (messages: readonly RuntimeMessage[]) => void;
+}
+
+/** A file of the host; empty where there is none. */
+function hostText(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
+}
+
+function chooseOverlay(options: ContainerOptions, image: LocalImage, cwd: string): Overlay {
+  const { overlays = [], writable = false, writableTmpfs = false } = options;
+  if (writable) {
+    if (image.kind === "sandbox") return { kind: "none", writable: true };
+    const problem = `no SIF writable overlay partition found in ${resolve(cwd, image.path)}`;
+    throw new ContainerError("NOT_WRITABLE", { path: image.path, problem });
+  }
+  const [overlay, second] = overlays;
+  if (second !== undefined)
+    throw new ContainerError("OPTION_UNFIT", {
+      problem: "--overlay can be given once: one directory is put over the image",
+    });
+  if (overlay !== undefined) {
+    const upper = join(overlay.directory, "upper");
+    const work = join(overlay.directory, "work");
+    if (!overlay.readOnly) for (const folder of [upper, work]) mkdirSync(folder, { recursive: true });
+    return { kind: "directories", upper, work, readOnly: overlay.readOnly };
+  }
+  return writableTmpfs ? { kind: "memory", sizeMiB: SESSION_SIZE_MIB } : { kind: "mount-points", points: [] };
+}
+
+function withPoints(overlay: Overlay, points: MountedTree["points"]): Overlay {
+  return overlay.kind === "none" ? overlay : { ...overlay, points };
+}
+
+function isDirect(overlay: Overlay): boolean {
+  return overlay.kind === "none";
+}
+
+function exitCode(end: ProgramEnd): number {
+  return end.kind === "exit" ? end.code : 128 + constants.signals[end.signal];
+}

@@ -1,0 +1,23 @@
+/**
+ * Runs containers: programs of SIFs, SquashFS files and sandboxes, over the tools that the host has. Loads little, so
+ * that a program starts at once; images are converted by the main module.
+ * @packageDocumentation
+ */
+
+export { printable, printableLines } from "./bytes/printable.ts";
+export { SifonError } from "./errors.ts";
+export { type ContainerOptions, containerHelp, type RunContainerRequest, runContainer } from "./run-container.ts";
+export type { ActionRequest } from "./runtime/action/choose-command.ts";
+export { ContainerError, type ContainerErrorCode } from "./runtime/container/errors.ts";
+export type { UserBind } from "./runtime/container/wanted-mounts.ts";
+export { EngineError, type EngineErrorCode } from "./runtime/engine/errors.ts";
+export type { Namespaces, RootImage } from "./runtime/engine/plan.ts";
+export { type BindSpec, parseBinds, parseMount } from "./runtime/options/binds.ts";
+export { parseHome } from "./runtime/options/home.ts";
+export { parseNoMount, parseOverlay } from "./runtime/options/lists.ts";
+export type { ProgramStreams, RunningProgram } from "./runtime/engine/session.ts";
+export { type EnvFileResult, evaluateEnvFile } from "./runtime/environment/env-file.ts";
+export { parseEnvOption } from "./runtime/environment/env-option.ts";
+export { RuntimeError, type RuntimeErrorCode } from "./runtime/errors.ts";
+export type { RuntimeMessage } from "./runtime/message.ts";
+export { VERSION } from "./version.ts";

@@ -1,0 +1,114 @@
+import { lstatSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { toByteString } from "../../bytes/byte-string.ts";
+import type { SquashfsImage } from "../../squashfs/reader/image.ts";
+
+/** One name in a tree of files; links are not followed. */
+export interface TreeEntry {
+  readonly kind: "file" | "directory" | "symlink" | "other";
+  /** Permission bits. */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly size: number;
+  /** Of symbolic links. */
+  readonly target?: string;
+}
+
+/** Files below one folder. Paths are absolute, `/` is the folder itself, and no part of them but the last is a link. */
+export interface FileTree {
+  entry(path: string): Promise<TreeEntry | undefined>;
+  /** A regular file's content. */
+  read(path: string): Promise<Uint8Array>;
+  /** Names in a directory. */
+  list(path: string): Promise<readonly string[]>;
+}
+
+/** The files of a SquashFS. */
+export function squashfsTree(image: SquashfsImage): FileTree {
+  return {
+    async entry(path) {
+      const inode = await image.lookup(bytesOf(path));
+      if (inode === undefined) return undefined;
+      const { kind, mode, uid, gid } = inode;
+      const common = { mode: mode & 0o7777, uid, gid, size: inode.kind === "file" ? inode.size : 0 };
+      if (inode.kind === "symlink") return { ...common, kind: "symlink", target: textOf(inode.target) };
+      return { ...common, kind: kind === "file" || kind === "directory" ? kind : "other" };
+    },
+    read: (path) => image.readWhole(bytesOf(path)),
+    async list(path) {
+      const names: string[] = [];
+      for await (const { name } of image.readdir(bytesOf(path))) names.push(textOf(name));
+      return names;
+    },
+  };
+}
+
+/** The files below a directory of the host. */
+export function directoryTree(directory: string): FileTree {
+  const at = (path: string) => (path === "/" ? directory : `${directory === "/" ? "" : directory}${path}`);
+  return {
+    async entry(path) {
+      return hostEntry(at(path));
+    },
+    async read(path) {
+      return readFileSync(at(path));
+    },
+    async list(path) {
+      return readdirSync(at(path));
+    },
+  };
+}
+
+/** What lies at a path of the host; undefined where that cannot be told. */
+export function hostEntry(path: string): TreeEntry | undefined {
+  try {
+    const stat = lstatSync(path);
+    const common = { mode: stat.mode & 0o7777, uid: stat.uid, gid: stat.gid, size: stat.size };
+    if (stat.isSymbolicLink()) return { ...common, kind: "symlink", target: readlinkSync(path) };
+    return { ...common, kind: stat.isFile() ? "file" : stat.isDirectory() ? "directory" : "other" };
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * A tree below what an overlay's directory holds. Whiteouts (character devices 0:0) hide; that a directory is opaque
+ * does not show here, as Node cannot read extended attributes: what it hides is only ever taken for a place to mount on.
+ */
+export function overlaidTree(upperDirectory: string, lower: FileTree): FileTree {
+  const upper = directoryTree(upperDirectory);
+  /** Whose the path is: undefined where a whiteout, or a file in the place of a directory, hides it. */
+  function owner(path: string): FileTree | undefined {
+    const parts = path.split("/").filter(Boolean);
+    for (let count = 1; count <= parts.length; count++) {
+      const stat = lstatSync(`${upperDirectory}/${parts.slice(0, count).join("/")}`, { throwIfNoEntry: false });
+      if (stat === undefined) return lower;
+      if (stat.isCharacterDevice() && stat.rdev === 0) return undefined;
+      if (!stat.isDirectory()) return count === parts.length ? upper : undefined;
+    }
+    return upper;
+  }
+  return {
+    async entry(path) {
+      return owner(path)?.entry(path);
+    },
+    async read(path) {
+      return (owner(path) ?? lower).read(path);
+    },
+    async list(path) {
+      const names = new Set<string>();
+      for (const tree of [lower, upper]) {
+        if ((await tree.entry(path))?.kind === "directory") for (const name of await tree.list(path)) names.add(name);
+      }
+      return [...names].filter((name) => owner(`${path === "/" ? "" : path}/${name}`) !== undefined);
+    },
+  };
+}
+
+function bytesOf(path: string): string {
+  return toByteString(path.slice(1));
+}
+
+function textOf(name: string): string {
+  return Buffer.from(name, "latin1").toString("utf8");
+}

@@ -1,0 +1,170 @@
+import { posix } from "node:path";
+import { displayBytes, toByteString } from "../../bytes/byte-string.ts";
+import { MAX_SYMLINK_HOPS } from "../../fstree/limits.ts";
+import type { ContainerView } from "../../singularity-d/container-view.ts";
+import type { Mount, MountPoint } from "../engine/plan.ts";
+import { directoryTree, type FileTree, hostEntry, type TreeEntry } from "./image-tree.ts";
+
+/** Where a path leads, all links followed inside the container. */
+export interface Resolved {
+  /** Without links, `.` and `..`; what does not exist stands behind what does. */
+  readonly path: string;
+  /** Undefined where nothing is there. */
+  readonly entry: TreeEntry | undefined;
+  /** What is mounted where the last existing part lies; undefined for the root's own files. */
+  readonly mount: Mount | undefined;
+}
+
+const FOLDER: TreeEntry = { kind: "directory", mode: 0o755, uid: 0, gid: 0, size: 0 };
+const FILE: TreeEntry = { ...FOLDER, kind: "file", mode: 0o644 };
+
+/**
+ * A container's files as its programs will see them, known before anything is mounted: those of the root, with mount
+ * points that are to be made, and with mounts over them in their order.
+ */
+export class MountedTree {
+  readonly #root: FileTree;
+  readonly #mounts: Mount[] = [];
+  readonly #points = new Map<string, MountPoint["kind"]>();
+
+  constructor(root: FileTree) {
+    this.#root = root;
+  }
+
+  /** In their order. Targets are resolved paths. */
+  get mounts(): readonly Mount[] {
+    return this.#mounts;
+  }
+
+  /** Mount points that the root lacks. */
+  get points(): readonly MountPoint[] {
+    return [...this.#points].map(([path, kind]) => ({ path, kind }));
+  }
+
+  /** Mounts something over what is there so far. */
+  mount(mount: Mount): void {
+    this.#mounts.push(mount);
+  }
+
+  /** Has a mount point made; its parents become folders. */
+  makePoint(path: string, kind: MountPoint["kind"]): void {
+    this.#points.set(path, kind);
+  }
+
+  async resolve(path: string): Promise<Resolved> {
+    let at = "/";
+    let hops = 0;
+    let entry: TreeEntry | undefined = await this.#entry("/");
+    const todo = path.split("/").reverse();
+    for (let name = todo.pop(); name !== undefined; name = todo.pop()) {
+      if (name === "" || name === ".") continue;
+      if (name === "..") {
+        at = posix.dirname(at);
+        entry = await this.#entry(at);
+        continue;
+      }
+      const next = `${at === "/" ? "" : at}/${name}`;
+      const found = entry?.kind === "directory" ? await this.#entry(next) : undefined;
+      if (found?.kind === "symlink" && hops < MAX_SYMLINK_HOPS) {
+        hops++;
+        if (found.target?.startsWith("/")) at = "/";
+        todo.push(...(found.target ?? "").split("/").reverse());
+        entry = await this.#entry(at);
+        continue;
+      }
+      // What is behind a name that is not there, is not there either; `..` behind it is taken literally.
+      const missing = found === undefined || found.kind === "symlink";
+      if (missing && entry !== undefined) return this.#missing(at, [name, ...todo.reverse()]);
+      at = next;
+      entry = found;
+    }
+    return { path: at, entry, mount: this.#mountAt(at) };
+  }
+
+  #missing(existing: string, rest: readonly string[]): Resolved {
+    const path = posix.join(existing, ...rest);
+    return { path: path.replace(/(.)\/$/, "$1"), entry: undefined, mount: this.#mountAt(existing) };
+  }
+
+  /** A regular file's content, links followed; undefined where there is none. */
+  async read(path: string): Promise<Uint8Array | undefined> {
+    const { path: real, entry } = await this.resolve(path);
+    if (entry?.kind !== "file") return undefined;
+    const mount = this.#mountAt(real);
+    if (mount?.kind === "file") return mount.content;
+    try {
+      return await this.#treeOf(mount)?.read(pathBelow(real, mount));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "EACCES") return undefined;
+      throw error;
+    }
+  }
+
+  /** Names in a directory, links followed; undefined where there is none. */
+  async list(path: string): Promise<readonly string[] | undefined> {
+    const { path: real, entry } = await this.resolve(path);
+    if (entry?.kind !== "directory") return undefined;
+    const mount = this.#mountAt(real);
+    const tree = this.#treeOf(mount);
+    const own = await tree?.entry(pathBelow(real, mount));
+    return own?.kind === "directory" ? tree?.list(pathBelow(real, mount)) : [];
+  }
+
+  /** The file of the host that a resolved path shows; undefined where it is not the host's. */
+  hostPath(path: string): string | undefined {
+    const mount = this.#mountAt(path);
+    if (mount?.kind !== "bind") return undefined;
+    return mount.source + path.slice(mount.target === "/" ? 0 : mount.target.length);
+  }
+
+  async #entry(path: string): Promise<TreeEntry | undefined> {
+    const mount = this.#mountAt(path);
+    if (mount?.kind === "file") return path === mount.target ? FILE : undefined;
+    if (mount !== undefined && path === mount.target && mount.kind !== "bind") return FOLDER;
+    // Devices and processes are like the host's, as far as anybody asks before there are any.
+    if (mount?.kind === "dev" || mount?.kind === "proc") return hostEntry(path);
+    const tree = this.#treeOf(mount);
+    const found = await tree?.entry(pathBelow(path, mount));
+    if (found !== undefined || mount?.kind === "bind") return found;
+    if (this.#isOnTheWay(path)) return FOLDER;
+    const point = mount === undefined ? this.#points.get(path) : undefined;
+    if (point !== undefined) return point === "file" ? FILE : FOLDER;
+    return undefined;
+  }
+
+  #isOnTheWay(path: string): boolean {
+    const below = (other: string) => other.startsWith(`${path}/`);
+    return [...this.#points.keys()].some(below) || this.#mounts.some(({ target }) => below(target) || target === path);
+  }
+
+  #treeOf(mount: Mount | undefined): FileTree | undefined {
+    if (mount === undefined) return this.#root;
+    return mount.kind === "bind" ? directoryTree(mount.source) : undefined;
+  }
+
+  /** The last one that covers the path. */
+  #mountAt(path: string): Mount | undefined {
+    return this.#mounts.findLast(
+      ({ target }) => target === path || path.startsWith(target === "/" ? "/" : `${target}/`),
+    );
+  }
+}
+
+function pathBelow(path: string, mount: Mount | undefined): string {
+  if (mount === undefined || mount.target === "/") return path;
+  return path.slice(mount.target.length) || "/";
+}
+
+/** The same files as scripts and searches look at them. */
+export function viewOf(tree: MountedTree): ContainerView {
+  return {
+    read: (path) => tree.read(`/${displayBytes(path)}`),
+    list: async (path) => ((await tree.list(`/${displayBytes(path)}`)) ?? []).map(toByteString),
+    async look(path) {
+      const { entry } = await tree.resolve(`/${displayBytes(path)}`);
+      if (entry === undefined) return undefined;
+      const kind = entry.kind === "symlink" ? "other" : entry.kind;
+      return { kind, executable: (entry.mode & 0o111) !== 0 };
+    },
+  };
+}

@@ -1,0 +1,137 @@
+import { lstatSync, realpathSync, statSync } from "node:fs";
+import { posix } from "node:path";
+import type { Mount } from "../engine/plan.ts";
+
+/** Something to be mounted, as it was asked for: its target may be a link, or may not be there. */
+export interface WantedMount {
+  readonly mount: Mount;
+  /**
+   * `required`: the user asked for it, and without it nothing is run. `expected`: told of where it cannot be.
+   * `optional`: left out without a word.
+   */
+  readonly need: "required" | "expected" | "optional";
+  /** Apptainer's word for the group of mounts: `binds`, `tmp`. */
+  readonly group: string;
+  /** A mount point is made where the image has none. */
+  readonly makesPoint: boolean;
+}
+
+/** A bind that the user asked for. */
+export interface UserBind {
+  readonly source: string;
+  readonly target: string;
+  readonly readOnly: boolean;
+  /** The number of an image file among those that are mounted beside the root: the source is a path in it. */
+  readonly image?: number;
+}
+
+/** What mounts depend on. Paths are absolute. */
+export interface MountOptions {
+  /** `--contain` and what implies it. */
+  readonly contain: boolean;
+  /** A new PID namespace: /proc is its own. */
+  readonly pid: boolean;
+  /** The home directory: what is mounted, and where; `source` undefined for none of the host's. */
+  readonly home: { readonly source: string | undefined; readonly target: string } | undefined;
+  /** Words and paths of `--no-mount`. */
+  readonly noMount: readonly string[];
+  readonly workdir?: string | undefined;
+  readonly scratch: readonly string[];
+  readonly binds: readonly UserBind[];
+  /** Made anew: passwd, group, resolv.conf, by their paths. */
+  readonly files: ReadonlyMap<string, Uint8Array>;
+  /** The caller's; undefined where it is not to be mounted. */
+  readonly cwd: string | undefined;
+  /** Where the session has the image files of binds. */
+  readonly imagePaths: readonly string[];
+}
+
+/** Apptainer's limit for what a container keeps in memory ("sessiondir max size"). */
+export const SESSION_SIZE_MIB = 64;
+
+/** What Apptainer's configuration binds in every container. */
+const CONFIGURED_BINDS = ["/etc/localtime", "/etc/hosts"];
+
+/** Folders of an operating system, which the caller's current one never stands for (Apptainer's list). */
+const SYSTEM_FOLDERS = new Set("/ /etc /bin /mnt /usr /var /opt /sbin /lib /lib64".split(" "));
+
+/** All mounts of a container in Apptainer's order: its own first, then the user's. */
+export function wantedMounts(options: MountOptions): WantedMount[] {
+  const { contain, noMount, workdir } = options;
+  const wanted: WantedMount[] = [];
+  const without = (...words: string[]) => words.some((word) => noMount.includes(word));
+  const own = (mount: Mount, group: string, makesPoint = true) =>
+    wanted.push({ mount, group, makesPoint, need: "expected" });
+
+  if (!without("dev")) own(contain ? { kind: "dev", target: "/dev" } : bind("/dev", "/dev", { devices: true }), "dev");
+  if (!without("bind-paths")) {
+    for (const path of CONFIGURED_BINDS) if (!without(path) && exists(path)) own(bind(path, path), "binds");
+  }
+  if (!without("proc")) own(options.pid ? { kind: "proc", target: "/proc" } : bind("/proc", "/proc"), "kernel");
+  if (!without("sys")) own(bind("/sys", "/sys"), "kernel");
+  if (options.home !== undefined && !without("home")) {
+    const { source, target } = options.home;
+    own(source === undefined ? memory(target, 0o750) : bind(source, target), "home");
+  }
+  if (!without("tmp")) {
+    for (const [target, name] of [
+      ["/tmp", "tmp"],
+      ["/var/tmp", "var_tmp"],
+    ] as const) {
+      // An image without the folder gets a warning, as Apptainer gives it.
+      if (workdir !== undefined && contain) own(bind(posix.join(workdir, name), target), "tmp", false);
+      else own(contain ? memory(target, 0o1777) : bind(target, target), "tmp", false);
+    }
+  }
+  for (const target of options.scratch) {
+    const source = workdir === undefined ? undefined : posix.join(workdir, "scratch", target);
+    wanted.push({
+      ...{ mount: source === undefined ? memory(target, 0o755) : bind(source, target), group: "scratch" },
+      ...{ makesPoint: true, need: "required" },
+    });
+  }
+  const { cwd } = options;
+  if (
+    cwd !== undefined &&
+    !contain &&
+    !without("cwd") &&
+    !SYSTEM_FOLDERS.has(cwd) &&
+    !/^\/(proc|sys|dev)(\/|$)/.test(cwd)
+  )
+    wanted.push({ mount: bind(cwd, cwd), group: "cwd", makesPoint: true, need: "optional" });
+  for (const [target, content] of options.files)
+    wanted.push({ mount: { kind: "file", target, content }, group: "files", makesPoint: false, need: "optional" });
+  for (const { source, target, readOnly, image } of options.binds) {
+    const from = image === undefined ? source : posix.join(options.imagePaths[image] ?? "", source);
+    wanted.push({ mount: bind(from, target, { readOnly }), group: "userbinds", makesPoint: true, need: "required" });
+  }
+  return wanted;
+}
+
+function bind(source: string, target: string, how: { readOnly?: boolean; devices?: boolean } = {}): Mount {
+  return { kind: "bind", source: realPath(source), target, ...how };
+}
+
+function memory(target: string, mode: number): Mount {
+  return { kind: "tmpfs", target, mode, sizeMiB: SESSION_SIZE_MIB };
+}
+
+/** Of a source without links, what is mounted is what the container's links lead to, too. */
+function realPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
+  }
+}
+
+function exists(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false }) !== undefined;
+}
+
+/** Whether a bind's source is a folder; undefined where there is none. */
+export function sourceKind(path: string): "directory" | "file" | undefined {
+  const stat = lstatSync(path, { throwIfNoEntry: false });
+  if (stat === undefined) return undefined;
+  return stat.isDirectory() ? "directory" : "file";
+}
