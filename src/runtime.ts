@@ -12,12 +12,12 @@ export { ContainerError, type ContainerErrorCode } from "./runtime/container/err
 export type { UserBind } from "./runtime/container/wanted-mounts.ts";
 export { EngineError, type EngineErrorCode } from "./runtime/engine/errors.ts";
 export type { Namespaces, RootImage } from "./runtime/engine/plan.ts";
-export { type BindSpec, parseBinds, parseMount } from "./runtime/options/binds.ts";
-export { parseHome } from "./runtime/options/home.ts";
-export { parseNoMount, parseOverlay } from "./runtime/options/lists.ts";
 export type { ProgramStreams, RunningProgram } from "./runtime/engine/session.ts";
 export { type EnvFileResult, evaluateEnvFile } from "./runtime/environment/env-file.ts";
 export { parseEnvOption } from "./runtime/environment/env-option.ts";
 export { RuntimeError, type RuntimeErrorCode } from "./runtime/errors.ts";
 export type { RuntimeMessage } from "./runtime/message.ts";
+export { type BindSpec, parseBinds, parseMount } from "./runtime/options/binds.ts";
+export { parseHome } from "./runtime/options/home.ts";
+export { parseNoMount, parseOverlay } from "./runtime/options/lists.ts";
 export { VERSION } from "./version.ts";
