@@ -20,7 +20,22 @@ export async function scriptEnd(
   throw new BuildError("SCRIPT_FAILED", { section, status: statusText(end) });
 }
 
-/** As Go words it. */
+/** Signals as Go, and so Apptainer, names them; others stay as they are. */
+const SIGNALS: Readonly<Partial<Record<NodeJS.Signals, string>>> = {
+  SIGHUP: "hangup",
+  SIGINT: "interrupt",
+  SIGQUIT: "quit",
+  SIGILL: "illegal instruction",
+  SIGABRT: "aborted",
+  SIGBUS: "bus error",
+  SIGFPE: "floating point exception",
+  SIGKILL: "killed",
+  SIGSEGV: "segmentation fault",
+  SIGPIPE: "broken pipe",
+  SIGALRM: "alarm clock",
+  SIGTERM: "terminated",
+};
+
 function statusText(end: ProgramEnd): string {
-  return end.kind === "exit" ? `exit status ${end.code}` : `signal: ${end.signal}`;
+  return end.kind === "exit" ? `exit status ${end.code}` : `signal: ${SIGNALS[end.signal] ?? end.signal}`;
 }

@@ -82,13 +82,14 @@ function labelsOf(
   const former = parseLabels(Buffer.from(readText(root, LABELS) ?? Buffer.from("{}")).toString("latin1"));
   const labels = new Map([...former.labels].map(([key, value]) => [displayBytes(key), displayBytes(value)]));
   if (hasHelp) for (const key of HELP_LABELS) labels.set(key, `/${HELP}`);
+  // What %post left replaces what was there; %labels comes after it, and gives way to it but for --force.
+  const lines = splitLines(displayBytes(Buffer.from(left ?? []).toString("latin1")));
+  for (const { key, value } of readLabelLines(lines)) labels.set(key, value);
   // Within the section the last line of a key counts, whatever --force says of the ones that were there.
   for (const [key, value] of new Map(stage.labels.map((label) => [label.key, label.value]))) {
     if (labels.has(key) && !force) {
       warn(`Label: ${key} already exists and force option is false, not overwriting`);
     } else labels.set(key, value);
   }
-  const lines = splitLines(displayBytes(Buffer.from(left ?? []).toString("latin1")));
-  for (const { key, value } of readLabelLines(lines)) labels.set(key, value);
   return labels;
 }
