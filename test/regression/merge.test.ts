@@ -92,6 +92,14 @@ const cases: readonly (readonly [what: string, layers: readonly (readonly TarEnt
     "a link to a file that its layer went through, below a directory made anew",
     [[file("c", "1")], [file("c/a", "2"), hardlink("a", "c")], [whiteout("c"), symlink("c/a", "a")]],
   ],
+  [
+    "a directory of the layer that upper names were moved into, replaced",
+    [[file("a/a", "1"), symlink("b", ".."), file("a", "2")], [file("b/a/a", "3")]],
+  ],
+  [
+    "a directory of the layer that an upper symlink was moved into, replaced",
+    [[file("c/a", "1"), symlink("a", "."), file("c", "2")], [symlink("a/c/a", "a")]],
+  ],
 ];
 
 it.each(cases)("mergeLayers() %s", async (_, layers) => {

@@ -27,7 +27,7 @@ export function graft(node: NodeId, target: ByteString, options: GraftOptions): 
   const min = marks.passageMin(node);
   checkPlain(node, options);
   const destination = locate(tree.parent(node), node, target, max, min, options);
-  mergeInto(node, destination, node, options, 0);
+  mergeInto(node, destination, { ...options, moved: node }, 0, false);
 }
 
 /** Refuses directories in which anything but names of upper layers was noted. */
@@ -96,15 +96,21 @@ function locate(
   for (let n = dir; n !== FsTree.root; n = tree.parent(n)) {
     if (n === moved) throw new ScanNeeded("a symlink leads into itself");
     if (marks.closed(tree.parent(n)) !== 0) throw new ScanNeeded("a symlink of a lower layer leads below a whiteout");
-    // These directories have entries of higher layers below them now, so the current layer cannot replace them whole.
-    marks.setBorn(n, Math.max(marks.born(n), max));
+    keepFromLayer(marks, n, max);
   }
   return dir;
 }
 
-function mergeInto(from: NodeId, into: NodeId, moved: NodeId, options: GraftOptions, depth: number): void {
+/** @param isPlain whether all below `into` has been checked: once for each directory that both have at the top */
+function mergeInto(
+  from: NodeId,
+  into: NodeId,
+  options: GraftOptions & { readonly moved: NodeId },
+  depth: number,
+  isPlain: boolean,
+): void {
   if (depth > MAX_GRAFT_DEPTH) throw new ScanNeeded("deep directories meet behind a symlink");
-  const { tree, marks, onMoved } = options;
+  const { tree, marks, onMoved, moved } = options;
   for (const child of tree.children(from)) {
     const old = tree.lookup(into, tree.name(child));
     if (old === NO_NODE) {
@@ -116,14 +122,15 @@ function mergeInto(from: NodeId, into: NodeId, moved: NodeId, options: GraftOpti
     const upper = marks.layer(child);
     const lower = marks.layer(old);
     if (tree.isDirectory(child) && tree.isDirectory(old)) {
-      checkPlain(old, options);
+      if (!isPlain) checkPlain(old, options);
       if (upper !== 0 && upper === lower) throw new ScanNeeded("a layer has a directory under two names");
       if (upper > lower) {
         tree.setInode(old, tree.inode(child));
         marks.setLayer(old, upper);
       }
       if (marks.passageMax(child) !== 0) joinPassages(marks, old, marks.passageMax(child), marks.passageMin(child));
-      mergeInto(child, old, moved, options, depth + 1);
+      keepFromLayer(marks, old, marks.born(child));
+      mergeInto(child, old, options, depth + 1, true);
       tree.remove(child);
       continue;
     }
@@ -141,6 +148,11 @@ function mergeInto(from: NodeId, into: NodeId, moved: NodeId, options: GraftOpti
       onMoved(child);
     }
   }
+}
+
+/** A directory has names of `upper` below it now, so the current layer cannot replace it whole any more. */
+function keepFromLayer(marks: NodeMarks, dir: NodeId, upper: number): void {
+  marks.setBorn(dir, Math.max(marks.born(dir), upper));
 }
 
 function joinPassages(marks: NodeMarks, node: NodeId, max: number, min: number): void {
