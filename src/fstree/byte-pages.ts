@@ -1,4 +1,5 @@
 import type { ByteString } from "../bytes/byte-string.ts";
+import { TreeError } from "./errors.ts";
 
 /** Bytes per page, as a power of two: 2^32 / 2^18 = 16,384 pages at most, so 4 GiB of names. */
 const PAGE_LOG = 18;
@@ -14,13 +15,22 @@ export class BytePages {
   readonly #pages: Buffer[] = [];
   /** Where the next string goes in the last page; a full page at the start makes the first `add` open one. */
   #end = PAGE_SIZE;
+  readonly #maxPages: number;
 
-  /** Keeps a copy; gives the reference (32 bits, unsigned) that the other methods take. */
+  constructor(maxPages: number = MAX_PAGES) {
+    this.#maxPages = maxPages;
+  }
+
+  /**
+   * Keeps a copy; gives the reference (32 bits, unsigned) that the other methods take.
+   * @throws TreeError NAMES_TOO_LARGE where all pages are full
+   */
   add(bytes: ByteString): number {
     const length = bytes.length;
     const need = length + MAX_PREFIX;
     if (this.#end + need > PAGE_SIZE) {
-      if (this.#pages.length === MAX_PAGES) throw new RangeError("names of the tree take more than 4 GiB");
+      if (this.#pages.length >= this.#maxPages)
+        throw new TreeError("NAMES_TOO_LARGE", { limit: this.#maxPages * PAGE_SIZE });
       // A string longer than a page gets a page of its own length; its reference points at the start all the same.
       this.#pages.push(Buffer.allocUnsafeSlow(Math.max(PAGE_SIZE, need)));
       this.#end = 0;
