@@ -3,15 +3,10 @@ import { InodeKind } from "../../fstree/inodes.ts";
 import { MAX_SYMLINK_HOPS } from "../../fstree/limits.ts";
 import { FsTree, NO_NODE, type NodeId } from "../../fstree/tree.ts";
 import { entryRole, OPAQUE_MARKER } from "../whiteout.ts";
+import type { DescentState } from "./descent-state.ts";
 import { joinPath, parentOf } from "./entry-path.ts";
-import {
-  HiddenEntries,
-  type HiddenEntry,
-  HiddenKind,
-  type HiddenPassages,
-  refuseHiddenSymlink,
-} from "./hidden-entries.ts";
-import { HiddenLinks, type LinkTarget } from "./hidden-links.ts";
+import { type HiddenEntry, HiddenKind, type HiddenPassages, refuseHiddenSymlink } from "./hidden-entries.ts";
+import type { LinkTarget } from "./hidden-links.ts";
 import { Flag, type NodeMarks } from "./node-marks.ts";
 import type { PendingLinks } from "./pending-links.ts";
 import { ScanNeeded } from "./scan-needed.ts";
@@ -21,35 +16,28 @@ import { ScanNeeded } from "./scan-needed.ts";
  * that higher layers hide, nothing any more, or something for the layers below. Changes nothing.
  */
 export class LinkResolver {
+  readonly #state: DescentState;
   readonly #tree: FsTree;
   readonly #marks: NodeMarks;
   readonly #pending: PendingLinks;
   readonly #passages: HiddenPassages;
-  #layer = 0;
-  #hidden = new HiddenEntries();
-  #hiddenLinks = new HiddenLinks();
 
-  constructor(tree: FsTree, marks: NodeMarks, pending: PendingLinks, passages: HiddenPassages) {
-    this.#tree = tree;
-    this.#marks = marks;
-    this.#pending = pending;
-    this.#passages = passages;
-  }
-
-  beginLayer(layer: number, hidden: HiddenEntries, hiddenLinks: HiddenLinks): void {
-    this.#layer = layer;
-    this.#hidden = hidden;
-    this.#hiddenLinks = hiddenLinks;
+  constructor(state: DescentState) {
+    this.#state = state;
+    this.#tree = state.tree;
+    this.#marks = state.marks;
+    this.#pending = state.pending;
+    this.#passages = state.passages;
   }
 
   /** What a hard link's target is at this moment, as far as the current layer tells. */
   resolve(text: ByteString): LinkTarget {
     if (entryRole(text) !== "plain") {
-      const own = this.#hidden.get(text);
+      const own = this.#state.hidden.get(text);
       return own === undefined ? { kind: "missing", text } : this.#hiddenTarget(own, text);
     }
     const marks = this.#marks;
-    const layer = this.#layer;
+    const layer = this.#state.layer;
     const todo = text.split("/").reverse();
     let dir: NodeId = FsTree.root;
     let path: ByteString = "";
@@ -60,7 +48,7 @@ export class LinkResolver {
       if (name === "..") {
         dir = this.#tree.parent(dir);
         path = parentOf(path);
-        isGone = this.isClosedHere(dir);
+        isGone = this.#state.isClosedHere(dir);
         continue;
       }
       const isLast = todo.length === 0;
@@ -94,7 +82,7 @@ export class LinkResolver {
         if (target.startsWith("/")) {
           dir = FsTree.root;
           path = "";
-          isGone = this.isClosedHere(dir);
+          isGone = this.#state.isClosedHere(dir);
         }
         // Behind a link, the last name alone is taken as it is: symlinks in it are part of the directory's path.
         todo.push(...target.split("/").reverse());
@@ -105,7 +93,7 @@ export class LinkResolver {
         if (todo.includes("..")) throw new ScanNeeded("a symlink leads out of a hidden directory");
         return this.#resolveHidden(rest(), path, isGone, text);
       }
-      if (marks.has(node, Flag.hidSymlink)) refuseHiddenSymlink(this.#hidden, joinPath(path, name));
+      if (marks.has(node, Flag.hidSymlink)) refuseHiddenSymlink(this.#state.hidden, joinPath(path, name));
       isGone ||= marks.closed(node) === layer;
       dir = node;
       path = joinPath(path, name);
@@ -113,24 +101,17 @@ export class LinkResolver {
     return { kind: "directory" };
   }
 
-  /** Whether the current layer has closed a directory or one above it. */
-  isClosedHere(dir: NodeId): boolean {
-    for (let node = dir; ; node = this.#tree.parent(node)) {
-      if (this.#marks.closed(node) === this.#layer) return true;
-      if (node === FsTree.root) return false;
-    }
-  }
-
   /** The target's name is a directory in the tree; is it one in this layer? */
   #directoryTarget(node: NodeId, path: ByteString, isGone: boolean, text: ByteString): LinkTarget {
     const marks = this.#marks;
-    const layer = this.#layer;
+    const layer = this.#state.layer;
     // Where a higher layer has the whole directory, the tree notes no path of this layer; `passages` does.
     const isPassed = marks.passageMin(node) === layer || this.#passages.isPassed(path, layer);
     if (marks.born(node) === layer && !marks.has(node, Flag.virtual)) return { kind: "directory" };
-    const own = this.#hidden.get(path);
+    const own = this.#state.hidden.get(path);
     if (own !== undefined) {
-      if (isPassed || this.#hidden.isMixed) throw new ScanNeeded("a hard link's target changed its type in its layer");
+      if (isPassed || this.#state.hidden.isMixed)
+        throw new ScanNeeded("a hard link's target changed its type in its layer");
       return this.#hiddenTarget(own, text);
     }
     if (marks.layer(node) === layer || marks.known(node) === layer) return { kind: "directory" };
@@ -140,12 +121,12 @@ export class LinkResolver {
 
   /** The target lies where higher layers have decided, from below the directory `visible` on. */
   #resolveHidden(path: ByteString, visible: ByteString, isGone: boolean, text: ByteString): LinkTarget {
-    if (this.#hidden.isMixed)
+    if (this.#state.hidden.isMixed)
       throw new ScanNeeded("a hard link's target lies among hidden names that changed their type");
-    const own = this.#hidden.get(path);
+    const own = this.#state.hidden.get(path);
     let isMissing = isGone || this.#isOpaqueHere(visible);
     for (let end = path.indexOf("/", visible.length + 1); end > 0; end = path.indexOf("/", end + 1)) {
-      const above = this.#hidden.get(path, end);
+      const above = this.#state.hidden.get(path, end);
       if (above?.kind === HiddenKind.symlink || above?.kind === HiddenKind.hardlink) {
         throw new ScanNeeded("a hard link's target lies behind a hidden symlink");
       }
@@ -157,17 +138,17 @@ export class LinkResolver {
       if (above?.kind === HiddenKind.whiteout || this.#isOpaqueHere(path.slice(0, end))) isMissing = true;
     }
     if (own !== undefined) return this.#hiddenTarget(own, text);
-    if (this.#passages.isPassed(path, this.#layer)) throw new ScanNeeded("a hard link's target was gone through");
+    if (this.#passages.isPassed(path, this.#state.layer)) throw new ScanNeeded("a hard link's target was gone through");
     return isMissing ? { kind: "missing", text } : { kind: "below", path, text };
   }
 
   #isOpaqueHere(dir: ByteString): boolean {
-    return this.#hidden.get(joinPath(dir, OPAQUE_MARKER)) !== undefined;
+    return this.#state.hidden.get(joinPath(dir, OPAQUE_MARKER)) !== undefined;
   }
 
   #hiddenTarget({ kind, order, link }: HiddenEntry, text: ByteString): LinkTarget {
     if (kind === HiddenKind.directory) return { kind: "directory" };
     if (kind === HiddenKind.whiteout) return { kind: "missing", text };
-    return kind === HiddenKind.hardlink ? this.#hiddenLinks.get(link) : { kind: "hidden", order };
+    return kind === HiddenKind.hardlink ? this.#state.hiddenLinks.get(link) : { kind: "hidden", order };
   }
 }

@@ -1,5 +1,6 @@
 import { U32Column } from "../../fstree/columns.ts";
 import type { NodeId } from "../../fstree/tree.ts";
+import { ScanNeeded } from "./scan-needed.ts";
 
 const LOW = 0xffff;
 
@@ -127,4 +128,10 @@ export class NodeMarks {
   clear(node: NodeId, flag: number): void {
     this.#known.set(node, this.#known.get(node) & ~flag);
   }
+}
+
+/** A directory, or what may be a symlink, in the place of a name below which whiteouts were dropped. */
+export function refuseDroppedWhiteouts(marks: NodeMarks, node: NodeId): void {
+  if (marks.has(node, Flag.droppedWhiteouts))
+    throw new ScanNeeded("a layer has something else and a directory at one path");
 }
