@@ -4,7 +4,7 @@ export type TreeErrorCode = "NAMES_TOO_LARGE";
 
 const MESSAGES: MessageTable<TreeErrorCode> = {
   NAMES_TOO_LARGE: (d) =>
-    `Cannot hold the image's file tree: its names, symlinks' targets or attributes take more than ${d.limit} bytes of each. Split the image.`,
+    `Cannot hold the image's file tree: its names, symlinks' targets or attributes take more than ${d.limit} bytes. Split the image.`,
 };
 
 /** A file tree that is larger than can be kept. Details: `limit`, in bytes. */

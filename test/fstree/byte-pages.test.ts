@@ -20,9 +20,8 @@ it.each([0, 1, 127, 128, 16_383, 16_384, FITS - 1, FITS, FITS + 1, 3 * PAGE])(
 it("BytePages refuses what its pages have no room for, and keeps the rest", () => {
   const pages = new BytePages(2);
   const kept = [pages.add("a".repeat(FITS)), pages.add("b".repeat(FITS))];
-  expect(() => pages.add("c")).toThrowError(
-    expect.objectContaining({ code: "NAMES_TOO_LARGE", details: { limit: 2 * PAGE } }) as TreeError,
-  );
+  const full = new TreeError("NAMES_TOO_LARGE", { limit: 2 * PAGE });
+  expect(() => pages.add("c")).toThrow(full.message);
   expect(() => pages.add("c")).toThrow(TreeError);
   expect(kept.map((reference) => pages.get(reference).slice(0, 2))).toEqual(["aa", "bb"]);
 });
