@@ -97,6 +97,10 @@ const cases: readonly (readonly [what: string, layers: readonly (readonly TarEnt
     [[file("a/a", "1"), symlink("b", ".."), file("a", "2")], [file("b/a/a", "3")]],
   ],
   [
+    "a directory that came after the entries moved through it, a symlink further down",
+    [[symlink("b", "..")], [symlink("a", "/b")], [file("a/a", "1"), dir("b")]],
+  ],
+  [
     "a directory of the layer that an upper symlink was moved into, replaced",
     [[file("c/a", "1"), symlink("a", "."), file("c", "2")], [symlink("a/c/a", "a")]],
   ],

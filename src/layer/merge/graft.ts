@@ -78,8 +78,9 @@ function locate(
       if (marks.has(node, Flag.virtual | Flag.hidSymlink | Flag.hidPassage) || marks.closed(node) !== 0) {
         throw new ScanNeeded("a symlink of a lower layer leads to a directory that hides names");
       }
-      const known = marks.layer(node);
-      if (known === 0 || known > min) joinPassages(marks, node, max, min);
+      const decided = marks.layer(node);
+      // An entry for it of the lowest of those layers may have come after the names that are moved.
+      if (decided === 0 || decided >= min) joinPassages(marks, node, max, min);
     } else {
       const isSymlink = tree.inodes.kind(tree.inode(node)) === InodeKind.symlink;
       // A symlink of one of the very layers that went through may have come after the entries that did.
