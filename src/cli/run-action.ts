@@ -35,6 +35,7 @@ export async function runAction(typed: TypedAction, tools: ActionTools): Promise
     if (engine === "apptainer") return await handOver({ ...typed, image }, tools);
     const options = await containerOptions(typed.action, tools);
     let stop = () => {};
+    let remove = async () => {};
     try {
       return await runContainer({
         ...{ action: typed.action, image, args: typed.args, app: values.text("app"), shell: values.text("shell") },
@@ -43,11 +44,17 @@ export async function runAction(typed: TypedAction, tools: ActionTools): Promise
         onStart: (program) => {
           stop = forwardSignals(process, program);
         },
-        unpack: async (path, why) => (await import("./unpack-image.ts")).unpackImage(path, why, tools),
+        unpack: async (path, why) => {
+          const { unpackImage } = await import("./unpack-image.ts");
+          const unpacked = await unpackImage(path, why, tools);
+          remove = unpacked.remove;
+          return unpacked.directory;
+        },
         signal: context.signal,
       });
     } finally {
       stop();
+      await remove();
     }
   } catch (error) {
     if (!(error instanceof FatalError)) context.signal.throwIfAborted();

@@ -1,4 +1,4 @@
-import { mkdtemp } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buildSandbox } from "../index.ts";
@@ -6,16 +6,22 @@ import type { Context } from "./context.ts";
 import type { Logger } from "./logger.ts";
 import type { OptionValues } from "./options.ts";
 
-/** Unpacks an image that this host cannot mount. */
+/** Unpacks an image that this host cannot mount; `remove` when it is not run any more. */
 export async function unpackImage(
   path: string,
   why: Error,
   { values, log, context }: { readonly values: OptionValues; readonly log: Logger; readonly context: Context },
-): Promise<string> {
+): Promise<{ readonly directory: string; readonly remove: () => Promise<void> }> {
   log.warning(`${why.message} The image is unpacked instead, which takes time and space`);
   const folder = await mkdtemp(join(values.text("tmpdir") ?? tmpdir(), "sifon-unpacked-"));
   const directory = join(folder, "root");
   log.info(`Unpacking ${path} to ${directory}`);
-  await buildSandbox({ from: { path }, directory, signal: context.signal });
-  return directory;
+  const remove = () => rm(folder, { recursive: true, force: true });
+  try {
+    await buildSandbox({ from: { path }, directory, signal: context.signal });
+    return { directory, remove };
+  } catch (error) {
+    await remove();
+    throw error;
+  }
 }
