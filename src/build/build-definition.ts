@@ -56,6 +56,8 @@ export interface BuildDefinitionOptions extends ConvertTuning, Partial<Watch> {
   readonly source?: SourceOptions;
   /** For images between stages; the system's folder for temporary files by default. */
   readonly temporaryDirectory?: string | undefined;
+  /** Descriptor to which scripts' standard output goes; 1 by default. */
+  readonly scriptOutput?: number;
   /** Variables for sources of %files; `process.env` by default. */
   readonly environment?: NodeJS.ProcessEnv;
   /** Seconds since 1970 as text, as the variable SOURCE_DATE_EPOCH has it: image time, and the latest file time. */
@@ -183,7 +185,8 @@ async function buildStage(
 ): Promise<RootSource> {
   const { definition, environment = process.env, source = {}, sourceDateEpoch } = options;
   const { signal, onProgress, workplace, memory, force = false, test = true } = options;
-  const stageOptions: StageOptions = { form, test, force, workplace, environment, signal, onProgress };
+  const { scriptOutput: output = 1 } = options;
+  const stageOptions: StageOptions = { form, test, force, workplace, environment, output, signal, onProgress };
   const copying = { definition, environment };
   const request = {
     ...{ definition, stage, options: stageOptions },

@@ -33,6 +33,8 @@ export async function runDefinition(
       force: values.flag("force"),
       source: { ...sourceOptions(values, context, onProgress), ...access, cache },
       temporaryDirectory: values.text("tmpdir"),
+      // What scripts say must not get into the SIF.
+      ...(target === "-" ? { scriptOutput: 2 } : {}),
       environment: context.environment,
       sourceDateEpoch: context.environment.SOURCE_DATE_EPOCH,
     });
