@@ -31,6 +31,8 @@ if [ -n "$QUOTE" ] && [ -x /bin/busybox ] && ! test -e /nope; then export SEEN=y
 case "$PATH" in /opt/x:*) export CASE=first;; *) export CASE=other;; esac
 for part in a "b c" $PLAIN; do LIST="\${LIST:+$LIST,}$part"; done
 export LIST CUT="\${PATH%%:*}" HOST_EMPTIED= NEVER
+ONE=é; export LENGTH="\${#ONE}" TAIL="\${ONE#?}"
+case "$ONE" in ?) export CHARACTER=one;; *) export CHARACTER=more;; esac
 `;
 
 const HOSTS: readonly (readonly [

@@ -11,7 +11,8 @@ import { ShellSyntaxError, ShellUnsupported } from "../../src/runtime/shell/synt
 import { textView } from "../../src/runtime/text-view.ts";
 import { memoryView } from "./views.ts";
 
-const START = { HOME: "/home/me", GIVEN: "given value", EMPTY: "", PATH: "/usr/bin:/bin" };
+// In a UTF-8 locale bash counts characters, as the interpreter of Apptainer and ours do in every locale; dash counts bytes.
+const START = { HOME: "/home/me", GIVEN: "given value", EMPTY: "", PATH: "/usr/bin:/bin", LC_ALL: "C.UTF-8" };
 
 async function interpret(script: string, files: Record<string, string> = {}) {
   const state = new ShellState({

@@ -55,7 +55,9 @@ function expandPart(part: WordPart, state: ShellState): Piece[] {
     }
     case "length": {
       if (part.name === "@" || part.name === "*") throw new ShellUnsupported(`\${#${part.name}}`, 0);
-      return [active(lengthOf(parameterValue(part.name, state) ?? ""), part.quoted)];
+      // Characters count, as `?` matches one of them, whatever the locale: so does Apptainer's interpreter.
+      const value = Array.from(parameterValue(part.name, state) ?? "");
+      return [active(String(value.length), part.quoted)];
     }
     case "unsupported":
       throw new ShellUnsupported(part.what, part.line);
@@ -65,12 +67,6 @@ function expandPart(part: WordPart, state: ShellState): Piece[] {
 }
 
 const active = (text: string, quoted: boolean): Piece => ({ text, quoted, split: !quoted });
-
-/** Whether a character or a byte counts depends on the locale, which is not known here. */
-function lengthOf(value: string): string {
-  if (/[\x80-\uffff]/.test(value)) throw new ShellUnsupported("the length of a text that is not ASCII", 0);
-  return String(value.length);
-}
 
 function expandParameter(part: WordPart & { kind: "parameter" }, state: ShellState): Piece[] {
   const { name, quoted, operation } = part;
