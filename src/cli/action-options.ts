@@ -80,5 +80,7 @@ export const ACTION_OPTIONS: readonly OptionSpec[] = [
     "ENGINE",
   ]),
   option("--offline", "ask no registry: take the image that the reference led to last time", ["OFFLINE"]),
+  option("--arch <arch>", "of a source: architecture to choose from a multi-platform image", []),
+  option("--arch-variant <variant>", "of a source: variant of the architecture", []),
   ...SOURCE_OPTIONS,
 ];

@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { makeImage, writeLayout } from "../support/registry-image.ts";
 import { busybox, busyboxLayer } from "../support/runnable-image.ts";
 import { sifon } from "../support/sifon.ts";
 import { makeSif } from "../support/small-sif.ts";
@@ -78,5 +79,19 @@ describe.skipIf(!ready)("sifon run, exec, shell, test", () => {
     await writeFile(join(folder, "marker"), "");
     await inFolder("exec", "--overlay", overlay, image, "sh", "-c", "echo kept >/kept");
     expect((await inFolder("exec", "--overlay", `${overlay}:ro`, image, "cat", "/kept")).stdout).toBe("kept\n");
+  });
+
+  it("runs a source: converted once, then found in the cache, also offline", async () => {
+    const layout = join(folder, "layout");
+    const { blobs, descriptor } = await makeImage({ diffIds: [], layers: [await busyboxLayer()] });
+    await writeLayout(layout, blobs, [descriptor]);
+    const env = { SIFON_CACHEDIR: join(folder, "cache") };
+    const run = (...options: string[]) =>
+      sifon(["exec", ...options, `oci:${layout}`, "echo", "ran"], { cwd: folder, env });
+    const first = await run();
+    expect(first).toMatchObject({ stdout: "ran\n", code: 0 });
+    expect(first.stderr).not.toContain("Using cached SIF image");
+    for (const options of [[], ["--offline"], ["--arch", "amd64"]])
+      expect(await run(...options)).toMatchObject({ stdout: "ran\n", code: 0, stderr: expect.stringContaining("Using cached SIF image") });
   });
 });
