@@ -31,7 +31,6 @@ export async function fetchImage(
       sourceDateEpoch: context.environment.SOURCE_DATE_EPOCH,
       ...{ signal: context.signal, onProgress },
     });
-    if (found.cached && !found.converted) log.info("Using cached SIF image");
     return { image: found.path, release: () => found.release() };
   } finally {
     display.stop();

@@ -85,13 +85,16 @@ describe.skipIf(!ready)("sifon run, exec, shell, test", () => {
     const layout = join(folder, "layout");
     const { blobs, descriptor } = await makeImage({ diffIds: [], layers: [await busyboxLayer()] });
     await writeLayout(layout, blobs, [descriptor]);
-    const env = { SIFON_CACHEDIR: join(folder, "cache") };
+    const env = { SIFON_cachedIR: join(folder, "cache") };
     const run = (...options: string[]) =>
       sifon(["exec", ...options, `oci:${layout}`, "echo", "ran"], { cwd: folder, env });
     const first = await run();
     expect(first).toMatchObject({ stdout: "ran\n", code: 0 });
     expect(first.stderr).not.toContain("Using cached SIF image");
-    for (const options of [[], ["--offline"], ["--arch", "amd64"]])
-      expect(await run(...options)).toMatchObject({ stdout: "ran\n", code: 0, stderr: expect.stringContaining("Using cached SIF image") });
+    for (const options of [[], ["--offline"], ["--arch", "amd64"]]) {
+      const again = await run(...options);
+      expect(again).toMatchObject({ stdout: "ran\n", code: 0 });
+      expect(again.stderr.match(/Using cached SIF image/g)).toHaveLength(1);
+    }
   });
 });
