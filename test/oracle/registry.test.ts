@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer as createHttpsServer } from "node:https";
-import { type AddressInfo, connect, createServer } from "node:net";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -12,6 +12,7 @@ import { createSource } from "../../src/source/open-source.ts";
 import type { SourceOptions } from "../../src/source/options.ts";
 import { pullAll, QUICK } from "../source/pull.ts";
 import { mustRun } from "../support/command.ts";
+import { startCuttingProxy } from "../support/cutting-proxy.ts";
 import { type Registry, startRegistry } from "../support/registry.ts";
 import { makeImage, makeIndex, makeLayer, type TestImage, tagged, writeLayout } from "../support/registry-image.ts";
 import { requireTool } from "../support/tools.ts";
@@ -170,35 +171,3 @@ describe.skipIf(!ready)("docker-registry", () => {
     await expect(pull(plain, "one", { ...QUICK, noHttps: false })).rejects.toMatchObject({ code: "TLS_NOT_SPOKEN" });
   });
 });
-
-/** Forwards TCP connections to a host, and breaks each after so many bytes of its answers. */
-async function startCuttingProxy(target: string, cutAfter: number) {
-  const [host, port] = target.split(":");
-  let forwarded = 0;
-  let cuts = 0;
-  const server = createServer((client) => {
-    const upstream = connect(Number(port), host);
-    let passed = 0;
-    client.on("error", () => upstream.destroy());
-    upstream.on("error", () => client.destroy());
-    client.pipe(upstream);
-    upstream.on("close", () => client.end());
-    upstream.on("data", (chunk: Buffer) => {
-      const part = chunk.subarray(0, cutAfter - passed);
-      passed += part.length;
-      forwarded += part.length;
-      if (passed < cutAfter) {
-        if (!client.write(part)) upstream.pause();
-        return;
-      }
-      cuts++;
-      client.end(part);
-      upstream.destroy();
-    });
-    client.on("drain", () => upstream.resume());
-  });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = `127.0.0.1:${(server.address() as AddressInfo).port}`;
-  return { host: address, cuts: () => cuts, forwarded: () => forwarded, close: () => void server.close() };
-}
