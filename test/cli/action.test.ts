@@ -85,7 +85,7 @@ describe.skipIf(!ready)("sifon run, exec, shell, test", () => {
     const layout = join(folder, "layout");
     const { blobs, descriptor } = await makeImage({ diffIds: [], layers: [await busyboxLayer()] });
     await writeLayout(layout, blobs, [descriptor]);
-    const env = { SIFON_cachedIR: join(folder, "cache") };
+    const env = { SIFON_CACHEDIR: join(folder, "cache") };
     const run = (...options: string[]) =>
       sifon(["exec", ...options, `oci:${layout}`, "echo", "ran"], { cwd: folder, env });
     const first = await run();
