@@ -14,7 +14,7 @@ const MARKS: Readonly<Record<HostFinding["state"], string>> = { fine: "ok", limi
 export function doctorCommand(context: Context, openLog: LogOpener): Command {
   return new Command("doctor")
     .description("Show what this host can do, what is missing, and which package has it")
-    .usage("")
+    .usage("[options]")
     .argument("[words...]")
     .action(async (words: string[], _options: unknown, self: Command) => {
       if (words.length > 0) throw new UsageError("doctor", `accepts 0 arg(s), received ${words.length}`);

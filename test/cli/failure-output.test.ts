@@ -6,7 +6,7 @@ import { createServer } from "node:net";
 import { constants } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { describe, expect, it, type TestContext } from "vitest";
+import { describe, expect, it, type TestContext, vi } from "vitest";
 import { temporaryName } from "../../src/sink/temporary-file.ts";
 import { mustRun, runCommand } from "../support/command.ts";
 import { digestOf } from "../support/registry-image.ts";
@@ -26,6 +26,11 @@ import {
 /** A few MiB that stay that large: more than any pipe or buffer holds. */
 const LAYER = gzipSync(tar(entry({ name: "data" }, randomBytes(3 << 20))), { level: 1 });
 const LAYER_DIGEST = digestOf(LAYER);
+
+/** Until the layer has been asked for: what is said of it comes earlier. */
+async function layerRequest({ requests }: Awaited<ReturnType<typeof createRegistry>>): Promise<void> {
+  await vi.waitUntil(() => requests.some(({ url }) => url.includes(LAYER_DIGEST)), { timeout: 10_000 });
+}
 
 /** Runs a shell line in which `$SIFON` is the command. */
 async function shell({ out, env }: Workplace, line: string) {
@@ -56,7 +61,7 @@ describe.concurrent("a signal", () => {
     await putFile(place, "x.sif", "precious");
     const run = place.start(["build", "--no-https", "-F", "x.sif", `docker://${registry.host}/some/image`]);
     await run.said(when);
-    await expect.poll(() => registry.requests.some(({ url }) => url.includes(LAYER_DIGEST))).toBe(true);
+    await layerRequest(registry);
     run.child.kill(signal);
     await expectFailure(place, await run.ended, {
       code: 128 + constants.signals[signal],
@@ -327,6 +332,7 @@ describe.concurrent("a run that was killed", () => {
     const args = ["build", "--no-https", ...options, name, `docker://${registry.host}/some/image`];
     const first = place.start(args);
     await first.said(/Copying blob/);
+    await layerRequest(registry);
     first.child.kill("SIGKILL");
     await first.ended;
     expect(await readdir(place.out)).toHaveLength(1);

@@ -28,7 +28,7 @@ describe("imageFile() in many processes", () => {
     const first = place.start();
     await first.merging;
     expect(await place.files()).toEqual([
-      expect.stringMatching(/^\..*\.\d+-.*\.tmp$/),
+      expect.stringMatching(/^\..*-\d+-.*\.tmp$/),
       expect.stringMatching(/\.lease$/),
     ]);
     const others = Array.from({ length: 3 }, () => place.start());
