@@ -84,6 +84,11 @@ describe("runScript()", () => {
       { A: "3", B: "one-two words", C: "one two words ", D: "two words " },
     ],
     ["the words of $@", 'for f in "$@"; do A="$A<$f>"; done; export A', { A: "<one><two words><>" }],
+    [
+      "no words of $@",
+      `set --; for f in "$@" $@ "" "a$@"; do A="$A<$f>"; done; set -- x "$@"; export A B="$#"; set -- "\\\n"; export C=$#`,
+      { A: "<><a>", B: "1", C: "1" },
+    ],
     ["functions", 'put() { export "$1=$2"; }; put A "b c"; put D', { A: "b c", D: "" }],
     ["unset and export of names", "X=1; export X Y; unset EMPTY; Y=2; Z=3", { X: "1", Y: "2" }],
     ["home", "export A=~/x B=~ C='~' D=a~", { A: "/home/me/x", B: "/home/me", C: "~", D: "a~" }],
@@ -221,7 +226,7 @@ describe("runScript()", () => {
       assign.map((one) => `export ${one}`),
       name.map((one) => `export ${one}`),
       name.map((one) => `unset ${one}`),
-      fc.constantFrom(":", "true", "shift 0"),
+      fc.constantFrom(":", "true", "shift 0", "set --"),
       fc.tuple(name, word).map(([n, w]) => `for ${n} in ${w} "x y"; do export ACC="$ACC<$${n}>"; done`),
       word.map((w) => `set -- ${w} "$@"`),
     );

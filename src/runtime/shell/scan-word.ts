@@ -73,12 +73,13 @@ export function scanWord(cursor: Cursor): Word {
   return withHome(parts.list);
 }
 
-/** A whole text as the inside of double quotes: what `"${text}"` would be. */
+/** A whole text as the inside of double quotes: what `"${text}"` would be. Throws where a quote in it would end them. */
 export function scanQuoted(text: string): Word {
   const cursor = new Cursor(text);
   const parts = new Parts();
   parts.add("", true);
-  scanParts(cursor, parts, { quoted: true, isEnd: () => false });
+  scanParts(cursor, parts, { quoted: true, isEnd: (char) => char === '"' });
+  if (!cursor.done) throw new ShellSyntaxError('a " ends the quotes', cursor.line);
   parts.flush();
   return parts.list;
 }
@@ -128,10 +129,11 @@ function scanSingleQuotes(cursor: Cursor, parts: Parts): void {
 function scanDoubleQuotes(cursor: Cursor, parts: Parts): void {
   const { line } = cursor;
   cursor.next();
-  parts.add("", true);
+  const start = cursor.at;
   scanParts(cursor, parts, { quoted: true, isEnd: (char) => char === '"' });
+  // Nothing in quotes is an empty text, but "$@" without parameters is nothing at all.
+  if (cursor.text.slice(start, cursor.at).replaceAll("\\\n", "") === "") parts.add("", true);
   if (!cursor.take('"')) throw new ShellSyntaxError('reached EOF without closing quote "', line);
-  parts.add("", true);
 }
 
 function scanDollar(cursor: Cursor, parts: Parts, quoted: boolean): void {
