@@ -51,12 +51,16 @@ export async function prepareProgram(
   ];
   if (chosen.kind === "exit") return { kind: "exit", status: chosen.status, messages, output: [] };
   if (evaluated.kind === "needs-shell") {
-    const script = await environmentScript(view, host, cwd);
+    // The scripts see what the user gave; a runscript or test comes in front of it only then.
+    const words = request.action === "shell" ? [] : request.args;
+    const before = chosen.argv.length - words.length;
+    const program = withVariables(chosen.argv.slice(0, before), chosen.variables);
+    const script = await environmentScript(view, host, cwd, program);
     if (script === undefined) throw new RuntimeError("SCRIPT_UNSUPPORTED", { ...evaluated });
     const { argv, environment } = script;
     return {
       kind: "program",
-      argv: [...argv, ...withVariables(chosen.argv, chosen.variables)],
+      argv: [...argv, ...words],
       environment,
       throughShell: true,
       messages,
@@ -80,10 +84,7 @@ export async function prepareProgram(
 }
 
 /** `SHELL` of the action `shell`, where the environment is made inside. */
-function withVariables(
-  argv: readonly [string, ...string[]],
-  variables: ReadonlyMap<string, string>,
-): readonly [string, ...string[]] {
+function withVariables(argv: readonly string[], variables: ReadonlyMap<string, string>): readonly string[] {
   if (variables.size === 0) return argv;
   const assignments = [...variables].map(([name, value]) => `export ${name}=${value}; `).join("");
   return ["/bin/sh", "-c", `${assignments}exec "$@"`, "sifon", ...argv];

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { ContainerView } from "../../singularity-d/container-view.ts";
 import { ENV_SCRIPTS } from "../../singularity-d/env-scripts.ts";
 import type { RuntimeMessage } from "../message.ts";
@@ -121,11 +122,16 @@ class Evaluation {
   }
 
   async run(): Promise<ContainerEnvironment> {
+    const before = this.#state.positional;
     const end = await this.#scripts();
     const { output } = this.#state;
     const messages = this.#messages;
     if (end.kind === "exec") throw new ShellUnsupported("exec", 1, ENV_FOLDER);
     if (end.kind === "exit") return { kind: "exit", status: end.status, output, messages };
+    // Apptainer starts what the scripts make of the words: so does a shell.
+    if (!isDeepStrictEqual(before, this.#state.positional)) {
+      throw new ShellUnsupported("set or shift of the words of the command", 1, ENV_FOLDER);
+    }
     this.#restore();
     this.#finish();
     const variables = new Map([...this.#state.environment(), ...this.#foreign]);

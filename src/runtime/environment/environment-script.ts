@@ -27,21 +27,30 @@ const quote = (text: string): string => `'${escapeSingleQuoted(text)}'`;
 /**
  * The same as `containerEnvironment`, done by the image's own shell where a script needs one. Undefined where the image
  * has none. A command that is not found ends with 255 and Apptainer's words.
+ *
+ * The environment differs from the other way's in what shells do not leave alone: dash and busybox drop variables whose
+ * names are none of a shell's, bash sets `_`, and SHLVL to 0 where there is none.
  */
 export async function environmentScript(
   view: ContainerView,
   host: HostEnvironment,
   cwd: string,
+  /** What is started with the words that the script is given, which are all that the image's scripts see. */
+  program: readonly string[] = [],
 ): Promise<EnvironmentScript | undefined> {
   const files = textView(view);
   const shell = await findShell(files);
   if (shell === undefined) return undefined;
-  const lines = [PREAMBLE, ...(await sourceLines(files, host, shell)), ...restoreLines(host), FINISH, START];
+  const lines = [PREAMBLE, ...(await sourceLines(files, host, shell)), ...restoreLines(host), FINISH];
+  if (program.length > 0) lines.push(`set -- ${program.map(quote).join(" ")} "$@"`);
+  lines.push(START);
   const environment = new Map<string, string>([["PWD", cwd]]);
   for (const [name, value] of host.start) {
     if (isVisible(name) || !IDENTIFIER.test(name)) environment.set(name, value);
   }
-  return { argv: [shell, "-c", lines.join("\n"), "sifon"], environment };
+  // Without -p, bash would take functions out of the caller's environment, where image scripts would find them.
+  const options = isBash(shell) ? ["-p", "-c"] : ["-c"];
+  return { argv: [shell, ...options, lines.join("\n"), "sifon"], environment };
 }
 
 /** The shell that an image's scripts are run by; undefined where it has none. */
@@ -50,9 +59,15 @@ async function findShell(view: TextView): Promise<string | undefined> {
   return undefined;
 }
 
-// bash sets SHLVL by itself; dash does not know `source`.
-const PREAMBLE = `unset SHLVL OLDPWD
-command -v source >/dev/null 2>&1 || source() { . "$@"; }
+function isBash(shell: string): boolean {
+  return shell.endsWith("/bash");
+}
+
+// Shells give these values of their own where the environment has none (dash PS1, bash TERM and SHELL, all of them a
+// PATH that is not exported): scripts have to see them unset, and the caller's have to find their place free.
+// dash does not know `source`; busybox does, and refuses a function of that name where it reads it.
+const PREAMBLE = `unset PATH SHLVL OLDPWD PS1 PS2 PS4 TERM SHELL HOSTNAME HOSTTYPE MACHTYPE OSTYPE OPTERR
+command -v source >/dev/null 2>&1 || eval 'source() { . "$@"; }'
 sifon_complete_path() {
 for sifon_folder in ${DEFAULT_PATH.replaceAll(":", " ")}; do
 case ":\${PATH:-}:" in *":$sifon_folder:"*) ;; *) PATH="\${PATH:+$PATH:}$sifon_folder" ;; esac
@@ -96,7 +111,8 @@ function forceLines(host: HostEnvironment): string[] {
 function isEvaluable(value: string): boolean {
   try {
     scanQuoted(value.replaceAll('"', '\\"'));
-    return !value.endsWith("\\");
+    // A backslash that escapes nothing would escape the quote behind it.
+    return !/(?<!\\)(?:\\\\)*\\$/.test(value);
   } catch (error) {
     if (error instanceof ShellSyntaxError) return false;
     throw error;
@@ -125,6 +141,7 @@ export PROMPT_COMMAND
 export APPTAINER_ENVIRONMENT="\${APPTAINER_ENVIRONMENT:-${ENV_FOLDER}/91-environment.sh}"
 export SINGULARITY_ENVIRONMENT="\${APPTAINER_ENVIRONMENT}"`;
 
+// bash takes one off SHLVL when it becomes another program.
 const START = `sifon_find() (
 IFS=:
 set -f
@@ -135,9 +152,13 @@ exit 1
 )
 case $1 in
 */*)
-if ! [ -e "$1" ]; then echo "FATAL:   stat $1: no such file or directory" >&2; exit 255; fi
+if ! [ -e "$1" ]; then printf 'FATAL:   stat %s: no such file or directory\\n' "$1" >&2; exit 255; fi
 if [ -d "$1" ]; then echo "FATAL:   is a directory" >&2; exit 255; fi
 if ! [ -x "$1" ]; then echo "FATAL:   permission denied" >&2; exit 255; fi ;;
-*) if ! sifon_find "$1"; then echo "FATAL:   \\"$1\\": executable file not found in \\$PATH" >&2; exit 255; fi ;;
+*) if ! sifon_find "$1"; then printf 'FATAL:   "%s": executable file not found in $PATH\\n' "$1" >&2; exit 255; fi ;;
+esac
+case \${BASH_VERSION:+\${SHLVL:-}} in
+'' | *[!0-9]* | ???*) ;;
+*) SHLVL=$((\${SHLVL#0} + 1)) ;;
 esac
 exec "$@"`;
