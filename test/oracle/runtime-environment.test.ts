@@ -132,3 +132,44 @@ describe.skipIf(!ready)("the environment of a container", () => {
     });
   });
 });
+
+describe.skipIf(!ready)("the environment of a container whose scripts need its shell", () => {
+  const script = `export OUT="$(printf '%s' 'a  b')" BACK=\`printf back\`
+for i in 1 2 3; do SUM=$((SUM + i)); done
+export SUM SEEN="\${TERM:-unseen}"
+`;
+  let made: Made;
+  beforeAll(async () => {
+    made = await make({ Env: ENV }, rootOf({ ".singularity.d/env/50-user.sh": { file: script, mode: 0o755 } }));
+  });
+
+  it.each([
+    ["nothing", {}],
+    ["variables of the host that shells set", { TERM: "xterm", SHELL: "/bin/zsh", HOSTNAME: "here", PS1: "> " }],
+    ["forced values", { APPTAINERENV_V: '$SUM "q" \\\\', APPTAINERENV_PREPEND_PATH: "/pre" }],
+  ])("is Apptainer's with %s", async (_what, env) => {
+    const image = join(folder, made.ours);
+    const theirs = runApptainer(findApptainer() as string, ["exec", image, "/bin/env", "-0"], {
+      cwd: folder,
+      env: { ...BASE, ...env },
+    });
+    expect(theirs.status, theirs.stderr).toBe(0);
+    const host = hostEnvironment({ host: { ...BASE, ...env }, home: "/root", image, action: "exec" });
+    const view = await openContainerFiles(image);
+    const prepared = await prepareProgram(view, host, { action: "exec", args: ["/bin/env", "-0"], cwd: "/" });
+    await view.close();
+    if (prepared.kind !== "program") throw new Error(`it is ${prepared.kind}`);
+    expect(prepared.throughShell).toBe(true);
+    // Apptainer is only what starts the image's shell: env -i leaves nothing of its own environment.
+    const given = [...prepared.environment].map(([name, value]) => `${name}=${value}`);
+    const words = ["exec", image, "/bin/env", "-i", ...given, ...prepared.argv];
+    const ours = runApptainer(findApptainer() as string, words, { cwd: folder, env: BASE });
+    expect(ours.status, ours.stderr).toBe(0);
+    const pairs = (text: string) =>
+      text
+        .split("\0")
+        .filter(Boolean)
+        .map((pair) => [pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1)] as const);
+    expect(variables(pairs(ours.stdout))).toEqual(variables(pairs(theirs.stdout)));
+  });
+});
