@@ -1,10 +1,10 @@
-import { spawn } from "node:child_process";
 import { readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it, type TestContext } from "vitest";
 import { guardWith, onPath, sendError } from "../support/registry-server.ts";
 import { SIFON_MAIN } from "../support/sifon.ts";
+import { runOnTerminal } from "../support/terminal.ts";
 import { requireTool } from "../support/tools.ts";
 import { createRegistry, createWorkplace, type Workplace } from "./workplace.ts";
 
@@ -240,21 +240,12 @@ describe("--docker-login", () => {
   it.skipIf(requireTool("script", "bsdutils") === undefined)("does not show a typed password", async (test) => {
     const place = await createWorkplace(test);
     const registry = await guarded(test, "basic");
-    const command = `${process.execPath} ${SIFON_MAIN} pull --no-https --docker-login x.sif docker://${registry.host}/some/image`;
-    const terminal = spawn("script", ["-qec", command, "/dev/null"], {
-      cwd: place.out,
-      env: { ...process.env, ...place.env },
-      stdio: ["pipe", "pipe", "pipe"],
-    });
-    let seen = "";
-    const ended = new Promise((resolve) => terminal.once("close", resolve));
-    terminal.stdout.setEncoding("utf8").on("data", (text: string) => {
-      seen += text;
-      if (seen.endsWith("Username: ")) terminal.stdin.write(`${USER}\n`);
-      // A slip of the finger is erased.
-      if (seen.endsWith("Password: ")) terminal.stdin.write(`x\u007f${PASSWORD}\r`);
-    });
-    expect(await ended, seen).toBe(0);
+    const image = `docker://${registry.host}/some/image`;
+    const command = [process.execPath, SIFON_MAIN, "pull", "--no-https", "--docker-login", "x.sif", image];
+    // A slip of the finger is erased.
+    const answers = { "Username: ": `${USER}\n`, "Password: ": `x\u007f${PASSWORD}\r` };
+    const { code, seen } = await runOnTerminal(command, answers, { cwd: place.out, env: place.env });
+    expect(code, seen).toBe(0);
     expect(seen).toContain(USER);
     expect(seen).not.toContain(PASSWORD);
     expect(seen).not.toContain(PASSWORD.slice(0, 4));
