@@ -50,7 +50,7 @@ export async function looksLikeDefinition(path: string): Promise<boolean> {
   if (found === undefined || found.isDirectory()) return false;
   if (!found.isFile()) return found.isFIFO();
   const file = await open(path, "r").catch((cause: Error) => {
-    throw new FatalError(`Unable to build from ${path}: unable to open file ${path}: ${cause.message}`, { cause });
+    throw unableToOpen(path, path, cause);
   });
   try {
     const head = Buffer.alloc(64);
@@ -104,9 +104,16 @@ async function parse(path: string, { values, context }: Surroundings): Promise<P
 
 async function read(file: string, definition: string): Promise<Buffer> {
   return readFile(file).catch((cause: Error) => {
-    throw new FatalError(`Unable to build from ${definition}: unable to open file ${file}: ${cause.message}`, {
-      cause,
-    });
+    throw unableToOpen(definition, file, cause);
+  });
+}
+
+/** Why a file for a build cannot be read, in Apptainer's words. */
+export function unableToOpen(source: string, file: string, cause: Error): FatalError {
+  // As `ENOENT: no such file or directory, open 'x'`.
+  const [, reason = cause.message] = /^[A-Z]+: (.*?), /.exec(cause.message) ?? [];
+  return new FatalError(`Unable to build from ${source}: unable to open file ${file}: open ${file}: ${reason}`, {
+    cause,
   });
 }
 

@@ -1,7 +1,13 @@
 import { stat } from "node:fs/promises";
 import { Command } from "commander";
 import { hasTransport } from "../index.ts";
-import { checkDefinition, DEFINITION_OPTIONS, looksLikeDefinition, openDefinition } from "./build-definition.ts";
+import {
+  checkDefinition,
+  DEFINITION_OPTIONS,
+  looksLikeDefinition,
+  openDefinition,
+  unableToOpen,
+} from "./build-definition.ts";
 import type { Context, LogOpener } from "./context.ts";
 import {
   conversionTuning,
@@ -61,10 +67,13 @@ export function buildCommand(context: Context, openLog: LogOpener): Command {
       const tuning = conversionTuning(values, "build");
       const isLocal = !hasTransport(uri);
       const isDefinition = isLocal && (await looksLikeDefinition(uri));
-      if (isLocal && !isDefinition && (await stat(uri).catch(() => undefined)) === undefined) {
-        throw new FatalError(
-          `Unable to build from ${uri}: neither a file or directory here nor a source that Sifon reads, such as docker://alpine or oci:DIR:TAG`,
-        );
+      if (isLocal && !isDefinition) {
+        await stat(uri).catch((cause: Error) => {
+          const problem = unableToOpen(uri, uri, cause).message;
+          throw new FatalError(
+            `${problem}; nor is it a source that Sifon reads, such as docker://alpine or oci:DIR:TAG`,
+          );
+        });
       }
       const definition = isDefinition ? await openDefinition(uri, { values, log, context }) : undefined;
       const sandbox = values.flag("sandbox");

@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { stripVTControlCharacters } from "node:util";
 import { escapeSingleQuoted } from "../../src/singularity-d/shell-quote.ts";
 
 /** What a command did on its terminal. */
@@ -25,9 +26,18 @@ export function runOnTerminal(
     stdio: ["pipe", "pipe", "pipe"],
   });
   let seen = "";
+  /** What is in front of it is answered. */
+  let answered = 0;
   terminal.stdout.setEncoding("utf8").on("data", (text: string) => {
     seen += text;
-    for (const [question, typed] of Object.entries(answers)) if (seen.endsWith(question)) terminal.stdin.write(typed);
+    // Line editors move the cursor behind their question.
+    const open = stripVTControlCharacters(seen.slice(answered));
+    for (const [question, typed] of Object.entries(answers)) {
+      if (!open.endsWith(question)) continue;
+      answered = seen.length;
+      terminal.stdin.write(typed);
+      break;
+    }
   });
   return new Promise((resolve, reject) => {
     terminal.once("error", reject);
