@@ -1,9 +1,15 @@
 import { createHash } from "node:crypto";
+import { countTree } from "../fstree/count.ts";
 import { deriveUuid } from "../sif/identity.ts";
+import { withBuildRecord } from "../singularity-d/build-record.ts";
+import { VERSION } from "../version.ts";
 import { adjustTree, type TreeTuning } from "./adjust-tree.ts";
 import type { ContainerSource } from "./container-source.ts";
 import type { RootSource } from "./root.ts";
 import { rootMetadata } from "./root-metadata.ts";
+
+/** Bytes of metadata beside those of the definition: what an image's own environment, labels and runscript mostly take. */
+const USUAL_METADATA = 8 << 10;
 
 /** The container that a stage's root is, complete; its UUID follows from the base and the definition. */
 export function rootContainer(
@@ -17,16 +23,17 @@ export function rootContainer(
     arch: 0,
     definitionText,
     ociConfigJson,
-    // What files the base and %post bring is known when all are there: the metadata come last in the file.
-    foreseenMetadata: "{}",
+    // What files the base and %post bring is known when all are there. A definition's texts come twice, as its own and
+    // as what its sections write; where that is too little room, the metadata come last in the file.
+    foreseenMetadata: `{}${" ".repeat(USUAL_METADATA + 2 * Buffer.byteLength(JSON.stringify(definitionText)))}`,
     compressed: undefined,
     addsFiles: true,
     async fill(target) {
       const root = await source.fill(target);
       adjustTree(root.tree, tuning, timeSec);
       const metadata = (size: number): string => {
-        const text = rootMetadata(root);
-        return text + " ".repeat(Math.max(0, size - Buffer.byteLength(text)));
+        const record = { version: VERSION, layers: [], counts: countTree(root.tree) };
+        return withBuildRecord(rootMetadata(root), record, size);
       };
       return { tree: root.tree, layers: [], metadata };
     },

@@ -1,6 +1,8 @@
 import { mkdir, readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it, type TestContext } from "vitest";
+import { bytesAccess } from "../../src/bytes/random-access.ts";
+import { readSif } from "../../src/sif/reader.ts";
 import { SIFON_MAIN } from "../support/sifon.ts";
 import { runOnTerminal } from "../support/terminal.ts";
 import { requireTool } from "../support/tools.ts";
@@ -188,6 +190,19 @@ describe("sifon build FILE.def", () => {
     expectHygiene(piped);
     expect(piped.stdout.equals(await readFile(join(place.out, "out.sif")))).toBe(true);
     expect(await readdir(place.tmp)).toEqual([]);
+  });
+
+  it("a SIF has its metadata in front of its partition, with the build's record", async (test) => {
+    const place = await withFiles(test, files);
+    const { code, stderr } = await place.run(["build", "-T", ...WHO, "out.sif", "good.def"]);
+    expect(code, stderr).toBe(0);
+    const sif = await readSif(bytesAccess(await readFile(join(place.out, "out.sif"))));
+    expect(sif.objects.map(({ id }) => id)).toEqual(
+      [...sif.objects].sort((a, b) => a.offset - b.offset).map(({ id }) => id),
+    );
+    const checked = await place.run(["verify", "--content", "out.sif"]);
+    expect(checked.code, checked.stderr).toBe(0);
+    expect(checked.stdout.toString()).toContain("as recorded by its build with sifon ");
   });
 
   it("an old file stays without --force where nobody can be asked, and when the build fails", async (test) => {
