@@ -1,5 +1,5 @@
-/** Exit codes as Apptainer's: 255 for every FATAL, 1 for a wrong call, else the program's own. */
-export const ExitCode = { ok: 0, usage: 1, fatal: 255 } as const;
+/** Exit codes as Apptainer's: 255 for every FATAL, 1 for a wrong call, two of its key commands, else the program's own. */
+export const ExitCode = { ok: 0, usage: 1, keyImport: 2, keyExport: 10, fatal: 255 } as const;
 
 /** The command line itself is wrong: told with the command's usage, exit code 1. */
 export class UsageError extends Error {
@@ -32,5 +32,16 @@ export class FatalError extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);
     this.name = "FatalError";
+  }
+}
+
+/** A refusal by a command that has an exit code of its own in Apptainer, which then says ERROR instead of FATAL. */
+export class CommandError extends FatalError {
+  readonly exitCode: number;
+
+  constructor(message: string, exitCode: number, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "CommandError";
+    this.exitCode = exitCode;
   }
 }

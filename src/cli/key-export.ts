@@ -3,7 +3,7 @@ import { Command } from "commander";
 import { armorKey, checkPassphrase, readKeyring } from "../index.ts";
 import { reasonOf } from "./attempt.ts";
 import type { Context, LogOpener } from "./context.ts";
-import { FatalError, UsageError } from "./exit.ts";
+import { CommandError, ExitCode, UsageError } from "./exit.ts";
 import { askPassphrase, chooseKey, GLOBAL_KEYRING, KEYSDIR_OPTION, keyringPaths, longEntry } from "./key-material.ts";
 import { declareOptions, type OptionSpec, OptionValues } from "./options.ts";
 import { openPrompt, type Prompt } from "./prompt.ts";
@@ -45,7 +45,7 @@ export function exportCommand(context: Context, openLog: LogOpener): Command {
         context.stdout.write(`${title} key with fingerprint ${key.fingerprint} correctly exported to file: ${path}\n`);
       } catch (cause) {
         context.signal.throwIfAborted();
-        throw new FatalError(`key export command failed: ${reasonOf(cause)}`, { cause });
+        throw new CommandError(`key export command failed: ${reasonOf(cause)}`, ExitCode.keyExport, { cause });
       } finally {
         opened?.close();
       }

@@ -3,7 +3,7 @@ import { Command } from "commander";
 import { addToKeyring, changePassphrase, KeyError, type PgpKey, publicHalf, readPgpKeys } from "../index.ts";
 import { reasonOf } from "./attempt.ts";
 import type { Context, LogOpener } from "./context.ts";
-import { FatalError, UsageError } from "./exit.ts";
+import { CommandError, ExitCode, FatalError, UsageError } from "./exit.ts";
 import { GLOBAL_KEYRING, KEYSDIR_OPTION, keyringPaths } from "./key-material.ts";
 import { askNewPassphrase } from "./key-newpair.ts";
 import type { Logger } from "./logger.ts";
@@ -48,7 +48,7 @@ export function importCommand(context: Context, openLog: LogOpener): Command {
         }
       } catch (cause) {
         context.signal.throwIfAborted();
-        throw new FatalError(`key import command failed: ${reasonOf(cause)}`, { cause });
+        throw new CommandError(`key import command failed: ${reasonOf(cause)}`, ExitCode.keyImport, { cause });
       }
     });
   declareOptions(command, OPTIONS);

@@ -39,9 +39,9 @@ export class Logger {
     this.#colour = options.colour && options.stream.isTTY === true;
   }
 
-  fatal(text: string, details: FatalDetails): void {
+  fatal(text: string, details: FatalDetails, label: "FATAL" | "ERROR" = "FATAL"): void {
     if (this.format === "json") this.#object({ kind: "error", ...details, message: text });
-    else this.#write("FATAL", text);
+    else this.#write(label, text);
   }
 
   error(text: string): void {

@@ -3,7 +3,7 @@ import { printable, printableLines, SifonError, VERSION } from "../runtime.ts";
 import { actionCommands } from "./action.ts";
 import { ACTIONS, isAction } from "./action-names.ts";
 import { type Context, createLogger } from "./context.ts";
-import { ExitCode, ExitStatus, FatalError, UsageError } from "./exit.ts";
+import { CommandError, ExitCode, ExitStatus, FatalError, UsageError } from "./exit.ts";
 import type { Logger } from "./logger.ts";
 import { Interrupted } from "./signals.ts";
 import { commanderMessage } from "./usage-message.ts";
@@ -103,8 +103,10 @@ function explain(error: unknown, log: Logger, context: Context): number {
     if (one instanceof Error && !(one instanceof FatalError)) log.debug(one.stack ?? "");
   }
   const message = error instanceof Error ? error.message : String(error);
-  log.fatal(message, { code: codeOf(error), exitCode: ExitCode.fatal });
-  return ExitCode.fatal;
+  const own = error instanceof CommandError ? error.exitCode : undefined;
+  const exitCode = own ?? ExitCode.fatal;
+  log.fatal(message, { code: codeOf(error), exitCode }, own === undefined ? "FATAL" : "ERROR");
+  return exitCode;
 }
 
 /** The code of what was refused: Sifon's own, or that of a refusal by the command line. */
