@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { SIFON_MAIN } from "../test/support/sifon.ts";
 import { type SyntheticEntry, writeSyntheticImage } from "../test/support/synthetic-image.ts";
-import { measure } from "./measure.ts";
+import { provideImages } from "./images.ts";
+import { type Cost, measure } from "./measure.ts";
 import { machine, table, writeSection } from "./results.ts";
 
 const { values } = parseArgs({
@@ -62,6 +63,15 @@ const SHAPES: readonly Shape[] = [
 const folder = join(import.meta.dirname, "out", "memory");
 mkdirSync(folder, { recursive: true });
 const rows: string[][] = [];
+
+function addRow(name: string, cost: Cost, output: string): void {
+  const mebibytes = (bytes: number) => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+  const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`;
+  const row = [name, mebibytes(cost.peakRss), seconds(cost.cpuMs), seconds(cost.wallMs)];
+  rows.push([...row, mebibytes(statSync(output).size)]);
+  console.error(rows.at(-1)?.join(", "));
+}
+
 for (const shape of SHAPES) {
   if ((values.quick && shape.isLong) || !shape.name.includes(values.only)) continue;
   const layout = join(folder, shape.name.replaceAll(/[^a-zA-Z0-9]+/g, "-"));
@@ -71,19 +81,32 @@ for (const shape of SHAPES) {
   const command = [process.execPath, SIFON_MAIN, ...flags, output, `oci:${layout}:latest`];
   try {
     const cost = await measure(command, folder, process.env);
-    const mebibytes = (bytes: number) => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
-    const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`;
-    const row = [shape.name, mebibytes(cost.peakRss), seconds(cost.cpuMs), seconds(cost.wallMs)];
-    rows.push([...row, mebibytes(statSync(output).size)]);
-    console.error(rows.at(-1)?.join(", "));
+    addRow(shape.name, cost, output);
   } finally {
     rmSync(output, { force: true });
     if (shape.isLong) rmSync(layout, { recursive: true, force: true });
   }
 }
+// What keeping costs: each layer is hashed and written a second time.
+for (const [name, flags] of [
+  ["lolcow, from a registry", ["--disable-cache"]],
+  ["lolcow, from a registry, with --cache", ["--cache"]],
+] as const) {
+  if (values.quick || !name.includes(values.only)) continue;
+  const { references, stop } = await provideImages(["lolcow"]);
+  const [output, cache] = [join(folder, "out.sif"), join(folder, "cache")];
+  const fixed = ["--quiet", "build", "--force", "--no-https", "--workers", values.workers];
+  try {
+    const command = [process.execPath, SIFON_MAIN, ...fixed, ...flags, output, `docker://${references[0]}`];
+    addRow(name, await measure(command, folder, { ...process.env, SIFON_CACHEDIR: cache }), output);
+  } finally {
+    await stop();
+    for (const path of [output, cache]) rmSync(path, { recursive: true, force: true });
+  }
+}
 const report = [
   table(["image", "peak RSS", "CPU", "wall", "output"], rows),
-  `${new Date().toISOString().slice(0, 10)}, ${machine()}, ${values.workers} workers. The images are made up, OCI layouts of gzip-ed layers. Peak RSS is that of all processes, looked at every 20 ms. Printed by \`npm run bench -- memory --write\`.`,
+  `${new Date().toISOString().slice(0, 10)}, ${machine()}, ${values.workers} workers. The images are made up, OCI layouts of gzip-ed layers; lolcow comes out of a registry on this machine. Peak RSS is that of all processes, looked at every 20 ms. Printed by \`npm run bench -- memory --write\`.`,
 ].join("\n\n");
 console.log(report);
 if (values.write) writeSection("Memory", report);
