@@ -18,7 +18,7 @@ export async function readXattrs(
   const result = await runTool("getfattr", ARGUMENTS, { cwd: directory, ...(signal === undefined ? {} : { signal }) });
   signal?.throwIfAborted();
   if (result === undefined) {
-    const message = `Extended attributes in ${directory} are not read (capabilities of programs among them): getfattr is not installed`;
+    const message = `Extended attributes in ${directory} are not read (capabilities of programs among them): getfattr is not installed (package attr)`;
     onProgress?.({ kind: "warning", message });
     return new Map();
   }

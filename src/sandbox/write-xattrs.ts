@@ -33,7 +33,7 @@ export async function writeXattrs(
   signal?.throwIfAborted();
   if (result === undefined) {
     warn(
-      `Extended attributes of ${lines.length} files are not kept (capabilities among them): setfattr is not installed`,
+      `Extended attributes of ${lines.length} files are not kept (capabilities among them): setfattr is not installed (package attr)`,
     );
     return;
   }

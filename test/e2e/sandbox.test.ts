@@ -1,8 +1,9 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { mustRun } from "../support/command.ts";
 import { compareTrees, type FileTree, scanTree } from "../support/file-tree.ts";
 import { mustSifon } from "../support/sifon.ts";
 import { requireRoot, withKernelMount } from "../support/squashfs-mount.ts";
@@ -33,5 +34,43 @@ describe.skipIf(!ready)("image → sandbox → SIF → sandbox", () => {
     expect(differences(await withKernelMount(sif as string, (mounted) => scanTree(mounted)))).toEqual([]);
     await mustSifon(["build", "--sandbox", second as string, sif as string]);
     expect(differences(await scanTree(second as string))).toEqual([]);
+  });
+});
+
+describe.skipIf(!ready)("a sandbox with devices, FIFOs and attributes", () => {
+  let folder: string;
+  const at = (name: string) => join(folder, name);
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "sifon-devices-"));
+    await mkdir(at("made/bin"), { recursive: true });
+    await writeFile(at("made/bin/tool"), "tool");
+    // Not user.*, which some file systems of temporary folders lack.
+    await mustRun("setfattr", ["-n", "trusted.sifon", "-v", "kept", at("made/bin/tool")]);
+    await mustRun("mknod", ["-m", "0620", at("made/null"), "c", "1", "3"]);
+    // Numbers beyond the eight bits that each once had.
+    await mustRun("mknod", ["-m", "0600", at("made/disk"), "b", "259", "300"]);
+    await mustRun("mkfifo", ["-m", "0644", at("made/pipe")]);
+    await mustSifon(["build", at("made.sif"), at("made")]);
+  });
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  it("keeps them as root through a SIF and into another sandbox", async () => {
+    await mustSifon(["build", "--sandbox", at("again"), at("made.sif")]);
+    const [made, again] = await Promise.all([scanTree(at("made")), scanTree(at("again"))]);
+    for (const path of ["null", "disk", "pipe", "bin/tool"]) {
+      expect(made.get(path)).toBeDefined();
+      expect(again.get(path)).toEqual(made.get(path));
+    }
+  });
+
+  it("says what is lost where getfattr and setfattr are not installed, and goes on", async () => {
+    await mkdir(at("no-tools"));
+    const env = { PATH: at("no-tools") };
+    const read = await mustSifon(["build", at("without.sif"), at("made")], { env });
+    expect(read.stderr).toMatch(/^WARNING: .* are not read .*: getfattr is not installed \(package attr\)$/m);
+    const written = await mustSifon(["build", "--sandbox", at("without"), at("made.sif")], { env });
+    expect(written.stderr).toMatch(
+      /^WARNING: .* of 1 files are not kept .*: setfattr is not installed \(package attr\)$/m,
+    );
   });
 });
