@@ -1,11 +1,12 @@
 import { type CacheEntry, listCache } from "./cache/entries.ts";
+import { stageEntryProblem } from "./cache/stage-entry.ts";
 import { type VerifiedEntry, verifyBlobs } from "./cache/verify-entries.ts";
 import { checkImage } from "./image/check.ts";
 import { withImageFile } from "./image/open-image.ts";
 
 /**
  * Reads everything whole in a cache: of blobs the digest is compared with the name, of images every block and table
- * is read. Throws `CacheError` CACHE_UNREADABLE.
+ * is read, of stages the digest that they end with. Throws `CacheError` CACHE_UNREADABLE.
  */
 export async function* verifyCache(
   root: string,
@@ -14,6 +15,9 @@ export async function* verifyCache(
   yield* verifyBlobs(root, options);
   for (const entry of await listCache(root, ["oci"])) {
     if (!entry.partial) yield { entry, problem: await problemOf(entry, options) };
+  }
+  for (const entry of await listCache(root, ["stage"])) {
+    if (!entry.partial) yield { entry, problem: await stageEntryProblem(entry.path, options.signal) };
   }
 }
 

@@ -169,14 +169,22 @@ export class BlobCache {
    */
   async begin({ digest, size }: Pick<Descriptor, "digest" | "size">): Promise<PartialBlob | undefined> {
     if (!this.#writing) return undefined;
-    const { sizeLimit } = this.#options;
     try {
-      if (sizeLimit !== undefined && !(await makeRoom(this.root, size, sizeLimit))) return undefined;
+      if (!(await this.makeRoom(size))) return undefined;
       return await PartialBlob.create(this.root, digest);
     } catch (error) {
       this.writeFailed(error);
       return undefined;
     }
+  }
+
+  /**
+   * Removes what went unused for the longest time where the cache has a bound; false where so many bytes never fit.
+   * @internal
+   */
+  async makeRoom(size: number): Promise<boolean> {
+    const { sizeLimit } = this.#options;
+    return sizeLimit === undefined || makeRoom(this.root, size, sizeLimit);
   }
 
   /** @internal */

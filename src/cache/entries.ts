@@ -4,8 +4,10 @@ import { blobFolder, EMPTY_INDEX, partialFolder } from "./blob-folder.ts";
 import { CacheError, systemProblem } from "./errors.ts";
 import { isLease, isUnfinishedImage } from "./image-folder.ts";
 
-/** What may lie in a cache; all but `blob` are whole containers, under the names of Apptainer's folders. */
-export const CACHE_TYPES = ["library", "oci", "shub", "oras", "net", "blob"] as const;
+/**
+ * What may lie in a cache: blobs, stages of builds, and else whole containers, under the names of Apptainer's folders.
+ */
+export const CACHE_TYPES = ["library", "oci", "shub", "oras", "net", "blob", "stage"] as const;
 /** One of {@link CACHE_TYPES}. */
 export type CacheType = (typeof CACHE_TYPES)[number];
 
@@ -28,6 +30,7 @@ const CONTAINER_FOLDERS: Readonly<Record<Exclude<CacheType, "blob">, string>> = 
   shub: "shub",
   oras: "oras",
   net: "net",
+  stage: "stage",
 };
 
 /** All files of the cache, those of one type together. Throws `CacheError` CACHE_UNREADABLE. */

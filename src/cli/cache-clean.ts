@@ -25,7 +25,7 @@ export function cacheCleanCommand(context: Context, openLog: LogOpener): Command
     .option("-f, --force", "do not ask")
     .option("-n, --dry-run", "only show what would be removed")
     .option("-D, --days <count>", "only what was not used for so many days")
-    .option("-T, --type <list>", "only these types (library, oci, shub, oras, net, blob, all)", "all")
+    .option("-T, --type <list>", "only these types (library, oci, shub, oras, net, blob, stage, all)", "all")
     .argument("[words...]")
     .action(async (words: string[], options: CleanOptions) => {
       refuseWords(words);
