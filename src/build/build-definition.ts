@@ -2,6 +2,7 @@ import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { hostArch } from "../bytes/architecture.ts";
+import { openFileAccess } from "../bytes/random-access.ts";
 import { type StageBase, stageBase } from "../deffile/agents.ts";
 import type { DefinitionFile, Stage } from "../deffile/definition.ts";
 import { DeffileError } from "../deffile/errors.ts";
@@ -17,13 +18,15 @@ import type { Watch } from "./container-source.ts";
 import { planEncoding } from "./encoding.ts";
 import { hostFilesStep, stageFilesStep } from "./files/files-step.ts";
 import { finishSink } from "./finish-sink.ts";
+import type { KeptRoot } from "./kept/kept-root.ts";
+import { type BuiltStage, buildKeptStage } from "./kept/kept-stage.ts";
 import { type RootSource, withSteps } from "./root.ts";
 import { rootContainer } from "./root-container.ts";
 import { buildStageWithScripts } from "./scripted-stage.ts";
 import { appsStep } from "./sections/apps-step.ts";
 import { textsStep } from "./sections/texts-step.ts";
 import { type ImageForm, type StageOptions, scriptsToRun, streamStage } from "./stage.ts";
-import { type StageImage, writeStageImage } from "./stage-image.ts";
+import { type StageFiles, writeStageImage } from "./stage-image.ts";
 import type { ConvertTuning } from "./tuning.ts";
 import { writeSandbox } from "./write-sandbox.ts";
 import { writeSif } from "./write-sif.ts";
@@ -101,12 +104,15 @@ export async function buildDefinition(options: BuildDefinitionOptions): Promise<
 const BETWEEN_STAGES: Compression = { kind: "lz4", level: "fast" };
 
 interface PlannedStage {
+  readonly isLast: boolean;
   readonly stage: Stage;
   readonly base: StageBase;
   readonly form: ImageForm;
   readonly scripts: readonly string[];
   /** Whether a later stage copies from it. */
   readonly isNeeded: boolean;
+  /** Whether its result may come from the cache. */
+  readonly keepsResult: boolean;
 }
 
 interface PlannedBuild {
@@ -126,11 +132,11 @@ function planBuild(options: BuildDefinitionOptions): PlannedBuild {
     const base: StageBase =
       isLast && isUpdate ? { kind: "local", path: output.directory, fingerprints: [] } : baseOf(definition, stage);
     const isNeeded = selected.some(({ files }) => files.some(({ from }) => from !== undefined && from === stage.name));
+    const { pre, setup } = stage.scripts;
     return {
-      stage,
-      base,
-      scripts,
-      isNeeded,
+      ...{ stage, base, scripts, isNeeded, isLast },
+      // Scripts of the host may do anything there; where nothing is run the last stage is one stream.
+      keepsResult: pre === undefined && setup === undefined && !(isLast && (isUpdate || scripts.length === 0)),
       form: planEncoding(isLast ? options : { ...options, compression: BETWEEN_STAGES }),
     };
   });
@@ -154,35 +160,53 @@ interface RunOptions extends BuildDefinitionOptions {
 
 async function runBuild({ stages }: PlannedBuild, options: RunOptions): Promise<BuildDefinitionReport> {
   const { signal, onProgress, workplace } = options;
-  const images = new Map<string, StageImage>();
-  for (const planned of stages.slice(0, -1)) {
-    const { stage, form, scripts, isNeeded } = planned;
-    if (!isNeeded && scripts.length === 0) continue;
-    const root = await buildStage(planned, images, options);
+  const done = new Map<string, DoneStage>();
+  const kept: KeptRoot[] = [];
+  try {
+    for (const planned of stages.slice(0, -1)) {
+      const { stage, form, scripts, isNeeded } = planned;
+      if (!isNeeded && scripts.length === 0) continue;
+      const { root, key } = await buildStage(planned, done, options);
+      if (key !== undefined) {
+        kept.push(root);
+        if (stage.name !== undefined) done.set(stage.name, { open: () => root.open(), key });
+        continue;
+      }
+      try {
+        const path = join(workplace, `stage-${stage.index}.squashfs`);
+        if (isNeeded && stage.name !== undefined) {
+          await writeStageImage(root, path, { form, signal, onProgress });
+          done.set(stage.name, { open: () => openFileAccess(path), key });
+        }
+      } finally {
+        await root.close();
+      }
+    }
+    const last = stages.at(-1);
+    if (last === undefined) throw new InternalError("a definition without a stage");
+    const { root } = await buildStage(last, done, options);
     try {
-      const path = join(workplace, `stage-${stage.index}.squashfs`);
-      if (isNeeded && stage.name !== undefined)
-        images.set(stage.name, await writeStageImage(root, path, { form, signal, onProgress }));
+      return await writeOutput(root, last.form, options);
     } finally {
       await root.close();
     }
-  }
-  const last = stages.at(-1);
-  if (last === undefined) throw new InternalError("a definition without a stage");
-  const root = await buildStage(last, images, options);
-  try {
-    return await writeOutput(root, last.form, options);
   } finally {
-    await root.close();
+    for (const root of kept) await root.close();
   }
+}
+
+/** A stage that later ones copy from. */
+interface DoneStage extends StageFiles {
+  /** Its name in the cache, if it is there. */
+  readonly key: string | undefined;
 }
 
 /** The root of a stage, complete as it will be read. */
 async function buildStage(
-  { stage, base, form, scripts }: PlannedStage,
-  stages: ReadonlyMap<string, StageImage>,
+  { stage, base, form, scripts, keepsResult }: PlannedStage,
+  stages: ReadonlyMap<string, DoneStage>,
   options: RunOptions,
-): Promise<RootSource> {
+): Promise<BuiltStage> {
   const { definition, environment = process.env, source = {}, sourceDateEpoch } = options;
   const { signal, onProgress, workplace, memory, force = false, test = true } = options;
   const { scriptOutput: output = 1 } = options;
@@ -190,16 +214,26 @@ async function buildStage(
   const copying = { definition, environment };
   const request = {
     ...{ definition, stage, options: stageOptions },
-    openBase: async () => {
-      const architecture = source.platform?.architecture ?? hostArch();
-      const watch = { signal, onProgress, source, sourceDateEpoch, architecture, memory };
-      const root = await openBase(base, { definition, stage }, watch);
-      return withSteps(root, appsStep(stage, copying), stageFilesStep(stage, { ...copying, stages }));
-    },
     files: hostFilesStep(stage, copying),
     texts: textsStep(stage, { force }),
   };
-  return scripts.length > 0 ? buildStageWithScripts(request) : streamStage(request);
+  const open = () => {
+    const architecture = source.platform?.architecture ?? hostArch();
+    return openBase(base, { definition, stage }, { ...options, source, sourceDateEpoch, architecture, memory });
+  };
+  const prepare = (root: RootSource) =>
+    withSteps(root, appsStep(stage, copying), stageFilesStep(stage, { ...copying, stages }));
+  const build = scripts.length > 0 ? buildStageWithScripts : streamStage;
+  const { cache } = source;
+  if (cache?.writable !== true) {
+    return { root: await build({ ...request, openBase: async () => prepare(await open()) }), key: undefined };
+  }
+  const names = new Set(stage.files.flatMap(({ from }) => (from === undefined ? [] : [from])));
+  return buildKeptStage({
+    ...{ ...request, cache, openBase: open, prepare, build, keepsResult, sourceDateEpoch },
+    keepsBase: scripts.length > 0 && base.kind === "image",
+    earlier: [...names].map((name) => [name, stages.get(name)?.key] as const),
+  });
 }
 
 async function writeOutput(root: RootSource, form: ImageForm, options: RunOptions): Promise<BuildDefinitionReport> {

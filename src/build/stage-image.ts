@@ -1,5 +1,5 @@
 import { open } from "node:fs/promises";
-import { openFileAccess } from "../bytes/random-access.ts";
+import { openFileAccess, type RandomAccess } from "../bytes/random-access.ts";
 import { InodeKind } from "../fstree/inodes.ts";
 import { resolvePath } from "../fstree/resolve.ts";
 import { FsTree, NO_NODE } from "../fstree/tree.ts";
@@ -26,6 +26,12 @@ export interface StageImage {
   readonly targets: MountTargets;
   /** Who owns what, where the image says that root owns it all. */
   readonly owners?: Owners;
+}
+
+/** A stage to copy from. */
+export interface StageFiles {
+  /** Its SquashFS file, which the caller closes. */
+  open(): Promise<RandomAccess>;
 }
 
 /** How a stage's image is written. */

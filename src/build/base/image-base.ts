@@ -1,17 +1,17 @@
 import { containerFiles } from "../../singularity-d/container-files.ts";
 import { createSource } from "../../source/open-source.ts";
 import { findImage, mergeImage } from "../oci-image.ts";
-import type { Root, RootSource } from "../root.ts";
+import type { Root } from "../root.ts";
 import { isTextPath } from "../text-paths.ts";
 import { installContainer } from "./install-container.ts";
-import type { BaseInputs, BaseOptions } from "./open-base.ts";
+import type { BaseInputs, BaseOptions, BaseRoot } from "./open-base.ts";
 
 /** An image of a registry, a daemon, an archive or a layout, by its URI; its layers are read as the root is. */
 export async function openImageBase(
   uri: string,
   { definition, preferCmd }: BaseInputs,
   options: BaseOptions,
-): Promise<RootSource> {
+): Promise<BaseRoot> {
   const { onProgress, memory } = options;
   const source = createSource(uri, options.source);
   try {
@@ -23,6 +23,7 @@ export async function openImageBase(
     const ociConfigJson = Buffer.from(files.ociConfigJson);
     return {
       facts: { timeSec, identity: image.configDescriptor.digest, architecture, ociConfigJson },
+      contentKey: async () => `image ${sourceDigest} ${image.configDescriptor.digest}`,
       async fill(target) {
         target.onProgress({ kind: "step", message: "Extracting OCI image..." });
         const { tree, captured } = await mergeImage(image, target, { timeSec, memory, capture: isTextPath });

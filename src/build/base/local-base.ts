@@ -4,18 +4,19 @@ import { type LocalImage, openLocalImage } from "../../sandbox/local-image.ts";
 import { archName, SifArch } from "../../sif/architecture.ts";
 import { formatUuid } from "../../sif/identity.ts";
 import { collectTexts } from "../collect-texts.ts";
+import { accessDigest, ContentDigests } from "../kept/content-digests.ts";
 import { localTimeSec, readLocalTree } from "../local-container.ts";
 import { localDescription } from "../local-description.ts";
-import type { Root, RootSource } from "../root.ts";
+import type { Root } from "../root.ts";
 import { installContainer } from "./install-container.ts";
-import type { BaseInputs, BaseOptions } from "./open-base.ts";
+import type { BaseInputs, BaseOptions, BaseRoot } from "./open-base.ts";
 
 /** A SIF, a SquashFS file or a sandbox on this machine. Compressed blocks are taken over where the target can. */
 export async function openLocalBase(
   path: string,
   { definition }: BaseInputs,
   { sourceDateEpoch, architecture: hostArchitecture, onProgress }: BaseOptions,
-): Promise<RootSource> {
+): Promise<BaseRoot> {
   onProgress({ kind: "step", message: `Verifying bootstrap image ${path}` });
   const image = await openLocalImage(path);
   try {
@@ -26,6 +27,7 @@ export async function openLocalBase(
     const ociConfigJson = image.kind === "sandbox" ? undefined : image.ociConfigJson;
     return {
       facts: { timeSec, identity: identityOf(image), architecture, ociConfigJson },
+      contentKey: (signal) => contentKey(image, signal),
       async fill(target) {
         target.onProgress({ kind: "step", message: "Extracting local image..." });
         const tree = await readLocalTree(image, target);
@@ -41,6 +43,13 @@ export async function openLocalBase(
     await image.close();
     throw error;
   }
+}
+
+async function contentKey(image: LocalImage, signal: AbortSignal): Promise<string> {
+  if (image.kind !== "sandbox") return `file ${await accessDigest(image.access, signal)}`;
+  const digests = new ContentDigests();
+  const tree = await readLocalTree(image, { contents: digests.contents, signal, onProgress() {} });
+  return `sandbox ${digests.ofTree(tree)}`;
 }
 
 function identityOf(image: LocalImage): string {

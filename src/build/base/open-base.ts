@@ -27,6 +27,12 @@ export interface BaseInputs {
   readonly preferCmd: boolean;
 }
 
+/** A base that was found. */
+export interface BaseRoot extends RootSource {
+  /** Equal where the base's files are, as they are now; looks at all of them where nothing less tells. */
+  contentKey(signal: AbortSignal): Promise<string>;
+}
+
 /**
  * Finds what a stage is built upon; its root is that of the base with the container's own files.
  * @throws what the source or the reader of the image throws; BuildError FINGERPRINTS_UNSUPPORTED
@@ -35,7 +41,7 @@ export function openBase(
   base: StageBase,
   { definition, stage }: { readonly definition: DefinitionFile; readonly stage: Stage },
   options: BaseOptions,
-): Promise<RootSource> {
+): Promise<BaseRoot> {
   const inputs: BaseInputs = {
     definition: {
       text: definition.text,

@@ -1,11 +1,10 @@
 import { displayBytes, toByteString } from "../../bytes/byte-string.ts";
-import { openFileAccess } from "../../bytes/random-access.ts";
 import type { DefinitionFile, FileTransfer, Stage } from "../../deffile/definition.ts";
 import { SifonError } from "../../errors.ts";
 import { SquashfsImage } from "../../squashfs/reader/image.ts";
 import { BuildError } from "../errors.ts";
 import type { RootStep } from "../root.ts";
-import type { StageImage } from "../stage-image.ts";
+import type { StageFiles } from "../stage-image.ts";
 import { HostCopy, hostLister } from "./copy-from-host.ts";
 import { imageLister, StageCopy } from "./copy-from-stage.ts";
 import { expandWords } from "./expand-words.ts";
@@ -48,13 +47,13 @@ export function copyTransfers(
 /** %files from earlier stages, which lie as images on disk. */
 export function stageFilesStep(
   stage: Stage,
-  { definition, environment, stages }: CopyOptions & { readonly stages: ReadonlyMap<string, StageImage> },
+  { definition, environment, stages }: CopyOptions & { readonly stages: ReadonlyMap<string, StageFiles> },
 ): RootStep {
   return async (root, target, { timeSec }) => {
     for (const { from, transfers } of stage.files) {
       const image = from === undefined ? undefined : stages.get(from);
       if (from === undefined || image === undefined) continue;
-      const access = await openFileAccess(image.path);
+      const access = await image.open();
       try {
         const squashfs = await SquashfsImage.open(access);
         const copy = new StageCopy(squashfs, root, target, timeSec);

@@ -24,7 +24,7 @@ const MOUNT_TROUBLE: ReadonlySet<string> = new Set(["FUSE_UNAVAILABLE", "OVERLAY
 const MOUNT_TOOLS: ReadonlySet<unknown> = new Set(["mount", "squashfuse", "squashfuse_ll", "fuse-overlayfs"]);
 
 /** Root's own ids, or as many as an ordinary user may have. */
-function idMapping(host: Host): IdMapping {
+export function idMapping(host: Host): IdMapping {
   if (host.uid === 0) return "root";
   const { subordinateUids, subordinateGids, tools } = host;
   const tooFew = [subordinateUids, subordinateGids, tools.newuidmap, tools.newgidmap].includes(undefined);
