@@ -7,7 +7,8 @@ const LOOK_MS = 20;
 
 /**
  * Ends what a program left behind in its mount namespace: without the image, which is about to go, processes in
- * the background cannot go on. First by SIGTERM.
+ * the background cannot go on. First by SIGTERM. The caller holds the namespace open, so that no other one, with
+ * processes of others in it, has come to its number.
  */
 export async function endLeftovers(mountNamespace: number): Promise<void> {
   const link = `mnt:[${mountNamespace}]`;

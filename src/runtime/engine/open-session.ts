@@ -197,7 +197,10 @@ function openedSession(parts: OpenedParts): EngineSession {
       return follow(
         startProgram(
           {
-            argv: [...enter, parts.bwrap, "--args", "3", "--json-status-fd", String(report), "--", ...program.command],
+            argv: [
+              ...[...enter, parts.bwrap, "--args", "3", "--json-status-fd", String(report)],
+              ...["--block-fd", String(report + 1), "--", ...program.command],
+            ],
             environment: TOOL_ENVIRONMENT,
             ...(program.umask === undefined ? {} : { umask: program.umask }),
             inputs: [Buffer.from(options.map((option) => `${option}\0`).join("")), ...files],

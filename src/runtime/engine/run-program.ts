@@ -1,5 +1,5 @@
 import { type ChildProcess, type StdioOptions, spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync } from "node:fs";
 import { constants } from "node:os";
 import type { Readable, Writable } from "node:stream";
 import { EngineError } from "./errors.ts";
@@ -17,7 +17,7 @@ export interface Start {
   readonly umask?: number;
   /** What goes to descriptor 3 and up. */
   readonly inputs?: readonly Uint8Array[];
-  /** The program is bubblewrap and reports what it does on the descriptor behind the inputs. */
+  /** The program is bubblewrap: it reports on the descriptor behind the inputs, and starts when the one after that ends. */
   readonly reports?: boolean;
   /** The program in bubblewrap is in a PID namespace: below bubblewrap's own first process. */
   readonly isBelowInit?: boolean;
@@ -35,7 +35,7 @@ export function startProgram(start: Start, streams: ProgramStreams = {}): Runnin
       stdio: [
         ...threeStreams(streams.stdio),
         ...inputs.map(() => "pipe" as const),
-        ...(report === undefined ? [] : ["pipe" as const]),
+        ...(report === undefined ? [] : ["pipe" as const, "pipe" as const]),
       ],
     }),
   );
@@ -46,7 +46,8 @@ export function startProgram(start: Start, streams: ProgramStreams = {}): Runnin
     pipe.on("error", () => {});
     pipe.end(content);
   });
-  const reported = report === undefined ? undefined : followReport(extra[report] as Readable);
+  const reported =
+    report === undefined ? undefined : followReport(extra[report] as Readable, extra[report + 1] as Writable);
   const { signal } = streams;
   let force: NodeJS.Timeout | undefined;
   const waiting: NodeJS.Signals[] = [];
@@ -66,7 +67,11 @@ export function startProgram(start: Start, streams: ProgramStreams = {}): Runnin
   if (signal?.aborted) end();
 
   // What it left running in the background holds its pipes open, and has lost the image: it ends, too.
-  const leftovers = () => (reported?.mountNamespace === undefined ? undefined : endLeftovers(reported.mountNamespace));
+  const leftovers = async () => {
+    const held = reported?.mountNamespace;
+    if (held === undefined) return;
+    await endLeftovers(held.number).finally(() => closeSync(held.descriptor));
+  };
   const ended = endOf(child, start.name, leftovers).finally(() => {
     clearTimeout(force);
     signal?.removeEventListener("abort", end);
@@ -76,12 +81,12 @@ export function startProgram(start: Start, streams: ProgramStreams = {}): Runnin
   return { stdin: child.stdin, stdout: child.stdout, stderr: child.stderr, ended, kill };
 }
 
-function endOf(child: ChildProcess, program: string, leftovers: () => Promise<void> | undefined): Promise<ProgramEnd> {
+function endOf(child: ChildProcess, program: string, leftovers: () => Promise<void>): Promise<ProgramEnd> {
   return new Promise((resolve, reject) => {
     let cleared: Promise<void> | undefined;
     child.once("exit", () => {
       cleared = leftovers();
-      cleared?.catch(() => {});
+      cleared.catch(() => {});
     });
     child.once("error", (cause: NodeJS.ErrnoException) => {
       reject(new EngineError("START_FAILED", { program, seen: cause.message, cause }));
@@ -101,12 +106,13 @@ function endOfCode(code: number): ProgramEnd {
 
 interface Report {
   childPid: number | undefined;
-  mountNamespace: number | undefined;
+  /** Held open: as soon as a namespace is gone, the kernel gives its number to the next one, of whomever. */
+  mountNamespace: { readonly number: number; readonly descriptor: number } | undefined;
   onChild(listener: () => void): void;
 }
 
-/** Reads bubblewrap's JSON lines: the first one tells its child and that one's namespaces. */
-function followReport(stream: Readable): Report {
+/** Reads bubblewrap's JSON lines: the first one tells its child and that one's namespaces. Then lets it start. */
+function followReport(stream: Readable, block: Writable): Report {
   let listener = () => {};
   const report: Report = {
     ...{ childPid: undefined, mountNamespace: undefined },
@@ -116,17 +122,27 @@ function followReport(stream: Readable): Report {
   };
   let text = "";
   stream.setEncoding("latin1");
-  stream.on("error", () => {});
+  for (const end of [stream, block]) end.on("error", () => {});
   stream.on("data", (chunk: string) => {
     text += chunk;
     const told = /"child-pid": *(\d+)/.exec(text)?.[1];
     if (report.childPid !== undefined || told === undefined || !text.includes("\n")) return;
     report.childPid = Number(told);
     const namespace = /"mnt-namespace": *(\d+)/.exec(text)?.[1];
-    if (namespace !== undefined) report.mountNamespace = Number(namespace);
+    if (namespace !== undefined) report.mountNamespace = holdNamespace(report.childPid, Number(namespace));
+    block.end("\n");
     listener();
   });
   return report;
+}
+
+function holdNamespace(pid: number, number: number): Report["mountNamespace"] {
+  try {
+    return { number, descriptor: openSync(`/proc/${pid}/ns/mnt`, "r") };
+  } catch {
+    // bubblewrap has been ended before it started anything.
+    return undefined;
+  }
 }
 
 /** Below an init of bubblewrap's there is one process, the program; before it is started there is none. */
