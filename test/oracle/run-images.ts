@@ -1,0 +1,116 @@
+import { readFileSync } from "node:fs";
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
+import { digestOf, makeImage, tagged, writeLayout } from "../support/registry-image.ts";
+import { busybox, busyboxLayer, type ImageFile, layerOf } from "../support/runnable-image.ts";
+import { makeSif } from "../support/small-sif.ts";
+
+/** An image: its files beside busybox (all of them where `bare`), and its configuration. */
+interface ImageRecipe {
+  readonly files?: () => Readonly<Record<string, ImageFile>>;
+  readonly bare?: boolean;
+  readonly config: Readonly<Record<string, unknown>>;
+}
+
+const WORDS = ["it's", 'dq"x', "$HOME", "`id`", "back\\slash", "", "two  words", "new\nline", "-n", "*", "\\"];
+const PRINT = ["/bin/printf", "<%s>\\n"];
+const program = (mode = 0o755): ImageFile => ({ content: readFileSync(busybox as string).toString("latin1"), mode });
+const script = (text: string): ImageFile => ({ content: `#!/bin/sh\n${text}\n`, mode: 0o755 });
+
+// biome-ignore-start lint/suspicious/noTemplateCurlyInString: no templates, but what a shell would expand
+const HARD_ENV = [
+  "PATH=/opt/x:/bin",
+  "PLAIN=image value",
+  'QUOTE=say "hi" it\'s',
+  "DOLLAR=$HOME ${USER} $$ $1",
+  "BACKSLASH=back\\slash \\n \\\\ end\\",
+  "NEWLINE=line1\nline2\n",
+  "CONTROL=\u0001\u001b[1m\u007f\r\n",
+  "BRACES=a}b{c}}",
+  "WORDS=* ? ~ a;b&c|d>e<f # ! %s (x) [y] <( é 😀",
+  "EMPTY=",
+  "LD_LIBRARY_PATH=/image/lib",
+];
+// biome-ignore-end lint/suspicious/noTemplateCurlyInString: as above
+
+const RECIPES = {
+  environment: {
+    config: { Env: HARD_ENV, Cmd: ["/bin/sh", "-c", "env -0 | sort -z"] },
+    files: () => ({
+      "opt/": {},
+      "opt/no-shebang": { content: 'echo no shebang: "$1"\n', mode: 0o755 },
+      "opt/link": { linkTo: "target" },
+      "opt/target/": {},
+      "opt/plain": { content: "plain" },
+      "tmp/": { mode: 0o1777 },
+      "var/tmp/": { mode: 0o1777 },
+      "home/": {},
+    }),
+  },
+  entrypoint: { config: { Entrypoint: [...PRINT, "e", ...WORDS] } },
+  cmd: { config: { Cmd: [...PRINT, "c", ...WORDS] } },
+  both: { config: { Entrypoint: [...PRINT, "e"], Cmd: WORDS } },
+  neither: { config: { Env: ["PATH=/bin", "FOO=bar"] } },
+  "shell form": { config: { Entrypoint: ["/bin/sh", "-c", 'echo "$0" "$1" \'$x\''], Cmd: ["a", "b"] } },
+  "no shell": {
+    bare: true,
+    files: () => ({ printf: program(), "etc/passwd": {}, "etc/group": {} }),
+    config: { Entrypoint: ["/printf", "<%s>\\n", ...WORDS] },
+  },
+  "no shell, nothing to run": {
+    bare: true,
+    files: () => ({ printf: program(), "etc/passwd": {}, "etc/group": {} }),
+    config: {},
+  },
+  "set-uid files": {
+    files: () => ({ "opt/setuid": program(0o4755), "opt/setgid": { ...program(0o2755), uid: 7 } }),
+    config: { Entrypoint: ["/bin/stat", "-c", "%a %n", "/opt/setuid", "/opt/setgid"] },
+  },
+  "apps and sections": {
+    files: () => ({
+      ".singularity.d/runscript.help": { content: "help of the image\n" },
+      ".singularity.d/test": script('echo tested "$@"; exit 3'),
+      "scif/apps/foo/scif/runscript": script('echo app "$SCIF_APPNAME" "$@"; pwd'),
+      "scif/apps/foo/scif/runscript.help": { content: "help of foo\n" },
+      "scif/apps/foo/scif/test": script("echo app tested; exit 4"),
+      "scif/apps/foo/scif/env/90-environment.sh": script("export FOO_ENV=set"),
+    }),
+    config: { Cmd: ["/bin/true"] },
+  },
+  "no /tmp, no accounts": {
+    bare: true,
+    files: () => ({ "bin/busybox": program(), "bin/sh": { linkTo: "busybox" }, "bin/echo": { linkTo: "busybox" } }),
+    config: { Cmd: ["/bin/echo", "bare"] },
+  },
+} as const satisfies Record<string, ImageRecipe>;
+
+export type ImageName = keyof typeof RECIPES;
+export const IMAGE_NAMES: readonly ImageName[] = Object.keys(RECIPES) as ImageName[];
+
+/** File of an image in the test's folder: made by Sifon, or by Apptainer. */
+export function imageFile(image: ImageName, maker: "ours" | "theirs"): string {
+  return `${layoutName(image)}-${maker}.sif`;
+}
+
+/** Writes all images as OCI layouts and as Sifon's SIFs; gives the words with which Apptainer makes its own. */
+export async function makeImages(folder: string): Promise<string[][]> {
+  const builds: string[][] = [];
+  for (const image of IMAGE_NAMES) {
+    const { bare = false, files = () => ({}), config }: ImageRecipe = RECIPES[image];
+    const layer = bare ? await layerOf(files()) : await busyboxLayer(files());
+    const options = { layers: [layer], diffIds: [digestOf(gunzipSync(layer))], config: { Cmd: null, ...config } };
+    const { blobs, descriptor } = await makeImage(options);
+    const layout = join(folder, layoutName(image));
+    await rm(layout, { recursive: true, force: true });
+    await mkdir(layout, { recursive: true });
+    await writeLayout(layout, blobs, [tagged(descriptor, "latest")]);
+    await makeSif(join(folder, imageFile(image, "ours")), options);
+    builds.push(["build", "--force", imageFile(image, "theirs"), `oci:${layoutName(image)}`]);
+  }
+  return builds;
+}
+
+function layoutName(image: ImageName): string {
+  return image.replace(/\W+/g, "-");
+}
