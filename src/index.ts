@@ -170,6 +170,7 @@ export { type FileOwner, FileSink, type FileSinkOptions } from "./sink/file-sink
 export { MemorySink } from "./sink/memory-sink.ts";
 export { type OpenSinkOptions, openSink } from "./sink/open-sink.ts";
 export type { FinishOptions, Sink } from "./sink/sink.ts";
+export { removeLeftovers, temporaryName } from "./sink/temporary-file.ts";
 export { createSource } from "./source/open-source.ts";
 export type { RetryPolicy, SourceOptions, Timeouts } from "./source/options.ts";
 export { MAX_BLOCK_SIZE, MIN_BLOCK_SIZE } from "./squashfs/format.ts";
