@@ -42,16 +42,26 @@ export interface SifonEnd {
   readonly leftProcesses: boolean;
 }
 
+/** How a run is started that goes on. */
+export type StartSifonOptions = Omit<CommandOptions, "stdin"> & {
+  readonly stdio?: StdioOptions;
+  readonly nodeArgs?: readonly string[];
+};
+
 /** Starts `sifon` in a process group of its own, without a terminal. */
-export function startSifon(
+export function startSifon(args: readonly string[], options: StartSifonOptions = {}): SifonProcess {
+  return sifonAs([], args, options);
+}
+
+/** As `startSifon`, by a program that changes what it runs as and becomes it, with its words: `setpriv --reuid=1`. */
+export function sifonAs(
+  prefix: readonly string[],
   args: readonly string[],
-  options: Omit<CommandOptions, "stdin"> & {
-    readonly stdio?: StdioOptions;
-    readonly nodeArgs?: readonly string[];
-  } = {},
+  options: StartSifonOptions = {},
 ): SifonProcess {
   const { env, stdio = ["ignore", "pipe", "pipe"], nodeArgs = [], ...rest } = options;
-  const child = spawn(process.execPath, [...nodeArgs, SIFON_MAIN, ...args], {
+  const [program, ...words] = [...prefix, process.execPath, ...nodeArgs, SIFON_MAIN, ...args];
+  const child = spawn(program as string, words, {
     ...rest,
     env: { ...process.env, ...CLEAN, ...env },
     stdio,
