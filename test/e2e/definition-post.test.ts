@@ -78,7 +78,7 @@ describe.skipIf(!ready)("%post on Debian", () => {
         `    touch /written\n    sleep ${seconds} & sleep ${seconds} & setsid sleep ${seconds} &\n    echo begun >&2\n    wait\n`,
       );
       const run = sifonAs(prefix, args, { env: environment() });
-      await run.said(/begun[^]*begun/);
+      await run.said(/begun.*begun/s);
       await expect.poll(() => running(seconds)).toHaveLength(3);
       expect(await readdir(temporary)).not.toEqual([]);
       process.kill((run.child.pid as number) * whom, "SIGINT");
