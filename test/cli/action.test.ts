@@ -1,16 +1,20 @@
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { type ChildProcess, spawn } from "node:child_process";
+import { chmod, chown, copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { makeImage, writeLayout } from "../support/registry-image.ts";
 import { busybox, busyboxLayer } from "../support/runnable-image.ts";
-import { sifon } from "../support/sifon.ts";
+import { SIFON_MAIN, sifon } from "../support/sifon.ts";
 import { makeSif } from "../support/small-sif.ts";
 import { requireTool } from "../support/tools.ts";
 
 const ready = [busybox, requireTool("bwrap", "bubblewrap"), requireTool("squashfuse_ll", "squashfuse")].every(
   (tool) => tool !== undefined,
 );
+
+const isRoot = process.getuid?.() === 0;
+const ORDINARY_ID = 65_534;
 
 describe.skipIf(!ready)("sifon run, exec, shell, test", () => {
   let folder: string;
@@ -81,6 +85,47 @@ describe.skipIf(!ready)("sifon run, exec, shell, test", () => {
     expect((await inFolder("exec", "--overlay", `${overlay}:ro`, image, "cat", "/kept")).stdout).toBe("kept\n");
   });
 
+  it.each(
+    (isRoot ? ["root", "an ordinary user"] : ["an ordinary user"]).flatMap((user) =>
+      [[], ["--contain"], ["--writable-tmpfs"], ["--pid"]].map((options, index) => ({ user, options, index })),
+    ),
+  )(
+    "leaves no process when killed as $user with $options, and ends none of another run",
+    async ({ user, options, index }) => {
+      const home = await mkdtemp(join(tmpdir(), "sifon-killed-"));
+      const copy = join(home, "image.sif");
+      await copyFile(image, copy);
+      await chmod(copy, 0o644);
+      const ids = isRoot && user !== "root" ? { uid: ORDINARY_ID, gid: ORDINARY_ID } : {};
+      if (ids.uid !== undefined) await chown(home, ids.uid, ids.gid);
+      const start = (seconds: string) =>
+        spawn(process.execPath, [SIFON_MAIN, "exec", ...options, copy, "sh", "-c", `sleep ${seconds}; :`], {
+          ...{ cwd: home, env: { PATH: process.env.PATH, HOME: home }, stdio: "ignore", ...ids },
+        });
+      // Numbers of seconds that no other process sleeps for.
+      const words = ["1", "2"].map((run) => `${process.pid}${user.length}${index}${run}`) as [string, string];
+      const sleepers = async () =>
+        (await Promise.all(words.map((seconds) => processesWith(`sleep\0${seconds}`)))).map((pids) => pids.length);
+      const runs = words.map(start) as [ChildProcess, ChildProcess];
+      try {
+        await expect.poll(sleepers, { timeout: 20_000 }).toEqual([1, 1]);
+        const started = await childrenOf(runs[0].pid as number);
+        expect(started.length).toBeGreaterThan(1);
+        runs[0].kill("SIGKILL");
+        await expect.poll(sleepers, { timeout: 10_000 }).toEqual([0, 1]);
+        // What Sifon itself had started is gone, too.
+        await expect
+          .poll(async () => (await Promise.all(started.map(isAlive))).includes(true), { timeout: 10_000 })
+          .toBe(false);
+        expect(await sleepers()).toEqual([0, 1]);
+      } finally {
+        for (const run of runs) run.kill("SIGKILL");
+        await expect.poll(sleepers, { timeout: 10_000 }).toEqual([0, 0]);
+        await rm(home, { recursive: true, force: true });
+      }
+    },
+  );
+
   it("runs a source: converted once, then found in the cache, also offline", async () => {
     const layout = join(folder, "layout");
     const { blobs, descriptor } = await makeImage({ diffIds: [], layers: [await busyboxLayer()] });
@@ -98,3 +143,23 @@ describe.skipIf(!ready)("sifon run, exec, shell, test", () => {
     }
   });
 });
+
+async function processesWith(words: string): Promise<string[]> {
+  const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
+  const lines = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/cmdline`, "latin1").catch(() => "")));
+  return pids.filter((_, index) => lines[index]!.includes(words));
+}
+
+async function childrenOf(pid: number): Promise<string[]> {
+  const threads = await readdir(`/proc/${pid}/task`);
+  const children = await Promise.all(threads.map((task) => readFile(`/proc/${pid}/task/${task}/children`, "latin1")));
+  return children.join(" ").split(" ").filter(Boolean);
+}
+
+/** A zombie that nobody waits for does not count. */
+function isAlive(pid: string): Promise<boolean> {
+  return readFile(`/proc/${pid}/stat`, "latin1").then(
+    (stat) => !/\) Z /.test(stat),
+    () => false,
+  );
+}

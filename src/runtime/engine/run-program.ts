@@ -4,6 +4,7 @@ import { constants } from "node:os";
 import type { Readable, Writable } from "node:stream";
 import { EngineError } from "./errors.ts";
 import { endLeftovers } from "./leftovers.ts";
+import { endWithUs } from "./outlive.ts";
 import type { ProgramEnd } from "./plan.ts";
 import type { ProgramStreams, RunningProgram } from "./session.ts";
 
@@ -47,7 +48,9 @@ export function startProgram(start: Start, streams: ProgramStreams = {}): Runnin
     pipe.end(content);
   });
   const reported =
-    report === undefined ? undefined : followReport(extra[report] as Readable, extra[report + 1] as Writable);
+    report === undefined
+      ? undefined
+      : followReport(extra[report] as Readable, extra[report + 1] as Writable, start.isBelowInit === true);
   const { signal } = streams;
   let force: NodeJS.Timeout | undefined;
   const waiting: NodeJS.Signals[] = [];
@@ -70,7 +73,12 @@ export function startProgram(start: Start, streams: ProgramStreams = {}): Runnin
   const leftovers = async () => {
     const held = reported?.mountNamespace;
     if (held === undefined) return;
-    await endLeftovers(held.number).finally(() => closeSync(held.descriptor));
+    try {
+      await endLeftovers(held.number);
+    } finally {
+      closeSync(held.descriptor);
+      await reported?.release?.();
+    }
   };
   const ended = endOf(child, start.name, leftovers).finally(() => {
     clearTimeout(force);
@@ -108,14 +116,16 @@ interface Report {
   childPid: number | undefined;
   /** Held open: as soon as a namespace is gone, the kernel gives its number to the next one, of whomever. */
   mountNamespace: { readonly number: number; readonly descriptor: number } | undefined;
+  /** Set where a shell waits to end what is in the namespace. */
+  release: (() => Promise<void>) | undefined;
   onChild(listener: () => void): void;
 }
 
 /** Reads bubblewrap's JSON lines: the first one tells its child and that one's namespaces. Then lets it start. */
-function followReport(stream: Readable, block: Writable): Report {
+function followReport(stream: Readable, block: Writable, isBelowInit: boolean): Report {
   let listener = () => {};
   const report: Report = {
-    ...{ childPid: undefined, mountNamespace: undefined },
+    ...{ childPid: undefined, mountNamespace: undefined, release: undefined },
     onChild: (act) => {
       listener = act;
     },
@@ -130,6 +140,9 @@ function followReport(stream: Readable, block: Writable): Report {
     report.childPid = Number(told);
     const namespace = /"mnt-namespace": *(\d+)/.exec(text)?.[1];
     if (namespace !== undefined) report.mountNamespace = holdNamespace(report.childPid, Number(namespace));
+    // A PID namespace ends with its first process, and that one with bubblewrap.
+    if (report.mountNamespace !== undefined && !isBelowInit)
+      report.release = endWithUs(report.mountNamespace.descriptor);
     block.end("\n");
     listener();
   });
