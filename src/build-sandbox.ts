@@ -4,6 +4,7 @@ import { openLocalContainer } from "./build/local-container.ts";
 import { openOciContainer } from "./build/oci-container.ts";
 import { checkRewriteSpace } from "./build/rewrite-space.ts";
 import type { ConvertTuning } from "./build/tuning.ts";
+import { type BaseTrust, verifyLocalImage } from "./build/verify-local-image.ts";
 import { writeSandbox } from "./build/write-sandbox.ts";
 import type { ImageSource } from "./oci/image.ts";
 import { withLocalImage } from "./sandbox/local-image.ts";
@@ -14,6 +15,7 @@ export type SandboxSource = { readonly source: ImageSource } | { readonly path: 
 /** What becomes a sandbox, and where. */
 export interface BuildSandboxOptions
   extends Pick<ConvertTuning, "allRoot" | "fixPermissions" | "ignoreSpace">,
+    BaseTrust,
     Partial<Watch> {
   readonly from: SandboxSource;
   /** Appears when it is whole. */
@@ -51,6 +53,7 @@ export async function buildSandbox(options: BuildSandboxOptions): Promise<BuildS
         )
       : await withLocalImage(from.path, (image) =>
           writeSandbox(async () => {
+            await verifyLocalImage(image, [], { ...options, signal, onProgress });
             await checkRewriteSpace(image, { ...room, onProgress });
             return openLocalContainer(image, options);
           }, target),

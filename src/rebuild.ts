@@ -4,12 +4,13 @@ import { finishSink } from "./build/finish-sink.ts";
 import { openLocalContainer } from "./build/local-container.ts";
 import { checkRewriteSpace } from "./build/rewrite-space.ts";
 import type { ConvertTuning } from "./build/tuning.ts";
+import { type BaseTrust, verifyLocalImage } from "./build/verify-local-image.ts";
 import { writeSif } from "./build/write-sif.ts";
 import { withLocalImage } from "./sandbox/local-image.ts";
 import type { Sink } from "./sink/sink.ts";
 import { canAdopt } from "./squashfs/adopt-data.ts";
 
-export interface RebuildOptions extends ConvertTuning, Partial<Watch> {
+export interface RebuildOptions extends ConvertTuning, BaseTrust, Partial<Watch> {
   /** A SIF, a SquashFS file or a sandbox on this machine. */
   readonly path: string;
   /** Ended by the build: finished when all is well, else aborted, which leaves nothing behind. */
@@ -38,6 +39,7 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildReport> {
   const { sink, path, signal = new AbortController().signal, onProgress = () => {} } = options;
   return finishSink(sink, options, () =>
     withLocalImage(path, async (image) => {
+      await verifyLocalImage(image, [], { ...options, signal, onProgress });
       const encoding = planEncoding(options);
       const { compression, blockSize } = encoding;
       await checkRewriteSpace(image, {

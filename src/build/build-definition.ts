@@ -28,6 +28,7 @@ import { textsStep } from "./sections/texts-step.ts";
 import { type ImageForm, type StageOptions, scriptsToRun, streamStage } from "./stage.ts";
 import { type StageFiles, writeStageImage } from "./stage-image.ts";
 import type { ConvertTuning } from "./tuning.ts";
+import type { BaseTrust } from "./verify-local-image.ts";
 import { writeSandbox } from "./write-sandbox.ts";
 import { writeSif } from "./write-sif.ts";
 
@@ -46,7 +47,7 @@ export type DefinitionOutput =
     };
 
 /** What is built, of what, and how. */
-export interface BuildDefinitionOptions extends ConvertTuning, Partial<Watch> {
+export interface BuildDefinitionOptions extends ConvertTuning, BaseTrust, Partial<Watch> {
   readonly definition: DefinitionFile;
   readonly output: DefinitionOutput;
   /** `--section`: names, several with commas between them; all by default. */

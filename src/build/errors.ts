@@ -8,7 +8,8 @@ export type BuildErrorCode =
   | "COMMAND_IN_PATH"
   | "VARIABLE_UNSET"
   | "COPY_FAILED"
-  | "FINGERPRINTS_UNSUPPORTED";
+  | "BASE_UNVERIFIED"
+  | "BASE_UNSIGNED";
 
 /** What Apptainer says of each section's failure. */
 const FAILURES: Readonly<Record<string, string>> = {
@@ -28,8 +29,9 @@ const MESSAGES: MessageTable<BuildErrorCode> = {
     `the path ${quote(d.path)} has a command to run in it, which Sifon does not do there. Use --build-arg for what differs from build to build.`,
   VARIABLE_UNSET: (d) =>
     `the path ${quote(d.path)} has the variable ${d.variable}, which is not set in the environment. Set it, or write \\$ for a dollar sign.`,
-  FINGERPRINTS_UNSUPPORTED: (d) =>
-    `Cannot build ${quote(d.name)}: line ${d.line} names Fingerprints, which Sifon does not check yet. Check the signatures of ${quote(d.path)} with sifon verify, and leave the line out.`,
+  BASE_UNVERIFIED: (d) => `conveyor failed to get: while checking fingerprint: ${d.reason}`,
+  BASE_UNSIGNED: (d) =>
+    `Cannot check who signed ${quote(d.path)}: it is a ${d.kind}, and only SIF files have signatures. Name a SIF file in From, or leave Fingerprints out.`,
   COPY_FAILED: (d) =>
     `unable to copy files ${d.stage === undefined ? "from host" : "from stage"} to container fs: ${d.name}:${d.line}: while copying ${quote(d.source)} to ${quote(d.destination)}: ${reason(d)}`,
 };

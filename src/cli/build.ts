@@ -17,6 +17,7 @@ import {
   TREE_OPTIONS,
 } from "./conversion-options.ts";
 import { FatalError, UsageError } from "./exit.ts";
+import { KEYSDIR_OPTION } from "./key-material.ts";
 import { declareOptions, type OptionSpec } from "./options.ts";
 import { runConversion } from "./run-conversion.ts";
 import { runDefinition } from "./run-definition.ts";
@@ -31,6 +32,8 @@ export const BUILD_OPTIONS: readonly OptionSpec[] = [
   { flags: "--arch <arch>", description: "architecture to choose from a multi-platform image", env: ["BUILD_ARCH"] },
   { flags: "--arch-variant <variant>", description: "variant of the architecture", env: ["BUILD_ARCH_VARIANT"] },
   ...DEFINITION_OPTIONS,
+  // Its short form is for the commands of keys alone, as in Apptainer.
+  { ...KEYSDIR_OPTION, flags: "--keysdir <dir>" },
   ...SOURCE_OPTIONS,
   ...ENCODING_OPTIONS,
   ...TREE_OPTIONS,

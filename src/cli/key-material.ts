@@ -1,6 +1,6 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { type PgpKey, parseUserId, printable } from "../index.ts";
+import { type PgpKey, parseUserId, printable, readKeyring } from "../index.ts";
 import type { Context } from "./context.ts";
 import { FatalError } from "./exit.ts";
 import type { OptionSpec, OptionValues } from "./options.ts";
@@ -27,6 +27,24 @@ export function keyringPaths(values: OptionValues, { environment }: Context): Ke
   const home = environment.HOME || homedir();
   const folder = values.text("keysdir") ?? join(home, ".apptainer", "keys");
   return { public: join(folder, "pgp-public"), secret: join(folder, "pgp-secret") };
+}
+
+/** A key that signatures are held against, and whose keyring it is from. */
+export interface TrustedKey extends PgpKey {
+  readonly origin: "LOCAL" | "GLOBAL";
+}
+
+/**
+ * Keys that the user trusts, and those that all users of the machine do.
+ * @param values of a command that has {@link KEYSDIR_OPTION}
+ */
+export async function trustedPgpKeys(values: OptionValues, context: Context): Promise<readonly TrustedKey[]> {
+  const local = await readKeyring(keyringPaths(values, context).public);
+  const global = await readKeyring(GLOBAL_KEYRING);
+  return [
+    ...local.map((one) => ({ ...one, origin: "LOCAL" as const })),
+    ...global.map((one) => ({ ...one, origin: "GLOBAL" as const })),
+  ];
 }
 
 /** What Go prints for a time in UTC, to the second. */

@@ -2,6 +2,7 @@ import { buildDefinition, type DefinitionFile, type DefinitionOutput, type OnPro
 import { openCache } from "./cache-options.ts";
 import type { Context } from "./context.ts";
 import { optimiseWasm } from "./heap.ts";
+import { trustedPgpKeys } from "./key-material.ts";
 import type { Logger } from "./logger.ts";
 import type { OptionValues } from "./options.ts";
 import { registryConnection, registryCredentials } from "./registry-access.ts";
@@ -32,6 +33,7 @@ export async function runDefinition(
       test: !values.flag("notest"),
       force: values.flag("force"),
       source: { ...sourceOptions(values, context, onProgress), ...access, cache },
+      trustedKeys: () => trustedPgpKeys(values, context),
       temporaryDirectory: values.text("tmpdir"),
       // What scripts say must not get into the SIF.
       ...(target === "-" ? { scriptOutput: 2 } : {}),

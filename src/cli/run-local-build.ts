@@ -2,6 +2,7 @@ import { buildSandbox, type ConvertTuning, createSource, type OnProgress, rebuil
 import { openCache } from "./cache-options.ts";
 import type { Context } from "./context.ts";
 import { optimiseWasm } from "./heap.ts";
+import { trustedPgpKeys } from "./key-material.ts";
 import type { Logger } from "./logger.ts";
 import type { OptionValues } from "./options.ts";
 import { registryConnection, registryCredentials } from "./registry-access.ts";
@@ -37,12 +38,13 @@ const OCI_SANDBOX_STAGES = {
 /** A SIF from an image on this machine. */
 export async function runRebuild(request: LocalBuildRequest, surroundings: Surroundings): Promise<void> {
   const { uri: path, target, tuning, failure } = request;
-  const { context, log } = surroundings;
-  log.info(`Verifying bootstrap image ${path}`);
+  const { context, values } = surroundings;
   optimiseWasm();
   await runLocal({ stages: SIF_STAGES, failure }, surroundings, async (watch) => {
     const sink = await openTarget(target, { ...surroundings, onProgress: watch.onProgress });
-    return rebuild({ ...tuning, ...watch, path, sink, sourceDateEpoch: context.environment.SOURCE_DATE_EPOCH });
+    const { SOURCE_DATE_EPOCH: sourceDateEpoch } = context.environment;
+    const trustedKeys = () => trustedPgpKeys(values, context);
+    return rebuild({ ...tuning, ...watch, path, sink, sourceDateEpoch, trustedKeys });
   });
 }
 
@@ -52,7 +54,7 @@ export async function runSandboxBuild(
   surroundings: Surroundings,
 ): Promise<void> {
   const { uri, target: directory, tuning, failure, isLocal } = request;
-  const { context, log, values } = surroundings;
+  const { context, values } = surroundings;
   const { allRoot = false, fixPermissions = false, ignoreSpace = false } = tuning;
   const options = {
     ...{ directory, overwrite: true, allRoot, fixPermissions, ignoreSpace },
@@ -65,12 +67,12 @@ export async function runSandboxBuild(
     const cache = await openCache(values, context.environment, onProgress);
     return createSource(uri, { ...sourceOptions(values, context, onProgress), ...access, cache });
   };
-  if (isLocal) log.info(`Verifying bootstrap image ${uri}`);
   await runLocal({ stages: isLocal ? SANDBOX_STAGES : OCI_SANDBOX_STAGES, failure }, surroundings, async (watch) => {
     // What decodes zstd is WebAssembly; of a source, it comes after the talk with the registry.
     if (isLocal) {
       optimiseWasm();
-      return buildSandbox({ ...options, ...watch, from: { path: uri } });
+      const trustedKeys = () => trustedPgpKeys(values, context);
+      return buildSandbox({ ...options, ...watch, trustedKeys, from: { path: uri } });
     }
     const onProgress: OnProgress = (event) => {
       if (event.kind === "image") optimiseWasm();

@@ -1,16 +1,5 @@
-import {
-  dataTypeName,
-  type PgpKey,
-  printable,
-  printableLines,
-  type SifObject,
-  type SignatureResult,
-} from "../index.ts";
-
-/** A key that signatures are held against, and whose keyring it is from. */
-export interface TrustedKey extends PgpKey {
-  readonly origin: "LOCAL" | "GLOBAL";
-}
+import { dataTypeName, printable, printableLines, type SifObject, type SignatureResult } from "../index.ts";
+import type { TrustedKey } from "./key-material.ts";
 
 /** What `verify` prints on standard output. */
 export interface VerifyReport {

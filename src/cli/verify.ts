@@ -2,7 +2,6 @@ import { readFile } from "node:fs/promises";
 import { Command } from "commander";
 import {
   readCertificates,
-  readKeyring,
   readPublicPem,
   systemRoots,
   trustedKey,
@@ -13,11 +12,11 @@ import {
 import { attempt } from "./attempt.ts";
 import type { Context, LogOpener } from "./context.ts";
 import { FatalError, UsageError } from "./exit.ts";
-import { GLOBAL_KEYRING, KEYSDIR_OPTION, keyringPaths } from "./key-material.ts";
+import { KEYSDIR_OPTION, type TrustedKey, trustedPgpKeys } from "./key-material.ts";
 import { chosenObjects, OBJECT_OPTIONS } from "./object-choice.ts";
 import { declareOptions, type OptionSpec, OptionValues } from "./options.ts";
 import { verifyContent } from "./verify-content.ts";
-import { jsonReport, type TrustedKey, textReport } from "./verify-report.ts";
+import { jsonReport, textReport } from "./verify-report.ts";
 
 const OPTIONS: readonly OptionSpec[] = [
   { flags: "-l, --local", description: "accepted; only local keys are ever asked", env: ["LOCAL_VERIFY"] },
@@ -130,14 +129,5 @@ async function trustOf(
       `${FAILURE}: Sifon asks no key server. Import the signer's key ("sifon key import FILE") and leave out --url`,
     );
   }
-  return attempt(FAILURE, async () => {
-    const local = await readKeyring(keyringPaths(values, context).public);
-    const global = await readKeyring(GLOBAL_KEYRING);
-    return {
-      pgpKeys: [
-        ...local.map((one) => ({ ...one, origin: "LOCAL" as const })),
-        ...global.map((one) => ({ ...one, origin: "GLOBAL" as const })),
-      ],
-    };
-  });
+  return attempt(FAILURE, async () => ({ pgpKeys: await trustedPgpKeys(values, context) }));
 }

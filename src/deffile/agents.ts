@@ -1,4 +1,4 @@
-import type { Stage } from "./definition.ts";
+import type { HeaderValue, Stage } from "./definition.ts";
 import { type DefinitionProblem, quoted } from "./errors.ts";
 
 /** What a stage is built upon. */
@@ -70,12 +70,29 @@ export function stageBase(
     return undefined;
   }
   if (scheme === undefined) {
-    const fingerprints = (header.get("fingerprints")?.value ?? "").split(",").map((one) => one.trim());
-    return { kind: "local", path: from.value, fingerprints: fingerprints.filter(Boolean) };
+    const fingerprints = fingerprintsOf(header.get("fingerprints"), onProblem);
+    return fingerprints === undefined ? undefined : { kind: "local", path: from.value, fingerprints };
   }
   // As Apptainer: put in front as they are, whatever the transport.
   const front = ["registry", "namespace"].map((keyword) => header.get(keyword)?.value ?? "").filter(Boolean);
   return { kind: "image", uri: scheme + [...front, from.value].map(withoutSlashes).join("/") };
+}
+
+/** Of an OpenPGP key: 20 bytes of version 4, 32 of version 6. */
+const FINGERPRINT = /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/i;
+
+/** What no key can have is told here: Apptainer finds it out after it has verified the image. */
+function fingerprintsOf(
+  header: HeaderValue | undefined,
+  onProblem: (problem: DefinitionProblem) => void,
+): readonly string[] | undefined {
+  if (header === undefined || header.value === "") return [];
+  const fingerprints = header.value.split(",").map((one) => one.trim());
+  const wrong = fingerprints.find((one) => !FINGERPRINT.test(one));
+  if (wrong === undefined) return fingerprints;
+  const expected = "40 hexadecimal digits without blanks for each key, with commas between them (sifon key list)";
+  onProblem({ line: header.line, seen: `the fingerprint ${quoted(wrong)}`, expected });
+  return undefined;
 }
 
 /** `From: //alpine` is how URIs are written; a path keeps the slash it begins with. */

@@ -15,6 +15,7 @@ export type IntegrityErrorCode =
   | "HASH_UNSUPPORTED"
   | "KEY_MATERIAL_MISSING"
   | "FINGERPRINT_MISMATCH"
+  | "SIGNERS_MISSING"
   | "SIGNED_OBJECT_NOT_FOUND"
   | "OBJECT_NOT_SIGNED"
   | "HEADER_COMPROMISED"
@@ -36,6 +37,7 @@ const INTEGRITY_MESSAGES: MessageTable<IntegrityErrorCode> = {
   HASH_UNSUPPORTED: () => "hash algorithm unsupported",
   KEY_MATERIAL_MISSING: (d) => `key material not provided for ${d["what"]} signature`,
   FINGERPRINT_MISMATCH: () => "fingerprint in descriptor does not correspond to signing entity",
+  SIGNERS_MISSING: () => "image not signed by required entities",
   SIGNED_OBJECT_NOT_FOUND: (d) => `object ${d["id"]}: signed object not found`,
   OBJECT_NOT_SIGNED: (d) => `object ${d["id"]}: object not signed`,
   HEADER_COMPROMISED: () => "header integrity compromised",

@@ -31,11 +31,24 @@ describe("stageBase()", () => {
   });
 
   it("takes a path and the keys that must have signed it", () => {
-    expect(baseOf("Bootstrap: localimage\nFrom: /a/b.sif\nFingerprints: 12AB, 34CD,\n")).toEqual({
-      kind: "local",
-      path: "/a/b.sif",
-      fingerprints: ["12AB", "34CD"],
-    });
+    const fingerprints = ["C5CB3A20688F10520E8FFE0AC743901E8DE9EA8C", "ab".repeat(32)];
+    const header = "Bootstrap: localimage\nFrom: /a/b.sif\nFingerprints:";
+    const expected = { kind: "local", path: "/a/b.sif", fingerprints };
+    expect(baseOf(`${header} ${fingerprints.join(" , ")}\n`)).toEqual(expected);
+    expect(baseOf(`${header}\n`)).toEqual({ ...expected, fingerprints: [] });
+  });
+
+  it.each([
+    ["nothing between commas", ",", ""],
+    ["a comma at the end", `${"0".repeat(40)},`, ""],
+    ["blanks", "C5CB 3A20688F10520E8FFE0AC743901E8DE9EA8C", "C5CB 3A20688F10520E8FFE0AC743901E8DE9EA8C"],
+    ["the number of a key", "C743901E8DE9EA8C", "C743901E8DE9EA8C"],
+    ["a digit too few", "0".repeat(39), "0".repeat(39)],
+    ["a digit too many", "0".repeat(41), "0".repeat(41)],
+    ["no hexadecimal digits", "g".repeat(40), "g".repeat(40)],
+  ])("refuses fingerprints that no key can have: %s", (_, fingerprints, seen) => {
+    const header = `Bootstrap: localimage\nFrom: a.sif\nFingerprints: ${fingerprints}\n`;
+    expect(() => baseOf(header)).toThrow(`the fingerprint "${seen}"`);
   });
 
   it("builds upon nothing", () => {

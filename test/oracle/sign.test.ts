@@ -216,6 +216,31 @@ describe.skipIf(apptainer === undefined)("signatures beside Apptainer", () => {
   });
 
   it.each([
+    ["a signature of each key", ["0", "1"], [0, 1], 0],
+    ["a key that did not sign", ["0"], [0, 1], 255],
+    ["no signature", [], [0], 255],
+    ["no fingerprints, a signature", ["0"], [], 0],
+    ["no fingerprints, a signature of an unknown key", ["0"], [], 0],
+  ] as const)("a base and its Fingerprints: %s", async (what, signers, required, code) => {
+    const name = await newSif("base.sif");
+    for (const index of signers) expect((await ours("sign", "-k", index, name)).code).toBe(0);
+    const fingerprints = theirs("key", "list").stdout.match(/[0-9A-F]{40}/g) ?? [];
+    const wanted = required.map((index) => fingerprints[index]).join(",");
+    writeFileSync(at("t.def"), `Bootstrap: localimage\nFrom: ${name}\nFingerprints: ${wanted}\n`);
+    // Apptainer asks a key server, too, which is not there; an empty root has no architecture.
+    const told = ({ code, stderr }: { readonly code: number | null; readonly stderr: string }) => {
+      const lines = stderr.split("\n").filter((line) => /bootstrap image|^WARNING|^FATAL/i.test(line));
+      return { code, lines: lines.filter((line) => !/failed to get key material|Architecture not recog/.test(line)) };
+    };
+    const env = what.endsWith("unknown key") ? { ...home, APPTAINER_KEYSDIR: at("no-keys") } : home;
+    const build = ["build", "-F", "t.sif", "t.def"];
+    const { status, stderr } = runApptainer(apptainer as string, build, { cwd: folder, env });
+    const expected = told({ code: status, stderr });
+    expect(told(await sifon(build, { cwd: folder, env }))).toEqual(expected);
+    expect([expected.code, expected.lines.length > 0]).toEqual([code, true]);
+  });
+
+  it.each([
     ["-g", "1"],
     ["-g", "0"],
     ["-g", "2"],

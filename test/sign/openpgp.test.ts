@@ -2,14 +2,13 @@ import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import fc from "fast-check";
-import { generateKey } from "openpgp";
 import { beforeAll, describe, expect, it } from "vitest";
 import { DataType, HashType } from "../../src/sif/data-type.ts";
 import { addObject } from "../../src/sif/edit.ts";
 import type { Link } from "../../src/sif/image.ts";
 import { addToKeyring, readKeyring, removeFromKeyring } from "../../src/sign/keyring/keyring.ts";
 import { formatClearText, parseClearText } from "../../src/sign/openpgp/clear-text.ts";
-import { armorKey, type PgpKey, parseUserId, readPgpKey, readPgpKeys } from "../../src/sign/openpgp/key.ts";
+import { armorKey, type PgpKey, parseUserId, readPgpKeys } from "../../src/sign/openpgp/key.ts";
 import { changePassphrase, checkPassphrase, generatePgpKey, publicHalf } from "../../src/sign/openpgp/secret-key.ts";
 import { pgpSigner } from "../../src/sign/openpgp/sign-text.ts";
 import { splitKeys } from "../../src/sign/openpgp/split-keys.ts";
@@ -17,6 +16,7 @@ import { minimalSif } from "../sif/minimal-sif.ts";
 import {
   descriptorAt,
   golden,
+  makeKey,
   patched,
   signedSif,
   TIME_SEC,
@@ -24,17 +24,6 @@ import {
   type Verdict,
   verdictOf,
 } from "./signed-file.ts";
-
-/** An elliptic-curve key: made in no time. */
-async function makeKey(email: string, passphrase = ""): Promise<PgpKey> {
-  const { privateKey } = await generateKey({
-    type: "ecc",
-    userIDs: [{ name: "Test", email }],
-    ...(passphrase === "" ? {} : { passphrase }),
-    format: "object",
-  });
-  return readPgpKey(privateKey.write());
-}
 
 let ann: PgpKey;
 let bob: PgpKey;

@@ -3,9 +3,11 @@ import { readFileSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { generateKey } from "openpgp";
 import type { TestContext } from "vitest";
 import { bytesAccess } from "../../src/bytes/random-access.ts";
 import { DESCRIPTOR, DESCRIPTORS_OFFSET } from "../../src/sif/layout.ts";
+import { type PgpKey, readPgpKey } from "../../src/sign/openpgp/key.ts";
 import { signImage } from "../../src/sign/sign-image.ts";
 import type { ImageSigner } from "../../src/sign/signer.ts";
 import { type SignatureResult, type VerifyOptions, verifyImage } from "../../src/sign/verify-image.ts";
@@ -23,6 +25,17 @@ export const ED25519_PEM: string =
   "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f\n-----END PRIVATE KEY-----\n";
 export const ED25519: KeyObject = createPrivateKey(ED25519_PEM);
 export const ED25519_PUBLIC: KeyObject = createPublicKey(ED25519);
+
+/** An elliptic-curve key: made in no time. */
+export async function makeKey(email: string, passphrase = ""): Promise<PgpKey> {
+  const { privateKey } = await generateKey({
+    type: "ecc",
+    userIDs: [{ name: "Test", email }],
+    ...(passphrase === "" ? {} : { passphrase }),
+    format: "object",
+  });
+  return readPgpKey(privateKey.write());
+}
 
 /** A folder of the test's own. */
 export async function testFolder({ onTestFinished }: Pick<TestContext, "onTestFinished">): Promise<string> {

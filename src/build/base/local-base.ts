@@ -1,3 +1,4 @@
+import type { StageBase } from "../../deffile/agents.ts";
 import { ownByRoot } from "../../fstree/adjust.ts";
 import { imageArchitecture } from "../../sandbox/image-architecture.ts";
 import { type LocalImage, openLocalImage } from "../../sandbox/local-image.ts";
@@ -8,18 +9,20 @@ import { accessDigest, ContentDigests } from "../kept/content-digests.ts";
 import { localTimeSec, readLocalTree } from "../local-container.ts";
 import { localDescription } from "../local-description.ts";
 import type { Root } from "../root.ts";
+import { verifyLocalImage } from "../verify-local-image.ts";
 import { installContainer } from "./install-container.ts";
 import type { BaseInputs, BaseOptions, BaseRoot } from "./open-base.ts";
 
 /** A SIF, a SquashFS file or a sandbox on this machine. Compressed blocks are taken over where the target can. */
 export async function openLocalBase(
-  path: string,
+  { path, fingerprints }: Extract<StageBase, { readonly kind: "local" }>,
   { definition }: BaseInputs,
-  { sourceDateEpoch, architecture: hostArchitecture, onProgress }: BaseOptions,
+  options: BaseOptions,
 ): Promise<BaseRoot> {
-  onProgress({ kind: "step", message: `Verifying bootstrap image ${path}` });
+  const { sourceDateEpoch, architecture: hostArchitecture } = options;
   const image = await openLocalImage(path);
   try {
+    await verifyLocalImage(image, fingerprints, options);
     const timeSec = localTimeSec(image, sourceDateEpoch);
     const arch = image.kind === "sandbox" ? SifArch.unknown : await imageArchitecture(image);
     const architecture = arch === SifArch.unknown ? hostArchitecture : archName(arch);

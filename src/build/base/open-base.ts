@@ -2,15 +2,15 @@ import type { StageBase } from "../../deffile/agents.ts";
 import type { DefinitionFile, Stage } from "../../deffile/definition.ts";
 import type { Definition } from "../../singularity-d/definition-text.ts";
 import type { SourceOptions } from "../../source/options.ts";
-import { BuildError } from "../errors.ts";
 import type { RootSource } from "../root.ts";
 import type { StageOptions } from "../stage.ts";
+import type { BaseTrust } from "../verify-local-image.ts";
 import { openImageBase } from "./image-base.ts";
 import { openLocalBase } from "./local-base.ts";
 import { openScratchBase } from "./scratch-base.ts";
 
 /** What bases need to know beside the header. */
-export interface BaseOptions extends Pick<StageOptions, "signal" | "onProgress"> {
+export interface BaseOptions extends Pick<StageOptions, "signal" | "onProgress">, BaseTrust {
   /** How image sources are opened. */
   readonly source: SourceOptions;
   /** Seconds since 1970 as text: image time in place of the base's own. */
@@ -35,7 +35,7 @@ export interface BaseRoot extends RootSource {
 
 /**
  * Finds what a stage is built upon; its root is that of the base with the container's own files.
- * @throws what the source or the reader of the image throws; BuildError FINGERPRINTS_UNSUPPORTED
+ * @throws what the source or the reader of the image throws; BuildError BASE_UNVERIFIED, BASE_UNSIGNED
  */
 export function openBase(
   base: StageBase,
@@ -50,16 +50,17 @@ export function openBase(
     // The manual: any value that is not empty, be it "no".
     preferCmd: (stage.header.get("includecmd")?.value ?? "") !== "",
   };
+  const fingerprints = stage.header.get("fingerprints");
+  if (fingerprints !== undefined && fingerprints.value !== "" && base.kind !== "local") {
+    // As Apptainer, which does not say so.
+    const message = `${definition.name}:${fingerprints.line}: Fingerprints are of SIF files; nothing is checked with them for Bootstrap: ${stage.header.get("bootstrap")?.value}`;
+    options.onProgress({ kind: "warning", message });
+  }
   switch (base.kind) {
     case "image":
       return openImageBase(base.uri, inputs, options);
-    case "local": {
-      const { path, fingerprints } = base;
-      const line = stage.header.get("fingerprints")?.line;
-      if (fingerprints.length > 0)
-        throw new BuildError("FINGERPRINTS_UNSUPPORTED", { name: definition.name, line, path });
-      return openLocalBase(path, inputs, options);
-    }
+    case "local":
+      return openLocalBase(base, inputs, options);
     case "scratch":
       return openScratchBase(inputs, options);
   }
