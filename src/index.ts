@@ -46,6 +46,7 @@ export type {
 } from "./deffile/definition.ts";
 export { DeffileError, type DeffileErrorCode, type DefinitionProblem, formatProblem } from "./deffile/errors.ts";
 export { type ParsedDefinition, type ParseOptions, parseDefinition, requireValid } from "./deffile/parse-definition.ts";
+export { chooseSections, type SectionChoice } from "./deffile/select-sections.ts";
 export { type ErrorDetails, InternalError, SifonError } from "./errors.ts";
 export { type CheckedPartition, type CheckOptions, type CheckReport, checkImage } from "./image/check.ts";
 export {

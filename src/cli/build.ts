@@ -1,6 +1,7 @@
 import { stat } from "node:fs/promises";
 import { Command } from "commander";
-import { hasTransport } from "../index.ts";
+import { chooseSections, hasTransport } from "../index.ts";
+import { attempt } from "./attempt.ts";
 import {
   checkDefinition,
   DEFINITION_OPTIONS,
@@ -87,6 +88,8 @@ export function buildCommand(context: Context, openLog: LogOpener): Command {
       if (update) await checkUpdateTarget(target);
       else if (sandbox) await checkSandboxTarget(target, values.flag("force"), context);
       else if (target !== STDOUT_TARGET) await checkBuildTarget(target, values.flag("force"), context);
+      if (definition !== undefined)
+        await attempt("Could not check build sections", () => chooseSections(values.texts("section")));
       log.info("Starting build...");
       const request = { uri, target, tuning, failure: FAILURE };
       if (definition !== undefined) await runDefinition({ ...request, definition }, { values, log, context });

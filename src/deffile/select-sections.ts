@@ -5,6 +5,7 @@ const NAMES: readonly string[] = ["all", "none", ...SCRIPT_NAMES, "files", "labe
 
 /** The sections that are built; `--section`. */
 export interface SectionChoice {
+  /** Whether a section is built. */
   readonly has: (name: ScriptName | "files" | "labels") => boolean;
   /** Whether apps are built; all choices but `none` leave them in. */
   readonly apps: boolean;

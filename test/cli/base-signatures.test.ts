@@ -19,9 +19,12 @@ import { createSigningPlace, type SigningPlace } from "./signing.ts";
 
 interface KeyedPlace extends SigningPlace {
   /** Puts an image there, signed by these keys. */
-  signed(name: string, ...signers: readonly ImageSigner[]): Promise<void>;
+  readonly signed: (name: string, ...signers: readonly ImageSigner[]) => Promise<void>;
   /** Builds upon an image; what is told that does not belong to every build, and the exit code. */
-  build(from: string, fingerprints?: string): Promise<{ readonly lines: readonly string[]; readonly code: number }>;
+  readonly build: (
+    from: string,
+    fingerprints?: string,
+  ) => Promise<{ readonly lines: readonly string[]; readonly code: number }>;
 }
 
 const [annKey, bobKey] = [await makeKey("ann@example.org"), await makeKey("bob@example.org")];

@@ -117,12 +117,12 @@ describe("sifon build FILE.def, refused", () => {
     [
       "--section all and more",
       [...WHO, "--section", "all,files", "good.def"],
-      "section specification error: cannot have all and any other option",
+      "FATAL:   Could not check build sections: section specification error: cannot have all and any other option",
     ],
     [
       "an unknown --section",
       [...WHO, "--section", "nope", "good.def"],
-      'section specification error: "nope" is none of',
+      'FATAL:   Could not check build sections: section specification error: "nope" is none of',
     ],
     ["--update without --sandbox", [...WHO, "--update", "good.def"], "only sandbox update is supported"],
   ] as const)("%s", async ([, args, says], test) => {

@@ -11,10 +11,10 @@ export interface SigningPlace {
   readonly home: string;
   readonly folder: string;
   readonly keys: string;
-  run(
+  readonly run: (
     args: readonly string[],
     options?: { readonly stdin?: string; readonly env?: Record<string, string> },
-  ): Promise<CommandResult>;
+  ) => Promise<CommandResult>;
 }
 
 /** A fresh one, gone after the test. */
