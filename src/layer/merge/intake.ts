@@ -24,7 +24,7 @@ export class Intake {
     }
     const whole = entry.bodyIfBuffered();
     if (whole !== undefined) {
-      if (isKept) this.captured.set(inode, whole.slice());
+      if (isKept) this.captured.set(inode, new Uint8Array(whole));
       const arch = isExecutable ? readElfArch(whole) : 0;
       inodes.setContent(inode, await this.#contents.add(entry.size, whole), arch);
       return;
