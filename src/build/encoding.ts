@@ -1,9 +1,9 @@
-import { planWorkers } from "../memory.ts";
 import { DEFAULT_BLOCK_SIZE } from "../squashfs/format.ts";
 import type { BlockEncoder } from "../wasm/block-encoder.ts";
 import type { Compression } from "../wasm/compression.ts";
 import { type Core, loadCore } from "../wasm/core.ts";
 import { createBlockEncoder } from "../wasm/create-block-encoder.ts";
+import { type LayerThreadPlan, planThreads } from "./thread-plan.ts";
 import type { ConvertTuning } from "./tuning.ts";
 
 /** How a file system is compressed, all defaults filled in. */
@@ -12,6 +12,8 @@ export interface Encoding {
   readonly blockSize: number;
   /** Threads; 0 compresses in the calling thread. */
   readonly workers: number;
+  /** How layers are read; undefined where the calling thread does it. */
+  readonly layerThreads?: LayerThreadPlan | undefined;
 }
 
 /** What a `SquashfsWriter` compresses with. */
@@ -26,11 +28,11 @@ export interface OpenEncoder {
  * @throws MemoryError MEMORY_TOO_SMALL
  */
 export function planEncoding(
-  chosen: Pick<ConvertTuning, "compression" | "blockSize" | "workers" | "memory">,
+  chosen: Pick<ConvertTuning, "compression" | "blockSize" | "workers" | "layerThreads" | "memory">,
 ): Encoding {
   const { compression = { kind: "gzip", level: "default" }, blockSize = DEFAULT_BLOCK_SIZE } = chosen;
-  const workers = planWorkers({ workers: chosen.workers, memory: chosen.memory, blockSize, compression });
-  return { compression, blockSize, workers };
+  const { workers, layerThreads, memory } = chosen;
+  return { compression, blockSize, ...planThreads({ workers, layerThreads, memory, blockSize, compression }) };
 }
 
 /** Lends an encoder to `work`; its threads end with it. */

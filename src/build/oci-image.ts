@@ -2,6 +2,7 @@ import type { ByteString } from "../bytes/byte-string.ts";
 import type { MergeResult } from "../layer/merge/contract.ts";
 import { mergeLayers } from "../layer/merge/merge-layers.ts";
 import { readLayerEntries } from "../layer/open-layer.ts";
+import { LayerThreads } from "../layer/thread/layer-threads.ts";
 import { withinMemory } from "../memory.ts";
 import type { Image, ImageSource } from "../oci/image.ts";
 import { formatPlatform } from "../oci/platform.ts";
@@ -63,19 +64,26 @@ export async function mergeImage(
     readonly capture: ((path: ByteString) => boolean) | undefined;
   },
 ): Promise<MergeResult> {
-  const { contents, signal, onProgress } = target;
+  const { contents, layerThreads, signal, onProgress } = target;
   onProgress({ kind: "stage", stage: "merge" });
+  const reading = { signal, onProgress };
+  const threads =
+    layerThreads === undefined ? undefined : new LayerThreads(image.layers, { ...reading, ...layerThreads });
   const layers = image.layers.map((layer, number) => ({
     name: layer.descriptor.digest,
     entries: () => {
       target.beginShare?.(number);
-      return withinMemory(readLayerEntries(layer, { signal, onProgress }), memory);
+      return withinMemory(threads?.entries(number) ?? readLayerEntries(layer, reading), memory);
     },
   }));
-  const merged = await mergeLayers(layers, {
-    ...{ contents, signal, onProgress, implicitMtimeSec: timeSec },
-    ...(capture === undefined ? {} : { capture }),
-  });
-  target.beginShare?.(image.layers.length);
-  return merged;
+  try {
+    const merged = await mergeLayers(layers, {
+      ...{ contents, signal, onProgress, implicitMtimeSec: timeSec },
+      ...(capture === undefined ? {} : { capture }),
+    });
+    target.beginShare?.(image.layers.length);
+    return merged;
+  } finally {
+    await threads?.close();
+  }
 }

@@ -5,6 +5,7 @@ import type { OnProgress } from "../progress.ts";
 import type { AdoptedData } from "../squashfs/adopt-data.ts";
 import type { AdoptedFiles } from "../squashfs/adopted-extents.ts";
 import type { SquashfsImage } from "../squashfs/reader/image.ts";
+import type { LayerThreadPlan } from "./thread-plan.ts";
 
 /** A container's root on its way. */
 export interface Root {
@@ -27,6 +28,8 @@ export interface RootTarget {
   adopt?(image: SquashfsImage, files?: AdoptedFiles): Promise<AdoptedData | undefined>;
   /** As `adopt`, and `use` adds the image's files while its data are on the way; only where the form is the target's. */
   adoptWhile?<T>(image: SquashfsImage, use: (data: AdoptedData) => Promise<T>): Promise<T>;
+  /** How an image's layers are read into it; undefined where the calling thread does all of it. */
+  readonly layerThreads?: LayerThreadPlan | undefined;
   /** Counts the contents from here on together, under a number from 0; undefined where nobody counts. */
   beginShare?(share: number): void;
   readonly signal: AbortSignal;

@@ -11,13 +11,13 @@ import type { RootTarget } from "./root.ts";
  */
 export function squashfsTarget(
   writer: SquashfsWriter,
-  { compression, blockSize }: Pick<Encoding, "compression" | "blockSize">,
+  { compression, blockSize, layerThreads }: Pick<Encoding, "compression" | "blockSize" | "layerThreads">,
   { signal, onProgress }: Watch,
   source?: SquashfsImage,
 ): RootTarget {
   const adopts = (image: SquashfsImage): boolean => canAdopt(image, compression, blockSize);
   return {
-    ...{ contents: writer.contents, signal, onProgress },
+    ...{ contents: writer.contents, layerThreads, signal, onProgress },
     adopt: async (image, files) => (adopts(image) ? writer.adopt(image, files) : undefined),
     ...(source !== undefined && adopts(source) ? { adoptWhile: (image, use) => writer.adoptWhile(image, use) } : {}),
     beginShare: (share) => writer.beginShare(share),

@@ -9,6 +9,11 @@ export interface ConvertTuning {
   /** Threads that compress; 0 compresses in the calling thread. Default: the CPUs that cgroup and affinity grant. */
   readonly workers?: number;
   /**
+   * Threads that receive, check and decompress layers, the one that is merged and those below it ahead; with 0 the
+   * calling thread does that. By default a few where there are so many CPUs that it could not keep up.
+   */
+  readonly layerThreads?: number;
+  /**
    * Bytes that the process may have resident, the tree of files included; default: what its control group
    * allows. Fewer workers are started to stay within it, and an image whose tree goes beyond it is refused.
    */

@@ -8,7 +8,8 @@ export type LayerErrorCode =
   | "LAYER_CORRUPT"
   | "LAYER_TRAILING_GARBAGE"
   | "LAYER_COMPRESSION_UNSUPPORTED"
-  | "LAYER_LIMIT_EXCEEDED";
+  | "LAYER_LIMIT_EXCEEDED"
+  | "LAYER_THREAD_FAILED";
 
 const REBUILD = "The image itself is damaged; have it built and pushed anew.";
 
@@ -31,6 +32,8 @@ const MESSAGES: MessageTable<LayerErrorCode> = {
     `Cannot decompress layer ${d.digest}: it begins like ${d.seen} data. Image layers are stored as gzip, zstd or plain tar; have the image pushed with one of them.`,
   LAYER_LIMIT_EXCEEDED: (d) =>
     `Refusing to decompress layer ${d.digest} past byte ${d.offset} of the blob: its ${d.field} is ${d.seen}, over the limit of ${d.limit}. It looks like a decompression bomb.`,
+  LAYER_THREAD_FAILED: (d) =>
+    `The thread that decompresses layer ${d.digest} ended: ${d.reason}. If memory is short, use fewer processors; otherwise please report it.`,
 };
 
 /** A blob that is not what its descriptor says, or that does not decompress. `digest` names the blob. */

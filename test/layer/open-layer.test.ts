@@ -6,9 +6,11 @@ import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { SifonError } from "../../src/errors.ts";
-import { openLayer, readLayerEntries } from "../../src/layer/open-layer.ts";
+import { type OpenLayerOptions, openLayer } from "../../src/layer/open-layer.ts";
+import { LayerThreads } from "../../src/layer/thread/layer-threads.ts";
 import type { Layer } from "../../src/oci/image.ts";
 import type { ProgressEvent } from "../../src/progress.ts";
+import { readTar } from "../../src/tar/read-tar.ts";
 import { collect, cutEvenly } from "../support/chunks.ts";
 import { entry, header, pax, tar } from "../tar/tar-bytes.ts";
 import { layerOf, sha256, skippableFrame, zstdFrame } from "./blobs.ts";
@@ -21,13 +23,32 @@ const TAR = tar(
 const STORED = gzipSync(TAR);
 const signal = () => new AbortController().signal;
 
-async function paths(layer: Layer): Promise<string[]> {
+type Open = (layer: Layer, options: OpenLayerOptions) => AsyncGenerator<Uint8Array, void, undefined>;
+
+async function* openInThread(layer: Layer, options: OpenLayerOptions): AsyncGenerator<Uint8Array, void, undefined> {
+  const threads = new LayerThreads([layer], { ...options, threadCount: 1, bufferSize: 1 << 20 });
+  try {
+    yield* threads.open(0);
+  } finally {
+    await threads.close();
+  }
+}
+
+async function pathsOf(open: Open, layer: Layer): Promise<string[]> {
+  const options = { signal: signal() };
   const seen: string[] = [];
-  for await (const one of readLayerEntries(layer, { signal: signal() })) seen.push(one.path);
+  for await (const one of readTar(open(layer, options), { ...options, name: layer.descriptor.digest }))
+    seen.push(one.path);
   return seen;
 }
 
-describe("readLayerEntries()", () => {
+/** What a layer gives does not depend on the thread that reads it. */
+describe.each<[string, Open, runs: number]>([
+  ["openLayer()", openLayer, 60],
+  ["LayerThreads.open()", openInThread, 4],
+])("%s", (_way, open, numRuns) => {
+  const paths = (layer: Layer) => pathsOf(open, layer);
+
   it.each([
     ["plain", TAR],
     ["gzip", STORED],
@@ -62,15 +83,12 @@ describe("readLayerEntries()", () => {
 
   it("opens again, also while another is open", async () => {
     const layer = layerOf({ stored: STORED, tar: TAR });
-    const first = readLayerEntries(layer, { signal: signal() });
+    const first = readTar(open(layer, { signal: signal() }), { name: layer.descriptor.digest });
     await first.next();
     expect(await paths(layer)).toHaveLength(2);
     expect((await first.next()).value?.path).toBe("d/");
     expect((await first.next()).done).toBe(true);
   });
-});
-
-describe("openLayer() bad input", () => {
   const flipped = (bytes: Buffer, at: number) => Buffer.from(bytes).fill(bytes[at]! ^ 0x40, at, at + 1);
   const wrong = sha256(Buffer.from("wrong"));
   const middle = STORED.length >> 1;
@@ -147,7 +165,7 @@ describe("openLayer() bad input", () => {
             });
           },
         ),
-        { numRuns: 60 },
+        { numRuns },
       );
     }
   });
@@ -179,9 +197,7 @@ describe("openLayer() bad input", () => {
     stream.destroy(own);
     await expect(paths(layer)).rejects.toBe(own);
   });
-});
 
-describe("openLayer() over a connection", () => {
   async function serve<T>(
     answer: RequestListener,
     use: (layer: Layer & { readonly responses: IncomingMessage[] }) => Promise<T>,
@@ -210,7 +226,7 @@ describe("openLayer() over a connection", () => {
     const events: ProgressEvent[] = [];
     const data = await serve(
       (_, response) => response.end(LARGE),
-      (layer) => collect(openLayer(layer, { signal: signal(), onProgress: (event) => events.push(event) })),
+      (layer) => collect(open(layer, { signal: signal(), onProgress: (event) => events.push(event) })),
     );
     expect(data.equals(LARGE_TAR)).toBe(true);
     expect(events.at(-1)?.kind).toBe("blob-end");
@@ -230,7 +246,7 @@ describe("openLayer() over a connection", () => {
         })();
       },
       async (layer) => {
-        const chunks = openLayer(layer, { signal: signal() });
+        const chunks = open(layer, { signal: signal() });
         await chunks.next();
         // The server goes on for as long as anyone takes its bytes.
         for (let last = -1; last !== sent; ) {
@@ -264,14 +280,14 @@ describe("openLayer() over a connection", () => {
         const reason = new Error("enough");
         const reading = (async () => {
           let size = 0;
-          for await (const chunk of openLayer(layer, { signal: aborter.signal })) {
+          for await (const chunk of open(layer, { signal: aborter.signal })) {
             size += chunk.length;
             if (size > 500_000) setTimeout(() => aborter.abort(reason), 20);
           }
         })();
         await expect(reading).rejects.toBe(reason);
         expect(layer.responses[0]?.destroyed).toBe(true);
-        await expect(openLayer(layer, { signal: aborter.signal }).next()).rejects.toBe(reason);
+        await expect(open(layer, { signal: aborter.signal }).next()).rejects.toBe(reason);
       },
     );
   });

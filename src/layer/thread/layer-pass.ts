@@ -1,0 +1,170 @@
+import type { Layer, LayerStream } from "../../oci/image.ts";
+import type { OnProgress, ProgressEvent } from "../../progress.ts";
+import { isGivenAway, storedChunks, withStream } from "../stored-bytes.ts";
+import { fromFailure } from "./failure.ts";
+import type { Failure, LayerAnswer, LayerRequest } from "./messages.ts";
+
+/**
+ * Stored bytes in a message: more spare messages (10 µs each, with its transfers), fewer keep less memory. zlib is
+ * given as much at a time.
+ */
+const BATCH_SIZE = 256 * 1024;
+/** Stored bytes that may be on their way to the thread or wait there; beyond them the source pauses. */
+const STORED_LIMIT = 1024 * 1024;
+
+/** How a pass speaks with its thread. */
+export interface PassLink {
+  post(request: LayerRequest, transfer: readonly ArrayBuffer[]): void;
+  /** The memory behind a slot. */
+  slot(number: number): SharedArrayBuffer;
+  /** The pass is over; the thread is good for another only where the pass ended well. */
+  ended(well: boolean): void;
+}
+
+export interface PassOptions {
+  readonly signal: AbortSignal;
+  readonly onProgress: OnProgress | undefined;
+}
+
+/** One reading of one layer by a thread, as this side sees it: feeds the thread from the first moment on. */
+export class LayerPass {
+  readonly #layer: Layer;
+  readonly #link: PassLink;
+  readonly #options: PassOptions;
+  readonly #tar: { readonly slot: number; readonly size: number }[] = [];
+  /** Told when the reader comes: a layer that is read ahead begins, for people, in its turn. */
+  #events: ProgressEvent[] | undefined = [];
+  #source: LayerStream | undefined;
+  #sourceError: { readonly error: unknown } | undefined;
+  #outcome: { readonly kind: "whole" } | { readonly kind: "failed"; readonly error: unknown } | undefined;
+  #unread = 0;
+  #isOver = false;
+  #wakeReader = (): void => {};
+  #wakeFeeder = (): void => {};
+
+  constructor(layer: Layer, link: PassLink, options: PassOptions) {
+    this.#layer = layer;
+    this.#link = link;
+    this.#options = options;
+    void this.#feed();
+  }
+
+  /** Takes what the thread says. */
+  receive(answer: LayerAnswer): void {
+    switch (answer.kind) {
+      case "tar":
+        this.#tar.push(answer);
+        break;
+      case "read":
+        this.#unread -= answer.size;
+        this.#wakeFeeder();
+        return;
+      case "progress":
+        if (this.#events === undefined) this.#options.onProgress?.(answer.event);
+        else this.#events.push(answer.event);
+        return;
+      case "end":
+        this.#outcome ??= { kind: "whole" };
+        break;
+      case "failed":
+        this.#outcome ??= { kind: "failed", error: this.#errorOf(answer.failure) };
+        break;
+    }
+    this.#wakeReader();
+  }
+
+  /** Ends the pass from outside: whatever is still in hand is lost. */
+  fail(error: unknown): void {
+    this.#tar.length = 0;
+    this.#outcome = { kind: "failed", error };
+    this.#leave(false);
+    this.#wakeReader();
+  }
+
+  /** The tar's bytes, each chunk shared memory that is lent until the next is asked for. */
+  async *chunks(): AsyncGenerator<Uint8Array, void, undefined> {
+    for (const event of this.#events ?? []) this.#options.onProgress?.(event);
+    this.#events = undefined;
+    try {
+      for (;;) {
+        for (let next = this.#tar.shift(); next !== undefined; next = this.#tar.shift()) {
+          const { slot, size } = next;
+          yield new Uint8Array(this.#link.slot(slot), 0, size);
+          this.#link.post({ kind: "free", slot }, []);
+        }
+        if (this.#outcome?.kind === "failed") throw this.#outcome.error;
+        if (this.#outcome !== undefined) {
+          this.#leave(true);
+          return;
+        }
+        await new Promise<void>((resolve) => {
+          this.#wakeReader = resolve;
+        });
+      }
+    } finally {
+      this.#leave(false);
+    }
+  }
+
+  async #feed(): Promise<void> {
+    let batch: Uint8Array[] = [];
+    let size = 0;
+    const send = (): void => {
+      if (size > 0) this.#post({ kind: "stored", chunks: batch }, batch);
+      batch = [];
+      size = 0;
+    };
+    try {
+      for await (const chunk of this.#storedBytes()) {
+        batch.push(chunk);
+        size += chunk.length;
+        if (size < BATCH_SIZE) continue;
+        this.#unread += size;
+        send();
+        while (this.#unread >= STORED_LIMIT && !this.#isOver) {
+          await new Promise<void>((resolve) => {
+            this.#wakeFeeder = resolve;
+          });
+        }
+        if (this.#isOver) return;
+      }
+    } catch (error) {
+      this.#sourceError = { error };
+    }
+    if (this.#isOver) return;
+    this.#unread += size;
+    send();
+    this.#post({ kind: "stored-end", hasFailed: this.#sourceError !== undefined }, []);
+  }
+
+  /** The source's chunks, each the only one in its memory. */
+  #storedBytes(): AsyncIterable<Uint8Array> {
+    const { signal } = this.#options;
+    const own = async function* (this: LayerPass, source: LayerStream): AsyncGenerator<Uint8Array, void, undefined> {
+      this.#source = source;
+      if (this.#isOver) return;
+      for await (const chunk of storedChunks(source, this.#layer, signal))
+        yield isGivenAway(source, chunk) ? chunk : new Uint8Array(chunk);
+    };
+    return withStream(this.#layer, signal, (source) => own.call(this, source));
+  }
+
+  #post(request: LayerRequest, owned: readonly Uint8Array[]): void {
+    this.#link.post(
+      request,
+      owned.map(({ buffer }) => buffer as ArrayBuffer),
+    );
+  }
+
+  #errorOf(failure: Failure): unknown {
+    return failure.kind === "source" ? this.#sourceError?.error : fromFailure(failure, this.#layer.descriptor.digest);
+  }
+
+  #leave(well: boolean): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#source?.destroy();
+    this.#wakeFeeder();
+    this.#link.ended(well);
+  }
+}

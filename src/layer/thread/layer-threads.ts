@@ -1,0 +1,77 @@
+import type { Layer } from "../../oci/image.ts";
+import type { TarEntry } from "../../tar/entry.ts";
+import { readTar } from "../../tar/read-tar.ts";
+import type { OpenLayerOptions } from "../open-layer.ts";
+import type { LayerPass } from "./layer-pass.ts";
+import { LayerThread } from "./layer-thread.ts";
+import { SLOT_SIZE } from "./messages.ts";
+
+export interface LayerThreadsOptions extends OpenLayerOptions {
+  /** Layers that are read at a time, at least 1: the one that is asked for, and the ones below it ahead. */
+  readonly threadCount: number;
+  /** Bytes of its tar that a thread may hold ready, or lend. */
+  readonly bufferSize: number;
+}
+
+/**
+ * An image's layers, each received, checked and inflated by a thread of its own, so that this one has only their
+ * tars to read. What comes out, errors included, is what `openLayer` gives.
+ */
+export class LayerThreads {
+  readonly #layers: readonly Layer[];
+  readonly #options: LayerThreadsOptions;
+  readonly #threads: LayerThread[] = [];
+  /** Layers that are being read, and not yet asked for. */
+  readonly #ahead = new Map<number, LayerPass>();
+  /** No layer below this one was begun. */
+  #frontier: number;
+  readonly #abort: () => void;
+
+  /** @param layers lowest first, as in the manifest; they are expected to be opened from the last one down */
+  constructor(layers: readonly Layer[], options: LayerThreadsOptions) {
+    this.#layers = layers;
+    this.#options = options;
+    this.#frontier = layers.length;
+    const { signal } = options;
+    this.#abort = () => {
+      for (const thread of this.#threads) thread.fail(signal.reason);
+    };
+    signal.addEventListener("abort", this.#abort, { once: true });
+  }
+
+  /** The entries of a layer, from the start; the blob is read and checked to its end before the last `next` resolves. */
+  entries(index: number): AsyncGenerator<TarEntry, void, undefined> {
+    const { digest } = (this.#layers[index] as Layer).descriptor;
+    return readTar(this.open(index), { name: digest, signal: this.#options.signal });
+  }
+
+  /** A layer's tar; chunks are lent until the next is asked for. */
+  async *open(index: number): AsyncGenerator<Uint8Array, void, undefined> {
+    this.#options.signal.throwIfAborted();
+    const pass = this.#ahead.get(index) ?? this.#begin(index);
+    this.#ahead.delete(index);
+    this.#frontier = Math.min(this.#frontier, index);
+    while (this.#ahead.size < this.#options.threadCount - 1 && this.#frontier > 0) {
+      this.#frontier--;
+      this.#ahead.set(this.#frontier, this.#begin(this.#frontier));
+    }
+    yield* pass.chunks();
+  }
+
+  /** Ends all threads; resolves once they are gone. */
+  async close(): Promise<void> {
+    this.#options.signal.removeEventListener("abort", this.#abort);
+    for (const thread of this.#threads) thread.fail(new Error("the layers were closed"));
+    await Promise.all(this.#threads.map((thread) => thread.end()));
+  }
+
+  #begin(index: number): LayerPass {
+    const slotCount = Math.max(2, Math.ceil(this.#options.bufferSize / SLOT_SIZE));
+    let thread = this.#threads.find(({ isFree }) => isFree);
+    if (thread === undefined) {
+      thread = new LayerThread({ slotCount });
+      this.#threads.push(thread);
+    }
+    return thread.read(this.#layers[index] as Layer, this.#options);
+  }
+}

@@ -1,0 +1,52 @@
+import type { ProgressEvent } from "../../progress.ts";
+import type { LayerIdentity } from "../checked-tar.ts";
+import type { LayerErrorCode } from "../errors.ts";
+import type { ExpansionLimits } from "../limits.ts";
+
+/** What a layer thread is told. It reads one layer after the other. */
+export type LayerRequest =
+  | { readonly kind: "open"; readonly layer: LayerIdentity; readonly limits: Partial<ExpansionLimits> | undefined }
+  /** The next stored bytes; their buffers are transferred. */
+  | { readonly kind: "stored"; readonly chunks: readonly Uint8Array[] }
+  /** No more stored bytes: all were there, or the source has failed. */
+  | { readonly kind: "stored-end"; readonly hasFailed: boolean }
+  /** A slot of the thread's buffer is free again. */
+  | { readonly kind: "free"; readonly slot: number };
+
+/** What a layer thread tells. */
+export type LayerAnswer =
+  /** So many stored bytes are read, and their memory is free. */
+  | { readonly kind: "read"; readonly size: number }
+  /** The next bytes of the tar, in a slot of shared memory; `memory` comes with its first use. */
+  | { readonly kind: "tar"; readonly slot: number; readonly size: number; readonly memory?: SharedArrayBuffer }
+  | { readonly kind: "progress"; readonly event: ProgressEvent }
+  /** All is read and checked; the next layer may come. */
+  | { readonly kind: "end" }
+  | { readonly kind: "failed"; readonly failure: Failure };
+
+/** An error on its way between threads. */
+export type Failure =
+  /** The source's own, which the other side has. */
+  | { readonly kind: "source" }
+  | {
+      readonly kind: "layer";
+      readonly code: LayerErrorCode;
+      readonly details: Readonly<Record<string, unknown>>;
+      readonly cause: PlainError | undefined;
+    }
+  | { readonly kind: "other"; readonly cause: PlainError };
+
+/** What of a native error counts; its own properties do not survive being copied to another thread. */
+export interface PlainError {
+  readonly message: string;
+  readonly code: unknown;
+}
+
+/** What a thread is started with. */
+export interface LayerThreadSetup {
+  /** Slots for the tar's bytes: how far the thread may run ahead of its reader. */
+  readonly slotCount: number;
+}
+
+/** Bytes of a slot, and of the shared memory behind it: what zlib's output comes in. */
+export const SLOT_SIZE: number = 256 * 1024;
