@@ -2,4 +2,4 @@
 import { start } from "./start.ts";
 
 // `./image.sif ARGS`: the launch line in a SIF's header, `#!/usr/bin/env run-singularity`, leads here.
-await start(["run", ...process.argv.slice(2)]);
+void start(["run", ...process.argv.slice(2)]);

@@ -2,6 +2,9 @@ import { spareMemory } from "./heap.ts";
 
 /** Runs a command line as this process: its streams, its signals, its exit code. */
 export async function start(argv: readonly string[]): Promise<void> {
+  // Nothing is left to wait for and the run is not over: that must not pass for success. Node's own code for it.
+  const stalled = () => process.exit(13);
+  process.once("beforeExit", stalled);
   const { isAction } = await import("./action-names.ts");
   // Before the rest is loaded, which takes memory, too. What only starts a container starts faster without.
   if (!isAction(argv)) spareMemory();
@@ -24,6 +27,7 @@ export async function start(argv: readonly string[]): Promise<void> {
     stderr: process.stderr,
     signal: trapSignals(process),
   });
+  process.off("beforeExit", stalled);
   // A write to a reader that has stopped reading may still be under way; a failed run does not wait for it.
   if (process.exitCode !== 0) process.exit();
 }
