@@ -39,16 +39,17 @@ function lanesWith(row: usize, tag: u32): u32 {
   return i8x16.bitmask(i8x16.eq(v128.load(row), i8x16.splat(<u8>tag)));
 }
 
-/** Enters an address as the newest of its row. */
+/**
+ * Enters an address as the newest of its row. Each shuffle takes consecutive lanes of two vectors, which is one
+ * instruction; a lane replaced after a shift takes six.
+ */
 export function insert(row: usize, tag: u32, at: usize): void {
   const tags = v128.load(row);
   const low = v128.load(row, 16);
   const high = v128.load(row, 32);
-  v128.store(
-    row,
-    i8x16.replace_lane(v128.shuffle<u8>(tags, tags, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14), 0, <u8>tag),
-  );
-  v128.store(row, i16x8.replace_lane(v128.shuffle<u16>(low, low, 0, 0, 1, 2, 3, 4, 5, 6), 0, <u16>at), 16);
+  const newest = i8x16.splat(<u8>tag);
+  v128.store(row, v128.shuffle<u8>(newest, tags, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30));
+  v128.store(row, v128.shuffle<u16>(i16x8.splat(<u16>at), low, 7, 8, 9, 10, 11, 12, 13, 14), 16);
   v128.store(row, v128.shuffle<u16>(low, high, 7, 8, 9, 10, 11, 12, 13, 14), 32);
 }
 
