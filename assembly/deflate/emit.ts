@@ -1,5 +1,14 @@
 import { LITERALS_ONLY } from "../inline/records";
-import { DISTANCE_CODES, FIXED_LENGTHS, INPUT, LENGTH_CODES, LENGTH_SLOT, SYMBOL_CODES, SYMBOL_EXTRA } from "../memory";
+import {
+  DISTANCE_CODES,
+  DISTANCE_EXTRA,
+  FIXED_LENGTHS,
+  INPUT,
+  LENGTH_CODES,
+  LENGTH_SLOT,
+  SYMBOL_CODES,
+  SYMBOL_EXTRA,
+} from "../memory";
 import { alignBits, bitBuffer, bitCount, bitOutput, putBits, setBits } from "./bit-writer";
 import { planHeader, putHeader } from "./header";
 import { assignCodes } from "./huffman";
@@ -29,6 +38,7 @@ export function emit(blocks: u32): void {
     assignCodes(lengths, SYMBOLS, SYMBOL_CODES);
     assignCodes(lengths + SYMBOLS, DISTANCES, DISTANCE_CODES);
     assignLengthCodes();
+    assignDistanceCodes();
     putRecords(load<u32>(slot, CHUNK_RECORD), load<u32>(next, CHUNK_RECORD), INPUT + load<u32>(slot, CHUNK_START));
     const end = load<u32>(SYMBOL_CODES + (END_OF_BLOCK << 2));
     putBits(end & 0xffffff, end >>> 24);
@@ -63,9 +73,20 @@ function assignLengthCodes(): void {
   }
 }
 
+/** Per distance symbol: code, its bits from bit 16 on, and from bit 24 on its bits and the extra ones together. */
+function assignDistanceCodes(): void {
+  for (let slot: u32 = 0; slot < DISTANCES; slot++) {
+    const code = load<u32>(DISTANCE_CODES + (slot << 2));
+    const bits = code >>> 24;
+    const extra = <u32>load<u8>(DISTANCE_EXTRA + slot);
+    store<u32>(DISTANCE_CODES + (slot << 2), (code & 0xffff) | (bits << 16) | ((bits + extra) << 24));
+  }
+}
+
 /**
  * The hot loop. After a flush at most 7 bits wait, so three literals (45 bits) or one match
- * (15 + 5 + 15 + 13 = 48 bits) fit in front of the next.
+ * (15 + 5 + 15 + 13 = 48 bits) fit in front of the next. The last literals of a run are no loop: how many
+ * they are is as good as random, and the processor would guess it wrong once per record.
  */
 function putRecords(from: usize, to: usize, input: usize): void {
   let buffer = bitBuffer;
@@ -75,12 +96,13 @@ function putRecords(from: usize, to: usize, input: usize): void {
   for (let at = from; at < to; at += 4) {
     const record = load<u32>(at);
     const only = record & LITERALS_ONLY;
-    const stop = literal + (only ? record ^ LITERALS_ONLY : record >>> 23);
-    while (literal + 3 <= stop) {
+    let left = only ? record ^ LITERALS_ONLY : record >>> 23;
+    while (left > 3) {
       const a = load<u32>(SYMBOL_CODES + ((<usize>load<u8>(literal)) << 2));
       const b = load<u32>(SYMBOL_CODES + ((<usize>load<u8>(literal, 1)) << 2));
       const c = load<u32>(SYMBOL_CODES + ((<usize>load<u8>(literal, 2)) << 2));
       literal += 3;
+      left -= 3;
       buffer |= (<u64>(a & 0xffffff)) << count;
       count += a >>> 24;
       buffer |= (<u64>(b & 0xffffff)) << count;
@@ -92,16 +114,20 @@ function putRecords(from: usize, to: usize, input: usize): void {
       buffer >>>= count & ~7;
       count &= 7;
     }
-    while (literal < stop) {
-      const a = load<u32>(SYMBOL_CODES + ((<usize>load<u8>(literal)) << 2));
-      literal++;
-      buffer |= (<u64>(a & 0xffffff)) << count;
-      count += a >>> 24;
-      store<u64>(out, buffer);
-      out += <usize>(count >>> 3);
-      buffer >>>= count & ~7;
-      count &= 7;
-    }
+    const a = select<u32>(load<u32>(SYMBOL_CODES + ((<usize>load<u8>(literal)) << 2)), 0, left > 0);
+    const b = select<u32>(load<u32>(SYMBOL_CODES + ((<usize>load<u8>(literal, 1)) << 2)), 0, left > 1);
+    const c = select<u32>(load<u32>(SYMBOL_CODES + ((<usize>load<u8>(literal, 2)) << 2)), 0, left > 2);
+    literal += left;
+    buffer |= (<u64>(a & 0xffffff)) << count;
+    count += a >>> 24;
+    buffer |= (<u64>(b & 0xffffff)) << count;
+    count += b >>> 24;
+    buffer |= (<u64>(c & 0xffffff)) << count;
+    count += c >>> 24;
+    store<u64>(out, buffer);
+    out += <usize>(count >>> 3);
+    buffer >>>= count & ~7;
+    count &= 7;
     if (only) continue;
     const length3 = (record >>> 15) & 255;
     literal += length3 + 3;
@@ -111,10 +137,8 @@ function putRecords(from: usize, to: usize, input: usize): void {
     const distance = load<u32>(DISTANCE_CODES + (slot << 2));
     buffer |= (<u64>(length & 0xffffff)) << count;
     count += length >>> 24;
-    buffer |= (<u64>(distance & 0xffffff)) << count;
+    buffer |= (<u64>(distance & 0xffff) | ((<u64>(distance1 - distanceBase(slot))) << ((distance >>> 16) & 15))) << count;
     count += distance >>> 24;
-    buffer |= (<u64>(distance1 - distanceBase(slot))) << count;
-    count += slot < 4 ? 0 : (slot >>> 1) - 1;
     store<u64>(out, buffer);
     out += <usize>(count >>> 3);
     buffer >>>= count & ~7;

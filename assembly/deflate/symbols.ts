@@ -11,9 +11,8 @@ export const WINDOW: u32 = 32768;
 
 /** Distance symbol of a distance less one: both grow by two symbols per doubling (RFC 1951 §3.2.5). */
 export function distanceSlot(distance1: u32): u32 {
-  if (distance1 < 2) return distance1;
-  const top = 31 - clz(distance1);
-  return 2 * top + ((distance1 >>> (top - 1)) & 1);
+  const top = 31 - clz(distance1 | 1);
+  return select<u32>(2 * top + ((distance1 >>> (top - 1)) & 1), distance1, distance1 > 1);
 }
 
 /** First distance, less one, of a distance symbol. */
