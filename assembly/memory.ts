@@ -54,6 +54,9 @@ export const LENGTH_COST: usize = 0xd400;
 /** u32[32]: a distance symbol, extra bits included. */
 export const DISTANCE_COST: usize = 0xd900;
 
+/** u32[288 + 32]: symbols of the chunk that a parse is in, as counted so far. */
+export const TALLY: usize = 0xe000;
+
 // --- hash states ---
 export const XXH_STATE: usize = 0xb000;
 export const SHA_STATE: usize = 0xc000;

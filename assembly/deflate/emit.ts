@@ -10,10 +10,11 @@ import {
   SYMBOL_EXTRA,
 } from "../memory";
 import { alignBits, bitBuffer, bitCount, bitOutput, putBits, setBits } from "./bit-writer";
+import { CHUNK_LENGTHS, CHUNK_RECORD, CHUNK_START, CHUNK_TYPE } from "./chunks";
 import { planHeader, putHeader } from "./header";
 import { assignCodes } from "./huffman";
 import { DYNAMIC, STORED, STORED_MAX } from "./plan";
-import { blockSlot, CHUNK_LENGTHS, CHUNK_RECORD, CHUNK_START, CHUNK_TYPE } from "./split";
+import { blockSlot } from "./split";
 import { DISTANCES, distanceBase, distanceSlot, END_OF_BLOCK, FIRST_LENGTH, lengthBase, SYMBOLS } from "./symbols";
 
 /** Writes the planned blocks; the bit writer must stand at the output. */
@@ -137,7 +138,8 @@ function putRecords(from: usize, to: usize, input: usize): void {
     const distance = load<u32>(DISTANCE_CODES + (slot << 2));
     buffer |= (<u64>(length & 0xffffff)) << count;
     count += length >>> 24;
-    buffer |= (<u64>(distance & 0xffff) | ((<u64>(distance1 - distanceBase(slot))) << ((distance >>> 16) & 15))) << count;
+    buffer |=
+      (<u64>(distance & 0xffff) | ((<u64>(distance1 - distanceBase(slot))) << ((distance >>> 16) & 15))) << count;
     count += distance >>> 24;
     store<u64>(out, buffer);
     out += <usize>(count >>> 3);

@@ -1,6 +1,7 @@
 import { log2 } from "../inline/entropy";
-import { pushLiterals, pushMatch } from "../inline/records";
+import { pushLiterals, pushMatch, RUN_CUT } from "../inline/records";
 import { collect, hash3, hash4, insert, rowOf, tagOf } from "../inline/rows";
+import { countLiteral, cutChunk } from "../inline/tally";
 import {
   DISTANCE_COST,
   DISTANCE_EXTRA,
@@ -20,7 +21,8 @@ import {
   records,
   SYMBOL_EXTRA,
 } from "../memory";
-import { blockSlot, CHUNK_DISTANCES, CHUNK_START } from "./split";
+import { CHUNK_DISTANCES, CHUNK_START } from "./chunks";
+import { blockSlot } from "./split";
 import { distanceSlot, FIRST_LENGTH, WINDOW } from "./symbols";
 
 // The near-optimal parse: all matches of all positions are gathered once; then the cheapest path through
@@ -99,15 +101,22 @@ export function parseSeed(size: u32): usize {
   let match = longestAt(index);
   while (index < stop) {
     const next = index + 4 < stop ? longestAt(index + 4) : 0;
+    const position = <u32>(index - matchIndex) >>> 2;
     if (match === 0 || next >>> 16 > match >>> 16) {
+      countLiteral(load<u8>(INPUT + position), 1);
       run++;
       index += 4;
       match = next;
+      if (run < RUN_CUT) continue;
+      end = pushLiterals(end, run);
+      run = 0;
+      cutChunk(end, position + 1);
       continue;
     }
     end = pushMatch(end, run, match >>> 16, match & 0xffff);
     run = 0;
     index += (match >>> 16) << 2;
+    cutChunk(end, position + (match >>> 16));
     match = index < stop ? longestAt(index) : 0;
   }
   return pushLiterals(end, run);
@@ -205,13 +214,17 @@ function writePath(size: u32): usize {
   for (let i: u32 = 0; i < size; ) {
     const choice = load<u32>(pathChoice + (i << 2));
     if (choice === 0) {
+      countLiteral(load<u8>(INPUT + i), 1);
       run++;
       i++;
-      continue;
+      if (run < RUN_CUT) continue;
+      end = pushLiterals(end, run);
+    } else {
+      end = pushMatch(end, run, choice >>> 16, choice & 0xffff);
+      i += choice >>> 16;
     }
-    end = pushMatch(end, run, choice >>> 16, choice & 0xffff);
-    i += choice >>> 16;
     run = 0;
+    cutChunk(end, i);
   }
   return pushLiterals(end, run);
 }

@@ -1,7 +1,8 @@
 import { DISTANCE_EXTRA, FIXED_LENGTHS, SYMBOL_EXTRA } from "../memory";
+import { CHUNK_DISTANCES, CHUNK_LENGTHS, CHUNK_START, CHUNK_TYPE } from "./chunks";
 import { planHeader } from "./header";
 import { buildLengths } from "./huffman";
-import { blockSlot, CHUNK_DISTANCES, CHUNK_LENGTHS, CHUNK_START, CHUNK_TYPE } from "./split";
+import { blockSlot } from "./split";
 import { DISTANCES, SYMBOLS } from "./symbols";
 
 export const STORED: u32 = 0;

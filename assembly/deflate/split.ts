@@ -1,28 +1,7 @@
 import { entropyTerm } from "../inline/entropy";
-import { LITERALS_ONLY } from "../inline/records";
-import {
-  CHUNK_SLOT,
-  chunks,
-  INPUT,
-  LENGTH_SLOT,
-  records,
-  SPLIT_COST,
-  SPLIT_GAIN,
-  SPLIT_ORDER,
-  ZERO_COUNTS,
-} from "../memory";
-import { distanceSlot, END_OF_BLOCK, FIRST_LENGTH, SYMBOLS } from "./symbols";
-
-// A chunk's slot: u32[288] literal/length counts, u32[32] distance counts, u8[320] code lengths, then
-export const CHUNK_DISTANCES: usize = 1152;
-export const CHUNK_LENGTHS: usize = 1280;
-/** First record and the byte of input where it begins; both u32. The next slot in order has the ends. */
-export const CHUNK_RECORD: usize = 1600;
-export const CHUNK_START: usize = 1604;
-/** Block type of the plan (RFC 1951 §3.2.3). */
-export const CHUNK_TYPE: usize = 1608;
-
-const COUNTS: usize = 1280;
+import { CHUNK_SLOT, chunks, SPLIT_COST, SPLIT_GAIN, SPLIT_ORDER, ZERO_COUNTS } from "../memory";
+import { COUNTS_SIZE, endChunks } from "./chunks";
+import { END_OF_BLOCK, SYMBOLS } from "./symbols";
 
 /**
  * Bits that a dynamic header costs whatever it holds, and per symbol in use. More than headers measure, since
@@ -37,53 +16,13 @@ export function blockSlot(index: u32): usize {
 }
 
 /**
- * Counts the symbols of the records per chunk of at least `chunkSize` input bytes, then merges neighbours
- * while a shared code costs less than two. Returns the number of blocks; the order has one more entry,
- * which marks the end.
+ * Makes blocks of the chunks of a parse whose records end at `end`: neighbours are merged while a shared code
+ * costs less than two. Returns the number of blocks; the order has one more entry, which marks the end.
  */
-export function split(end: usize, chunkSize: u32): u32 {
-  const count = countChunks(end, chunkSize);
+export function split(end: usize, size: u32): u32 {
+  const count = endChunks(end, size);
   for (let i: u32 = 0; i <= count; i++) store<u16>(SPLIT_ORDER + (i << 1), i);
   return mergeChunks(count);
-}
-
-function openChunk(index: u32, record: usize, start: u32): usize {
-  const slot = chunks + <usize>index * CHUNK_SLOT;
-  memory.fill(slot, 0, COUNTS);
-  store<u32>(slot + (END_OF_BLOCK << 2), 1);
-  store<u32>(slot, record, CHUNK_RECORD);
-  store<u32>(slot, start, CHUNK_START);
-  return slot;
-}
-
-function countChunks(end: usize, chunkSize: u32): u32 {
-  let count: u32 = 0;
-  let position: u32 = 0;
-  let limit = chunkSize;
-  let slot = openChunk(0, records, 0);
-  for (let at = records; at < end; at += 4) {
-    if (position >= limit) {
-      slot = openChunk(++count, at, position);
-      limit = position + chunkSize;
-    }
-    const record = load<u32>(at);
-    const only = record & LITERALS_ONLY;
-    const stop = position + (only ? record ^ LITERALS_ONLY : record >>> 23);
-    for (; position < stop; position++) {
-      const counter = slot + ((<usize>load<u8>(INPUT + position)) << 2);
-      store<u32>(counter, load<u32>(counter) + 1);
-    }
-    if (only) continue;
-    const length3 = (record >>> 15) & 255;
-    const counter = slot + ((FIRST_LENGTH + <u32>load<u8>(LENGTH_SLOT + length3)) << 2);
-    store<u32>(counter, load<u32>(counter) + 1);
-    const distance = slot + CHUNK_DISTANCES + (distanceSlot(record & 0x7fff) << 2);
-    store<u32>(distance, load<u32>(distance) + 1);
-    position += length3 + 3;
-  }
-  // The end: no counts, just where the last chunk stops.
-  openChunk(++count, end, position);
-  return count;
 }
 
 function sumLanes(v: v128): i32 {
@@ -110,7 +49,7 @@ function blockCost(a: usize, b: usize): f32 {
     bits -= f32x4.extract_lane(sum, 2) + f32x4.extract_lane(sum, 3);
     bits += SYMBOL_BITS * <f32>(<i32>((to - from) >>> 2) + sumLanes(unused));
     from = to;
-    to = COUNTS;
+    to = COUNTS_SIZE;
   }
   return bits;
 }
@@ -138,7 +77,7 @@ function mergeChunks(count: u32): u32 {
     if (gain < 0) break;
     const into = blockSlot(best);
     const from = blockSlot(best + 1);
-    for (let i: usize = 0; i < COUNTS; i += 16) {
+    for (let i: usize = 0; i < COUNTS_SIZE; i += 16) {
       v128.store(into + i, i32x4.add(v128.load(into + i), v128.load(from + i)));
     }
     store<u32>(into + (END_OF_BLOCK << 2), 1);

@@ -1,6 +1,7 @@
 import { adler32 } from "../hash/adler32";
 import { CHUNK_SIZE, INPUT, INPUT_SLACK, output } from "../memory";
 import { bitOutput, startBits } from "./bit-writer";
+import { startChunks } from "./chunks";
 import { emit } from "./emit";
 import { parseFast } from "./fast";
 import { isIncompressible } from "./incompressible";
@@ -44,10 +45,15 @@ export function zlib(size: u32, level: u32): u32 {
 function parse(size: u32, level: u32): u32 {
   // What finders read past the input, and what they remember, must not depend on the block before.
   memory.fill(INPUT + size, 0, INPUT_SLACK);
-  if (level === FAST) return split(parseFast(size), FAST_CHUNK);
-  if (level === DEFAULT) return split(parseLazy(size), CHUNK_SIZE);
+  const chunkSize = level === FAST ? FAST_CHUNK : CHUNK_SIZE;
+  startChunks(chunkSize);
+  if (level === FAST) return split(parseFast(size), size);
+  if (level === DEFAULT) return split(parseLazy(size), size);
   gatherMatches(size);
-  let blocks = split(parseSeed(size), CHUNK_SIZE);
-  for (let i = 0; i < PASSES; i++) blocks = split(parseOptimal(size, blocks), CHUNK_SIZE);
+  let blocks = split(parseSeed(size), size);
+  for (let i = 0; i < PASSES; i++) {
+    startChunks(chunkSize);
+    blocks = split(parseOptimal(size, blocks), size);
+  }
   return blocks;
 }

@@ -1,7 +1,8 @@
 import { MAX_MATCH, WINDOW } from "../deflate/symbols";
 import { INPUT, ROWS, records } from "../memory";
 import { extend } from "./match";
-import { pushLiterals, pushMatch } from "./records";
+import { pushLiterals, pushMatch, RUN_CUT } from "./records";
+import { countLiteral, cutChunk } from "./tally";
 
 // The fast parse: greedy, over buckets of two addresses (low 16 bits each, the newer one low) per 4-byte
 // hash. Bytes that do not match are passed ever faster; only some positions of a match are entered.
@@ -56,8 +57,16 @@ export function fastParse(size: u32): usize {
       start--;
       length++;
     }
+    while (start - runStart > RUN_CUT) {
+      const cut = runStart + RUN_CUT;
+      while (runStart < cut) countLiteral(load<u8>(runStart++), 1);
+      end = pushLiterals(end, RUN_CUT);
+      cutChunk(end, <u32>(runStart - INPUT));
+    }
+    for (let literal = runStart; literal < start; literal++) countLiteral(load<u8>(literal), 1);
     end = pushMatch(end, <u32>(start - runStart), length, <u32>distance1);
     runStart = at;
+    cutChunk(end, <u32>(at - INPUT));
     if (at < last) {
       enter(start + 1);
       enter(start + 2);
@@ -65,6 +74,7 @@ export function fastParse(size: u32): usize {
       enter(at - 1);
     }
   }
+  for (let literal = runStart; literal < stop; literal++) countLiteral(load<u8>(literal), 1);
   return pushLiterals(end, <u32>(stop - runStart));
 }
 

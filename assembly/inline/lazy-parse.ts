@@ -1,7 +1,8 @@
 import { MAX_MATCH, WINDOW } from "../deflate/symbols";
 import { INPUT, records } from "../memory";
-import { pushLiterals, pushMatch } from "./records";
+import { pushLiterals, pushMatch, RUN_CUT } from "./records";
 import { hash3, hash4, insert, rowOf, search, tagOf } from "./rows";
+import { countLiteral, cutChunk } from "./tally";
 
 /** A 3-byte match further back costs about as much as its literals. */
 const FAR3: usize = 4096;
@@ -38,18 +39,28 @@ export function lazyParse(size: u32, nice: u32): usize {
     store<u16>(head3, at);
     insert(row, tag, at);
     let start = at++;
-    if (found !== 0 && found >>> 16 < nice) {
-      held = found;
-      continue;
-    }
-    if (found === 0) {
-      if (held === 0) continue;
+    if (found !== 0) {
+      // A match that waited for this one leaves its first byte behind.
+      countLiteral(load<u8>(start - 1), u32(held !== 0));
+      if (found >>> 16 < nice) {
+        held = found;
+        continue;
+      }
+    } else if (held !== 0) {
       // Nothing longer: the match of the byte before stands.
       found = held;
       start--;
+    } else {
+      countLiteral(word & 255, 1);
+      if (at - runStart < RUN_CUT) continue;
+      end = pushLiterals(end, <u32>(at - runStart));
+      runStart = at;
+      cutChunk(end, <u32>(at - INPUT));
+      continue;
     }
     end = pushMatch(end, <u32>(start - runStart), found >>> 16, found & 0xffff);
     runStart = start + (found >>> 16);
+    cutChunk(end, <u32>(runStart - INPUT));
     held = 0;
     while (at < runStart) {
       const word = load<u32>(at);
