@@ -5,6 +5,7 @@ import type { TarEntry } from "../../src/tar/entry.ts";
 import {
   describeTree,
   dir,
+  entry,
   file,
   hardlink,
   layersOf,
@@ -103,6 +104,32 @@ const cases: readonly (readonly [what: string, layers: readonly (readonly TarEnt
   [
     "a directory of the layer that an upper symlink was moved into, replaced",
     [[file("c/a", "1"), symlink("a", "."), file("c", "2")], [symlink("a/c/a", "a")]],
+  ],
+  [
+    "a symlink that leads up from a directory which is a lower symlink",
+    [[symlink("b", "../c/a")], [symlink("b/c", ".."), symlink("b/c/a", "a")]],
+  ],
+  [
+    "a link whose target leads up from a directory which is a lower symlink",
+    [
+      [symlink("b", "d/e"), file("d/y", "1")],
+      [symlink("b/c", ".."), file("y", "2"), hardlink("x", "b/c/y")],
+    ],
+  ],
+  [
+    "a lower symlink that leads up from a directory which is a symlink further down",
+    [[symlink("b", "d/e")], [symlink("a", "b/../c")], [file("a/x", "1"), file("b/z", "2")]],
+  ],
+  [
+    "a link whose target goes up from a file",
+    [[symlink("c/a", "a")], [entry("fifo", "b"), symlink("a", "b/../c"), hardlink("b/a", "a/a"), symlink("a", "a")]],
+  ],
+  [
+    "a link whose target goes up from a name that is gone",
+    [
+      [file("c/a", "1"), file("b", "2")],
+      [whiteout("b"), symlink("a", "b/../c"), hardlink("d", "a/a")],
+    ],
   ],
 ];
 

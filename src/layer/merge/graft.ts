@@ -34,6 +34,7 @@ export function graft(node: NodeId, target: ByteString, options: GraftOptions): 
 function checkPlain(start: NodeId, { tree, marks }: GraftOptions): void {
   const todo = [start];
   for (let node = todo.pop(); node !== undefined; node = todo.pop()) {
+    if (marks.has(node, Flag.left)) throw new ScanNeeded("a path leads up from a symlink of a lower layer");
     const odd = Flag.tombstone | Flag.virtual | Flag.hidPassage | Flag.hidSymlink | Flag.followed;
     if (marks.has(node, odd) || marks.closed(node) !== 0 || marks.closedSelf(node) !== 0) {
       throw new ScanNeeded("whiteouts or hidden entries lie behind a symlink of a lower layer");
@@ -65,6 +66,7 @@ function locate(
   for (let name = todo.pop(); name !== undefined; name = todo.pop()) {
     if (name === "" || name === ".") continue;
     if (name === "..") {
+      if (marks.passageMax(dir) !== 0) marks.raise(dir, Flag.left);
       dir = tree.parent(dir);
       continue;
     }

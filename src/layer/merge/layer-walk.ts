@@ -1,11 +1,11 @@
 import type { ByteString } from "../../bytes/byte-string.ts";
 import { InodeKind } from "../../fstree/inodes.ts";
-import { MAX_SYMLINK_HOPS } from "../../fstree/limits.ts";
-import { FsTree, NO_NODE, type NodeId } from "../../fstree/tree.ts";
+import { type FsTree, NO_NODE, type NodeId } from "../../fstree/tree.ts";
 import type { DescentState } from "./descent-state.ts";
-import { joinPath, parentOf } from "./entry-path.ts";
+import { joinPath } from "./entry-path.ts";
 import { HiddenKind, type HiddenPassages, refuseHiddenSymlink } from "./hidden-entries.ts";
 import { Flag, type NodeMarks, refuseDroppedWhiteouts } from "./node-marks.ts";
+import { PathSteps } from "./path-steps.ts";
 import type { PendingLinks } from "./pending-links.ts";
 import { ScanNeeded } from "./scan-needed.ts";
 
@@ -19,6 +19,7 @@ export class LayerWalk {
   readonly #marks: NodeMarks;
   readonly #pending: PendingLinks;
   readonly #passages: HiddenPassages;
+  readonly #steps: PathSteps;
   readonly #virtuals: NodeId[] = [];
 
   /** The directory that the last walk ended in, with its path; parents come in runs. */
@@ -36,6 +37,7 @@ export class LayerWalk {
     this.#marks = state.marks;
     this.#pending = state.pending;
     this.#passages = state.passages;
+    this.#steps = new PathSteps(state);
   }
 
   /** Path, by real directories, of what the last walk led to. */
@@ -71,77 +73,71 @@ export class LayerWalk {
     }
     const marks = this.#marks;
     const layer = this.#state.layer;
-    const todo = parent === "" ? [] : parent.split("/").reverse();
-    let dir: NodeId = FsTree.root;
-    let path: ByteString = "";
-    let hops = 0;
-    // Below a directory that this very layer has closed, no symlink of a lower layer can be met.
-    let isClosed = marks.closed(dir) === layer;
-    for (let name = todo.pop(); name !== undefined; name = todo.pop()) {
-      if (name === "" || name === ".") continue;
-      if (name === "..") {
-        dir = this.#tree.parent(dir);
-        path = parentOf(path);
-        isClosed = this.#state.isClosedHere(dir);
+    const steps = this.#steps;
+    steps.begin(parent);
+    const hidden = (at: NodeId, name: ByteString) =>
+      this.#passHidden(at, name, steps.hops === 0 ? parent : undefined, isReal);
+    for (let name = steps.next(); name !== undefined; name = steps.next()) {
+      const { dir } = steps;
+      if (layer < marks.closed(dir)) return hidden(dir, name);
+      const node = this.#tree.lookup(dir, name);
+      if (node === NO_NODE) {
+        this.#makeImplicit(name, isReal);
         continue;
       }
-      if (layer < marks.closed(dir))
-        return this.#passHidden(dir, path, name, todo, hops === 0 ? parent : undefined, isReal);
-      let node = this.#tree.lookup(dir, name);
-      if (node === NO_NODE) {
-        if (hops > 0 && todo.includes("..")) throw new ScanNeeded("a symlink leads out of a missing directory");
-        node = this.#state.addImplicit(dir, name);
-        if (!isClosed) marks.pass(node, layer);
-        if (!isReal) this.#makeVirtual(node);
-      } else if (!this.#tree.isDirectory(node)) {
-        if (marks.layer(node) > layer)
-          return this.#passHidden(node, path, name, todo, hops === 0 ? parent : undefined, isReal);
+      if (this.#tree.isDirectory(node)) {
+        if (layer < marks.closedSelf(node)) return hidden(node, name);
+        this.#passDirectory(node, name, isReal);
+      } else {
+        if (marks.layer(node) > layer) return hidden(node, name);
         const inode = this.#tree.inode(node);
         if (this.#pending.isOpen(inode)) throw new ScanNeeded("a path goes through a hard link that is not bound yet");
         if (this.#tree.inodes.kind(inode) === InodeKind.symlink) {
           // Names of one directory may be seen under two paths here, so the loop may not be real.
-          if (++hops > MAX_SYMLINK_HOPS) throw new ScanNeeded("symlinks form a loop");
-          const target = this.#tree.inodes.target(inode);
-          if (target.startsWith("/")) {
-            dir = FsTree.root;
-            path = "";
-            isClosed = marks.closed(dir) === layer;
-          }
-          todo.push(...target.split("/").reverse());
+          if (!steps.follow(this.#tree.inodes.target(inode))) throw new ScanNeeded("symlinks form a loop");
           continue;
         }
         // A whiteout, a file … of this very layer. Whiteouts below it find nothing of lower layers.
-        if (!isReal) return this.#passHidden(node, path, name, todo, undefined, isReal);
-        if (hops > 0 && todo.includes("..")) throw new ScanNeeded("a symlink leads out of a missing directory");
+        if (!isReal) return this.#passHidden(node, name, undefined, isReal);
+        if (steps.hops > 0 && steps.leadsUp) throw new ScanNeeded("a symlink leads out of a missing directory");
         this.#becomeDirectory(node);
-      } else {
-        if (layer < marks.closedSelf(node)) {
-          return this.#passHidden(node, path, name, todo, hops === 0 ? parent : undefined, isReal);
-        }
-        if (marks.has(node, Flag.hidSymlink)) refuseHiddenSymlink(this.#state.hidden, joinPath(path, name));
-        if (!isClosed) marks.pass(node, layer);
-        else if (isReal) marks.know(node, layer);
-        if (isReal) {
-          if (hops > 0 && marks.has(node, Flag.virtual) && todo.includes("..")) {
-            throw new ScanNeeded("a symlink leads out of a directory that may be missing");
-          }
-          marks.clear(node, Flag.virtual);
-          // What stood here in this layer, a hidden file, is a directory now.
-          if (marks.closedSelf(node) === layer && this.#state.hidden.get(joinPath(path, name)) !== undefined)
-            this.#state.hidden.isMixed = true;
-        }
       }
-      dir = node;
-      path = joinPath(path, name);
-      isClosed ||= marks.closed(dir) === layer;
+      steps.enter(node, name);
     }
-    this.#canonical = path;
-    if (hops === 0) {
+    this.#canonical = steps.path;
+    if (steps.hops === 0) {
       this.#lastParent = parent;
-      this.#lastDir = dir;
+      this.#lastDir = steps.dir;
       this.#lastReal = isReal;
     }
-    return this.#closedDir(dir);
+    return this.#closedDir(steps.dir);
+  }
+
+  #makeImplicit(name: ByteString, isReal: boolean): void {
+    const steps = this.#steps;
+    if (steps.hops > 0 && steps.leadsUp) throw new ScanNeeded("a symlink leads out of a missing directory");
+    const node = this.#state.addImplicit(steps.dir, name);
+    // Below a directory that this very layer has closed, no symlink of a lower layer can be met.
+    if (!steps.isClosed) this.#marks.pass(node, this.#state.layer);
+    if (!isReal) this.#makeVirtual(node);
+    steps.enter(node, name);
+  }
+
+  #passDirectory(node: NodeId, name: ByteString, isReal: boolean): void {
+    const marks = this.#marks;
+    const steps = this.#steps;
+    const { layer, hidden } = this.#state;
+    const path = joinPath(steps.path, name);
+    if (marks.has(node, Flag.hidSymlink)) refuseHiddenSymlink(hidden, path);
+    if (!steps.isClosed) marks.pass(node, layer);
+    else if (isReal) marks.know(node, layer);
+    if (!isReal) return;
+    if (steps.hops > 0 && marks.has(node, Flag.virtual) && steps.leadsUp) {
+      throw new ScanNeeded("a symlink leads out of a directory that may be missing");
+    }
+    marks.clear(node, Flag.virtual);
+    // What stood here in this layer, a hidden file, is a directory now.
+    if (marks.closedSelf(node) === layer && hidden.get(path) !== undefined) hidden.isMixed = true;
   }
 
   #closedDir(dir: NodeId): NodeId {
@@ -163,18 +159,11 @@ export class LayerWalk {
     this.#virtuals.push(node);
   }
 
-  /** A path goes on below what higher layers decided, from `name` in `path` on. Notes where it went through. */
-  #passHidden(
-    at: NodeId,
-    path: ByteString,
-    name: ByteString,
-    todo: ByteString[],
-    plainParent: ByteString | undefined,
-    isReal: boolean,
-  ): NodeId {
-    const rest = [name, ...todo.reverse()].filter((n) => n !== "" && n !== ".");
-    if (rest.includes("..")) throw new ScanNeeded("a symlink leads out of a hidden directory");
-    const full = joinPath(path, rest.join("/"));
+  /** A path goes on below what higher layers decided, from `name` on. Notes where it went through. */
+  #passHidden(at: NodeId, name: ByteString, plainParent: ByteString | undefined, isReal: boolean): NodeId {
+    const { path, leadsUp } = this.#steps;
+    if (leadsUp) throw new ScanNeeded("a symlink leads out of a hidden directory");
+    const full = this.#steps.rest(name);
     this.#marks.raise(at, Flag.hidPassage);
     let end = path === "" ? 0 : path.length + 1;
     do {

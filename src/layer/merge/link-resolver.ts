@@ -1,19 +1,19 @@
 import type { ByteString } from "../../bytes/byte-string.ts";
 import { InodeKind } from "../../fstree/inodes.ts";
-import { MAX_SYMLINK_HOPS } from "../../fstree/limits.ts";
-import { FsTree, NO_NODE, type NodeId } from "../../fstree/tree.ts";
+import { type FsTree, NO_NODE, type NodeId } from "../../fstree/tree.ts";
 import { entryRole, OPAQUE_MARKER } from "../whiteout.ts";
 import type { DescentState } from "./descent-state.ts";
-import { joinPath, parentOf } from "./entry-path.ts";
+import { joinPath } from "./entry-path.ts";
 import { type HiddenEntry, HiddenKind, type HiddenPassages, refuseHiddenSymlink } from "./hidden-entries.ts";
 import type { LinkTarget } from "./hidden-links.ts";
 import { Flag, type NodeMarks } from "./node-marks.ts";
+import { PathSteps } from "./path-steps.ts";
 import type { PendingLinks } from "./pending-links.ts";
 import { ScanNeeded } from "./scan-needed.ts";
 
 /**
  * Tells what a hard link's target is in the current layer, at the link's moment: an inode in the tree, an entry
- * that higher layers hide, nothing any more, or something for the layers below. Changes nothing.
+ * that higher layers hide, nothing any more, or something for the layers below. Notes where a path goes up, and changes nothing else.
  */
 export class LinkResolver {
   readonly #state: DescentState;
@@ -21,6 +21,7 @@ export class LinkResolver {
   readonly #marks: NodeMarks;
   readonly #pending: PendingLinks;
   readonly #passages: HiddenPassages;
+  readonly #steps: PathSteps;
 
   constructor(state: DescentState) {
     this.#state = state;
@@ -28,6 +29,7 @@ export class LinkResolver {
     this.#marks = state.marks;
     this.#pending = state.pending;
     this.#passages = state.passages;
+    this.#steps = new PathSteps(state);
   }
 
   /** What a hard link's target is at this moment, as far as the current layer tells. */
@@ -38,65 +40,40 @@ export class LinkResolver {
     }
     const marks = this.#marks;
     const layer = this.#state.layer;
-    const todo = text.split("/").reverse();
-    let dir: NodeId = FsTree.root;
-    let path: ByteString = "";
-    let hops = 0;
-    let isGone = marks.closed(dir) === layer;
-    for (let name = todo.pop(); name !== undefined; name = todo.pop()) {
-      if (name === "" || name === ".") continue;
-      if (name === "..") {
-        dir = this.#tree.parent(dir);
-        path = parentOf(path);
-        isGone = this.#state.isClosedHere(dir);
-        continue;
-      }
-      const isLast = todo.length === 0;
-      const rest = () =>
-        joinPath(
-          joinPath(path, name),
-          todo
-            .filter((n) => n !== "" && n !== ".")
-            .reverse()
-            .join("/"),
-        ).replace(/\/$/, "");
+    const steps = this.#steps;
+    steps.begin(text);
+    for (let name = steps.next(); name !== undefined; name = steps.next()) {
+      const { dir, path, isClosed } = steps;
+      const isLast = steps.isAtEnd;
       const node = layer < marks.closed(dir) ? NO_NODE : this.#tree.lookup(dir, name);
       if (node === NO_NODE) {
-        if (todo.includes("..")) throw new ScanNeeded("a symlink leads out of a missing directory");
-        if (layer < marks.closed(dir)) return this.#resolveHidden(rest(), path, isGone, text);
-        return isGone ? { kind: "missing", text } : { kind: "below", path: rest(), text };
+        if (steps.leadsUp) throw new ScanNeeded("a symlink leads out of a missing directory");
+        if (layer < marks.closed(dir)) return this.#resolveHidden(steps.rest(name), path, isClosed, text);
+        return isClosed ? { kind: "missing", text } : { kind: "below", path: steps.rest(name), text };
       }
-      const inode = this.#tree.inode(node);
-      if (!this.#tree.isDirectory(node)) {
-        if (marks.layer(node) > layer) {
-          if (todo.includes("..")) throw new ScanNeeded("a symlink leads out of a hidden directory");
-          return this.#resolveHidden(rest(), path, isGone, text);
-        }
-        if (marks.has(node, Flag.tombstone)) return { kind: "missing", text };
-        if (isLast) return { kind: "inode", inode };
-        if (this.#pending.isOpen(inode))
-          throw new ScanNeeded("a link's target lies behind a hard link that is not bound yet");
-        if (this.#tree.inodes.kind(inode) !== InodeKind.symlink) return { kind: "missing", text };
-        if (++hops > MAX_SYMLINK_HOPS) return { kind: "missing", text };
-        const target = this.#tree.inodes.target(inode);
-        if (target.startsWith("/")) {
-          dir = FsTree.root;
-          path = "";
-          isGone = this.#state.isClosedHere(dir);
-        }
-        // Behind a link, the last name alone is taken as it is: symlinks in it are part of the directory's path.
-        todo.push(...target.split("/").reverse());
+      const isDirectory = this.#tree.isDirectory(node);
+      if (!(isDirectory && isLast) && layer < (isDirectory ? marks.closedSelf(node) : marks.layer(node))) {
+        if (steps.leadsUp) throw new ScanNeeded("a symlink leads out of a hidden directory");
+        return this.#resolveHidden(steps.rest(name), path, isClosed, text);
+      }
+      if (isDirectory) {
+        const full = joinPath(path, name);
+        if (isLast) return this.#directoryTarget(node, full, isClosed, text);
+        if (marks.has(node, Flag.hidSymlink)) refuseHiddenSymlink(this.#state.hidden, full);
+        steps.enter(node, name);
         continue;
       }
-      if (isLast) return this.#directoryTarget(node, joinPath(path, name), isGone, text);
-      if (layer < marks.closedSelf(node)) {
-        if (todo.includes("..")) throw new ScanNeeded("a symlink leads out of a hidden directory");
-        return this.#resolveHidden(rest(), path, isGone, text);
+      const inode = this.#tree.inode(node);
+      const isTombstone = marks.has(node, Flag.tombstone);
+      if (isLast) return isTombstone ? { kind: "missing", text } : { kind: "inode", inode };
+      if (!isTombstone && this.#pending.isOpen(inode))
+        throw new ScanNeeded("a link's target lies behind a hard link that is not bound yet");
+      if (isTombstone || this.#tree.inodes.kind(inode) !== InodeKind.symlink) {
+        if (steps.leadsUp) throw new ScanNeeded("a symlink leads out of a missing directory");
+        return { kind: "missing", text };
       }
-      if (marks.has(node, Flag.hidSymlink)) refuseHiddenSymlink(this.#state.hidden, joinPath(path, name));
-      isGone ||= marks.closed(node) === layer;
-      dir = node;
-      path = joinPath(path, name);
+      // Behind a link, the last name alone is taken as it is: symlinks in it are part of the directory's path.
+      if (!steps.follow(this.#tree.inodes.target(inode))) return { kind: "missing", text };
     }
     return { kind: "directory" };
   }

@@ -18,6 +18,8 @@ export const Flag = {
   followed: 0x100000,
   /** No directory, in the place of a virtual one: whiteouts below it were dropped. */
   droppedWhiteouts: 0x200000,
+  /** A path went up from this directory (`..`), to where a symlink in its place would not lead. */
+  left: 0x400000,
 } as const;
 
 /**
