@@ -1,4 +1,4 @@
-import { mkdtemp, rm, stat, utimes } from "node:fs/promises";
+import { stat, utimes } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ConvertTuning } from "./build/tuning.ts";
@@ -14,6 +14,8 @@ import type { ImageSource } from "./oci/image.ts";
 import { type PlatformRequest, requestPlatform } from "./oci/platform.ts";
 import { parseSourceUri, type SourceUri } from "./oci/source-uri.ts";
 import type { OnProgress } from "./progress.ts";
+import { removeTree } from "./sandbox/remove-tree.ts";
+import { makeTemporaryFolder } from "./sandbox/temporary-folder.ts";
 import { FileSink } from "./sink/file-sink.ts";
 import { createSource } from "./source/open-source.ts";
 import type { SourceOptions } from "./source/options.ts";
@@ -185,8 +187,8 @@ async function isWhole(path: string): Promise<boolean> {
 }
 
 async function convertAside(source: ImageSource, request: ImageRequest): Promise<RunnableImage> {
-  const folder = await mkdtemp(join(request.options.temporaryDirectory ?? tmpdir(), "sifon-image-"));
-  const release = () => rm(folder, { recursive: true, force: true });
+  const folder = await makeTemporaryFolder(request.options.temporaryDirectory ?? tmpdir(), "sifon-image");
+  const release = () => removeTree(folder);
   try {
     const path = join(folder, "image.sif");
     await convertTo(path, source, request);

@@ -129,6 +129,8 @@ export { parseNoMount, parseOverlay } from "./runtime/options/lists.ts";
 export { type PreparedProgram, prepareProgram } from "./runtime/prepare-program.ts";
 export type { ShellOutput } from "./runtime/shell/state.ts";
 export { SandboxError, type SandboxErrorCode } from "./sandbox/errors.ts";
+export { removeTree } from "./sandbox/remove-tree.ts";
+export { makeTemporaryFolder } from "./sandbox/temporary-folder.ts";
 export { SifArch } from "./sif/architecture.ts";
 export { DataType, dataTypeName, SbomFormat, sbomFormatName } from "./sif/data-type.ts";
 export {
@@ -171,7 +173,6 @@ export { type FileOwner, FileSink, type FileSinkOptions } from "./sink/file-sink
 export { MemorySink } from "./sink/memory-sink.ts";
 export { type OpenSinkOptions, openSink } from "./sink/open-sink.ts";
 export type { FinishOptions, Sink } from "./sink/sink.ts";
-export { removeLeftovers, temporaryName } from "./sink/temporary-file.ts";
 export { createSource } from "./source/open-source.ts";
 export type { RetryPolicy, SourceOptions, Timeouts } from "./source/options.ts";
 export { MAX_BLOCK_SIZE, MIN_BLOCK_SIZE } from "./squashfs/format.ts";

@@ -1,4 +1,3 @@
-import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { hostArch } from "../bytes/architecture.ts";
@@ -10,6 +9,7 @@ import { chooseSections, selectSections } from "../deffile/select-sections.ts";
 import { InternalError } from "../errors.ts";
 import type { OnProgress } from "../progress.ts";
 import { removeTree } from "../sandbox/remove-tree.ts";
+import { makeTemporaryFolder } from "../sandbox/temporary-folder.ts";
 import type { Sink } from "../sink/sink.ts";
 import type { SourceOptions } from "../source/options.ts";
 import type { Compression } from "../wasm/compression.ts";
@@ -88,7 +88,7 @@ export async function buildDefinition(options: BuildDefinitionOptions): Promise<
     const plan = planBuild(options);
     const run = (workplace: string) => runBuild(plan, { ...options, signal, onProgress, workplace });
     if (!plan.needsWorkplace) return run("");
-    const workplace = await mkdtemp(join(options.temporaryDirectory ?? tmpdir(), "sifon-build-"));
+    const workplace = await makeTemporaryFolder(options.temporaryDirectory ?? tmpdir(), "sifon-build");
     try {
       return await run(workplace);
     } finally {

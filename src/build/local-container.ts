@@ -11,9 +11,10 @@ import { deriveUuid, formatUuid, imageTimeSec } from "../sif/identity.ts";
 import { findJson } from "../sif/image.ts";
 import { readObject } from "../sif/reader.ts";
 import {
-  type BuildRecord,
+  type ImageOrigin,
   type RecordedCounts,
   readBuildRecord,
+  readOrigin,
   UNKNOWN_COUNTS,
   withBuildRecord,
 } from "../singularity-d/build-record.ts";
@@ -41,10 +42,9 @@ export async function openLocalContainer(image: LocalImage, options: LocalContai
     architecture: arch === SifArch.unknown ? hostArch() : archName(arch),
     timeSec,
   });
-  const { manifest, config, layers = [] } = (await formerRecord(image)) ?? {};
-  const origin = { ...(manifest === undefined ? {} : { manifest }), ...(config === undefined ? {} : { config }) };
+  const origin = (await formerOrigin(image)) ?? { layers: [] };
   const recorded = (counts: RecordedCounts, size?: number): string =>
-    withBuildRecord(metadata, { version: VERSION, ...origin, layers, counts }, size);
+    withBuildRecord(metadata, { version: VERSION, ...origin, counts }, size);
   // A user's sandbox has the user's files, whoever owned them in the image: as Apptainer, root owns them in the SIF.
   const isUsers = image.kind === "sandbox" && process.geteuid?.() !== 0;
   return {
@@ -70,12 +70,14 @@ export async function openLocalContainer(image: LocalImage, options: LocalContai
 }
 
 /** What the build of the image recorded: where its files come from stays true, whoever writes them anew. */
-async function formerRecord(image: LocalImage): Promise<BuildRecord | undefined> {
+export async function formerOrigin(image: LocalImage): Promise<ImageOrigin | undefined> {
   if (image.kind === "sandbox" || image.sif === undefined) return undefined;
   const object = findJson(image.sif, METADATA);
   if (object === undefined) return undefined;
   try {
-    return readBuildRecord(JSON.parse(Buffer.from(await readObject(image.access, object)).toString("utf8")));
+    const metadata: unknown = JSON.parse(Buffer.from(await readObject(image.access, object)).toString("utf8"));
+    const record = readBuildRecord(metadata);
+    return record === undefined ? undefined : readOrigin(record);
   } catch {
     // Others' metadata have no record; that a damaged object has none is not this build's to tell.
     return undefined;

@@ -16,7 +16,7 @@ import { listApps } from "../singularity-d/survey.ts";
 import { VERSION } from "../version.ts";
 import { adjustTree, type TreeTuning } from "./adjust-tree.ts";
 import type { ContainerSource } from "./container-source.ts";
-import { type FindImageOptions, findImage, mergeImage } from "./oci-image.ts";
+import { type FindImageOptions, findImage, mergeImage, originOf } from "./oci-image.ts";
 import type { RootTarget } from "./root.ts";
 
 export interface OciContainerOptions extends TreeTuning, FindImageOptions {
@@ -76,14 +76,7 @@ export async function openOciContainer(source: ImageSource, options: OciContaine
 
 /** The metadata with the record of this build, which `verify --content` compares the file with. */
 function recorded(metadata: string, image: Image, counts: RecordedCounts, size?: number): string {
-  const record = {
-    version: VERSION,
-    manifest: image.manifestDigest,
-    config: image.configDescriptor.digest,
-    layers: image.layers.map(({ diffId, descriptor }) => diffId ?? descriptor.digest),
-    counts,
-  };
-  return withBuildRecord(metadata, record, size);
+  return withBuildRecord(metadata, { version: VERSION, ...originOf(image), counts }, size);
 }
 
 /** Names the captured inodes; of a file with several names each one counts. */

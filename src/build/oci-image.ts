@@ -7,6 +7,7 @@ import { withinMemory } from "../memory.ts";
 import type { Image, ImageSource } from "../oci/image.ts";
 import { formatPlatform } from "../oci/platform.ts";
 import { imageTimeSec } from "../sif/identity.ts";
+import type { ImageOrigin } from "../singularity-d/build-record.ts";
 import { checkSpace, estimateSize, type SpaceNeeds } from "../space.ts";
 import type { Compression } from "../wasm/compression.ts";
 import type { Watch } from "./container-source.ts";
@@ -46,6 +47,12 @@ export async function findImage(
     await checkSpace({ size, directory, ignore, sideCopy: image.sideCopy, onProgress });
   }
   return { image, timeSec: imageTimeSec(image.config.created, sourceDateEpoch) };
+}
+
+/** What the build's record says of an image. */
+export function originOf(image: Image): ImageOrigin {
+  const layers = image.layers.map(({ diffId, descriptor }) => diffId ?? descriptor.digest);
+  return { manifest: image.manifestDigest, config: image.configDescriptor.digest, layers };
 }
 
 /** Reads an image's layers into a target; what comes after them is counted on its own. */

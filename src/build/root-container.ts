@@ -16,7 +16,7 @@ export function rootContainer(
   source: RootSource,
   { definitionText, ...tuning }: TreeTuning & { readonly definitionText: string },
 ): ContainerSource {
-  const { timeSec, identity, ociConfigJson } = source.facts;
+  const { timeSec, identity, ociConfigJson, origin = { layers: [] } } = source.facts;
   return {
     timeSec,
     uuid: deriveUuid(createHash("sha256").update(`${identity}\n${definitionText}`).digest("hex")),
@@ -25,17 +25,19 @@ export function rootContainer(
     ociConfigJson,
     // What files the base and %post bring is known when all are there. A definition's texts come twice, as its own and
     // as what its sections write; where that is too little room, the metadata come last in the file.
-    foreseenMetadata: `{}${" ".repeat(USUAL_METADATA + 2 * Buffer.byteLength(JSON.stringify(definitionText)))}`,
+    foreseenMetadata: `{}${" ".repeat(USUAL_METADATA + textSize(origin) + 2 * textSize(definitionText))}`,
     compressed: undefined,
     addsFiles: true,
     async fill(target) {
       const root = await source.fill(target);
       adjustTree(root.tree, tuning, timeSec);
       const metadata = (size: number): string => {
-        const record = { version: VERSION, layers: [], counts: countTree(root.tree) };
+        const record = { version: VERSION, ...origin, counts: countTree(root.tree) };
         return withBuildRecord(rootMetadata(root), record, size);
       };
       return { tree: root.tree, layers: [], metadata };
     },
   };
 }
+
+const textSize = (value: unknown): number => Buffer.byteLength(JSON.stringify(value));

@@ -2,6 +2,7 @@ import type { ContentStore } from "../fstree/content.ts";
 import type { InodeId } from "../fstree/inodes.ts";
 import type { FsTree } from "../fstree/tree.ts";
 import type { OnProgress } from "../progress.ts";
+import type { ImageOrigin } from "../singularity-d/build-record.ts";
 import type { AdoptedData } from "../squashfs/adopt-data.ts";
 import type { AdoptedFiles } from "../squashfs/adopted-extents.ts";
 import type { SquashfsImage } from "../squashfs/reader/image.ts";
@@ -46,6 +47,8 @@ export interface RootFacts {
   readonly architecture: string;
   /** The SIF's `oci-config.json`, where the base has one. */
   readonly ociConfigJson: Uint8Array | undefined;
+  /** The image that the base is, where it is known. */
+  readonly origin: ImageOrigin | undefined;
 }
 
 /** A root that can be read, once, into a target. */

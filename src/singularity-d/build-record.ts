@@ -3,13 +3,15 @@
  * member `sifon` of the SIF object `inspect-metadata.json`, which Apptainer and SingularityCE read past: no
  * object of theirs changes its place or its content.
  */
-export interface BuildRecord {
+export interface BuildRecord extends ImageOrigin {
   /** Of Sifon. */
   readonly version: string;
-  /**
-   * Digest of the image manifest, where the container comes from a registry or the like, at first hand or by way
-   * of another SIF.
-   */
+  readonly counts: RecordedCounts;
+}
+
+/** The image of a registry or the like that a container is, or that its definition builds upon. */
+export interface ImageOrigin {
+  /** Digest of the image manifest; at first hand, or by way of another SIF. */
   readonly manifest?: string;
   /** Digest of the image config; likewise. */
   readonly config?: string;
@@ -18,7 +20,6 @@ export interface BuildRecord {
    * from; as stored where its config has none. Empty where there is no manifest.
    */
   readonly layers: readonly string[];
-  readonly counts: RecordedCounts;
 }
 
 /** What is in the root partition, whatever compresses it: another compressor leaves the record true. */
@@ -57,11 +58,8 @@ export function withBuildRecord(metadata: string, record: BuildRecord, size = 0)
 /** The record in a metadata object that was parsed, or undefined where there is none that can be read. */
 export function readBuildRecord(metadata: unknown): BuildRecord | undefined {
   const record = memberOf(metadata, MEMBER);
+  if (readOrigin(record) === undefined) return undefined;
   const counts = memberOf(record, "counts");
-  const digests = ["manifest", "config"].map((name) => memberOf(record, name));
-  const layers = memberOf(record, "layers");
-  if (!digests.every((digest) => digest === undefined || typeof digest === "string")) return undefined;
-  if (!Array.isArray(layers) || !layers.every((digest) => typeof digest === "string")) return undefined;
   const others = OTHER_COUNTS.map((name) => memberOf(counts, name));
   const inodes = memberOf(counts, "inodes");
   if (typeof inodes !== "object" || inodes === null || ![...others, ...Object.values(inodes)].every(Number.isInteger)) {
@@ -69,6 +67,20 @@ export function readBuildRecord(metadata: unknown): BuildRecord | undefined {
   }
   return record as BuildRecord;
 }
+
+/** What a record, or an object like one, says of the image; undefined where it says nothing that can be read. */
+export function readOrigin(record: unknown): ImageOrigin | undefined {
+  const [manifest, config, layers] = ["manifest", "config", "layers"].map((name) => memberOf(record, name));
+  if (!isDigest(manifest) || !isDigest(config)) return undefined;
+  if (!Array.isArray(layers) || !layers.every((digest) => typeof digest === "string")) return undefined;
+  return {
+    ...(manifest === undefined ? {} : { manifest }),
+    ...(config === undefined ? {} : { config }),
+    layers,
+  };
+}
+
+const isDigest = (value: unknown): value is string | undefined => value === undefined || typeof value === "string";
 
 function memberOf(value: unknown, name: string): unknown {
   if (typeof value !== "object" || value === null || !Object.hasOwn(value, name)) return undefined;

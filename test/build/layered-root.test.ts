@@ -15,7 +15,7 @@ import { type Tree, treeOfImage } from "../support/squashfs-tree.ts";
 
 const BLOCK_SIZE = 4096;
 const FORM: ImageForm = { compression: { kind: "gzip", level: "default" }, blockSize: BLOCK_SIZE, workers: 0 };
-const FACTS = { timeSec: 1, identity: "x", architecture: "amd64", ociConfigJson: undefined };
+const FACTS = { timeSec: 1, identity: "x", architecture: "amd64", ociConfigJson: undefined, origin: undefined };
 const { signal } = new AbortController();
 const text = (content: string) => ({ kind: "file", content: Buffer.from(content) }) as const;
 

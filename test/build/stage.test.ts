@@ -13,7 +13,7 @@ const app = (name: string, scripts: App["scripts"]): App => ({ name, line: 1, sc
 
 function emptySource(): RootSource {
   return {
-    facts: { timeSec: 0, identity: "x", architecture: "amd64", ociConfigJson: undefined },
+    facts: { timeSec: 0, identity: "x", architecture: "amd64", ociConfigJson: undefined, origin: undefined },
     fill: async () => ({ tree: new FsTree(), texts: new Map() }),
     close: async () => {},
   };

@@ -15,7 +15,7 @@ import { type Tree, treeOfImage } from "../support/squashfs-tree.ts";
 import { requireTool } from "../support/tools.ts";
 
 const FORM: ImageForm = { compression: { kind: "gzip", level: "default" }, blockSize: 131_072, workers: 0 };
-const FACTS = { timeSec: 1, identity: "x", architecture: "amd64", ociConfigJson: undefined };
+const FACTS = { timeSec: 1, identity: "x", architecture: "amd64", ociConfigJson: undefined, origin: undefined };
 const APPLETS = [
   "sh",
   "cat",

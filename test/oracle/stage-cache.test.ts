@@ -15,8 +15,14 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { withFileAccess } from "../../src/bytes/random-access.ts";
+import { findJson } from "../../src/sif/image.ts";
+import { readObject, readSif } from "../../src/sif/reader.ts";
+import { readBuildRecord } from "../../src/singularity-d/build-record.ts";
+import { smallTree } from "../singularity-d/small-tree.ts";
 import { mustSifon, sifon, startSifon } from "../support/sifon.ts";
 import { requireTool } from "../support/tools.ts";
+import { writeOciLayout } from "./oci-layout.ts";
 
 const busybox = requireTool("busybox", "busybox-static");
 const ready = [busybox, requireTool("bwrap", "bubblewrap"), requireTool("squashfuse")].every(Boolean);
@@ -211,20 +217,62 @@ describe.runIf(ready)("stages in the cache", () => {
       `> /own; [ -e ${mark}/go ] || sleep 60`,
     );
     await writeFile(join(place, "x.def"), text);
-    const killed = startSifon(["build", "-F", "--notest", join(place, "out.sif"), join(place, "x.def")], {
+    const temporary = join(place, "tmp");
+    await mkdir(temporary);
+    const options = ["--notest", "--tmpdir", temporary];
+    const killed = startSifon(["build", "-F", ...options, join(place, "out.sif"), join(place, "x.def")], {
       env: variables(),
     });
     while ((await runs()).last === 0) await new Promise((resolve) => setTimeout(resolve, 50));
     killed.child.kill("SIGKILL");
     await killed.ended;
+    expect(await readdir(temporary)).toHaveLength(1);
     await writeFile(join(mark, "go"), "");
-    await build(["--notest"]);
+    await build(options);
+    expect(await readdir(temporary)).toEqual([]);
     expect(await runs()).toEqual({ first: 1, last: 2 });
     expect(await entries()).toHaveLength(2);
     // What --notest left untested is no result where the test counts.
     const tested = await sifon(["build", "-F", join(place, "out.sif"), join(place, "x.def")], { env: variables() });
     expect(tested.stderr).toContain("failed to execute %test script");
     expect(await entries()).toHaveLength(2);
+  });
+
+  it("have a base of their own, which is read once whatever its scripts become", async () => {
+    const layout = join(place, "layout");
+    const { tree, contents } = await smallTree({
+      "bin/sh": { file: await readFile(busybox as string), mode: 0o755 },
+      "etc/passwd": { file: "root:x:0:0:root:/root:/bin/sh\n" },
+    });
+    await writeOciLayout(layout, tree, contents, "{}");
+    const layers = await originIn(layout);
+    const defineOn = (post: string) =>
+      writeFile(
+        join(place, "x.def"),
+        `Bootstrap: oci\nFrom: ${layout}\n\n%post\n    echo last >> ${mark}/last\n    ${post}\n`,
+      );
+    await defineOn("echo 1 > /1");
+    expect((await build()).stderr).not.toContain("Using cached");
+    expect(await entries()).toHaveLength(2);
+    // Its one layer is not asked for any more.
+    await rm(join(layout, "blobs/sha256", layers.layers[0]!.replace("sha256:", "")));
+    await defineOn("echo 2 > /2");
+    const { stderr } = await build();
+    expect(stderr).toContain(`Using cached base ${layout}\n`);
+    expect(await runs()).toEqual({ first: 0, last: 2 });
+    expect(await entries()).toHaveLength(3);
+    for (const [name, expected] of [
+      ["etc/passwd", 0],
+      ["2", 0],
+      ["1", 1],
+    ] as const) {
+      expect((await sifon(["cat", join(place, "out.sif"), name])).code === 0 ? 0 : 1, name).toBe(expected);
+    }
+    // Where it is from is known, by way of the cache and of another definition, too.
+    expect(await recorded("out.sif")).toMatchObject(layers);
+    await writeFile(join(place, "x.def"), `Bootstrap: localimage\nFrom: ${join(place, "out.sif")}\n%labels\n    a b\n`);
+    await build([], "upon.sif");
+    expect(await recorded("upon.sif")).toMatchObject(layers);
   });
 
   it("do not make a build fail where they cannot be kept", async () => {
@@ -235,6 +283,21 @@ describe.runIf(ready)("stages in the cache", () => {
     expect(await runs()).toEqual({ first: 1, last: 1 });
   });
 });
+
+/** Digests of a layout's one image. */
+async function originIn(layout: string): Promise<{ manifest: string; config: string; layers: string[] }> {
+  const json = async (path: string) => JSON.parse(await readFile(join(layout, path), "utf8"));
+  const manifest: string = (await json("index.json")).manifests[0].digest;
+  const { config, layers } = await json(`blobs/sha256/${manifest.replace("sha256:", "")}`);
+  return { manifest, config: config.digest, layers: layers.map(({ digest }: { digest: string }) => digest) };
+}
+
+async function recorded(name: string): Promise<unknown> {
+  return withFileAccess(join(place, name), async (access) => {
+    const object = findJson(await readSif(access), "inspect-metadata.json");
+    return readBuildRecord(JSON.parse(Buffer.from(await readObject(access, object!)).toString("utf8")));
+  });
+}
 
 async function patch(path: string, offset: number): Promise<void> {
   const file = await open(path, "r+");

@@ -1,6 +1,6 @@
 import { containerFiles } from "../../singularity-d/container-files.ts";
 import { createSource } from "../../source/open-source.ts";
-import { findImage, mergeImage } from "../oci-image.ts";
+import { findImage, mergeImage, originOf } from "../oci-image.ts";
 import type { Root } from "../root.ts";
 import { isTextPath } from "../text-paths.ts";
 import { installContainer } from "./install-container.ts";
@@ -22,7 +22,7 @@ export async function openImageBase(
     const files = containerFiles({ config: image.config, definition, architecture, timeSec, sourceDigest, preferCmd });
     const ociConfigJson = Buffer.from(files.ociConfigJson);
     return {
-      facts: { timeSec, identity: image.configDescriptor.digest, architecture, ociConfigJson },
+      facts: { timeSec, identity: image.configDescriptor.digest, architecture, ociConfigJson, origin: originOf(image) },
       contentKey: async () => `image ${sourceDigest} ${image.configDescriptor.digest}`,
       async fill(target) {
         target.onProgress({ kind: "step", message: "Extracting OCI image..." });

@@ -6,7 +6,7 @@ import { archName, SifArch } from "../../sif/architecture.ts";
 import { formatUuid } from "../../sif/identity.ts";
 import { collectTexts } from "../collect-texts.ts";
 import { accessDigest, ContentDigests } from "../kept/content-digests.ts";
-import { localTimeSec, readLocalTree } from "../local-container.ts";
+import { formerOrigin, localTimeSec, readLocalTree } from "../local-container.ts";
 import { localDescription } from "../local-description.ts";
 import type { Root } from "../root.ts";
 import { verifyLocalImage } from "../verify-local-image.ts";
@@ -29,7 +29,7 @@ export async function openLocalBase(
     const { files, keeps } = await localDescription(image, { definition, architecture, timeSec });
     const ociConfigJson = image.kind === "sandbox" ? undefined : image.ociConfigJson;
     return {
-      facts: { timeSec, identity: identityOf(image), architecture, ociConfigJson },
+      facts: { timeSec, identity: identityOf(image), architecture, ociConfigJson, origin: await formerOrigin(image) },
       contentKey: (signal) => contentKey(image, signal),
       async fill(target) {
         target.onProgress({ kind: "step", message: "Extracting local image..." });

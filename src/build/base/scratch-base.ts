@@ -18,7 +18,7 @@ export async function openScratchBase(
   const made = containerFiles({ config, definition, architecture, timeSec });
   const files = { ...made, entries: made.entries.filter(({ path }) => path !== IMAGE_ENVIRONMENT) };
   return {
-    facts: { timeSec, identity: "scratch", architecture, ociConfigJson: undefined },
+    facts: { timeSec, identity: "scratch", architecture, ociConfigJson: undefined, origin: undefined },
     contentKey: async () => `scratch ${architecture}`,
     async fill({ contents }) {
       const root: Root = { tree: new FsTree(), texts: new Map() };

@@ -1,3 +1,4 @@
+import { readOrigin } from "../../singularity-d/build-record.ts";
 import type { RootFacts } from "../root.ts";
 
 /** What the cache keeps of a root beside its files. */
@@ -9,9 +10,9 @@ export interface EntryFacts {
 
 /** Facts as JSON can hold them. */
 export function formatEntryFacts({ root, definitionText }: EntryFacts): unknown {
-  const { timeSec, identity, architecture, ociConfigJson } = root;
+  const { timeSec, identity, architecture, ociConfigJson, origin = null } = root;
   const config = ociConfigJson === undefined ? null : Buffer.from(ociConfigJson).toString("base64");
-  return { timeSec, identity, architecture, config, definitionText };
+  return { timeSec, identity, architecture, config, origin, definitionText };
 }
 
 /** @throws Error where they are none */
@@ -28,5 +29,6 @@ export function parseEntryFacts(json: unknown): EntryFacts {
     throw new Error("it does not say what it is of");
   }
   const ociConfigJson = config === null ? undefined : Buffer.from(config, "base64");
-  return { root: { timeSec, identity, architecture, ociConfigJson }, definitionText };
+  const origin = readOrigin((json as { readonly origin?: unknown }).origin);
+  return { root: { timeSec, identity, architecture, ociConfigJson, origin }, definitionText };
 }
