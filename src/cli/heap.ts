@@ -1,9 +1,7 @@
 import { setFlagsFromString } from "node:v8";
 
-/** Larger than what any one connection uses up, by far. V8 subtracts the code executed from it, per function. */
-const WASM_BUDGET_LARGE = 1_000_000_000;
-/** V8's own in Node 20. */
-const WASM_BUDGET_NORMAL = 1_800_000;
+/** What lets V8 optimise hot functions of WebAssembly, or not; a module keeps what was set when it was compiled. */
+const WASM_TIERING = ["wasm-dynamic-tiering", "wasm-tier-up"] as const;
 
 /**
  * What a function executes before V8 optimises it, in bytes of its code; V8's own is 67,584. A run is over in
@@ -32,12 +30,12 @@ export function spareMemory(): void {
   // Full collections at a heap 20 % larger than what the last one left, not 100 %: 10 MiB less for a million files.
   setFlagsFromString("--heap-growing-percent=20");
   setFlagsFromString(`--interrupt-budget=${OPTIMISE_AFTER}`);
-  // undici parses HTTP in a WebAssembly module with one huge function: optimising that takes 30 MiB for a
-  // fraction of a second, and gains nothing where bodies go by in large pieces.
-  setFlagsFromString(`--wasm-tiering-budget=${WASM_BUDGET_LARGE}`);
+  // undici parses HTTP in a WebAssembly module with one huge function: optimising that takes 30 MiB for a fraction of
+  // a second (after 500 MB received, say), and gains nothing where bodies go by in large pieces.
+  for (const flag of WASM_TIERING) setFlagsFromString(`--no-${flag}`);
 }
 
-/** From here on, WebAssembly modules are optimised as soon as ever: the next one is the encoder. */
+/** From here on, what is hot in WebAssembly modules is optimised: the next one is the encoder. */
 export function optimiseWasm(): void {
-  setFlagsFromString(`--wasm-tiering-budget=${WASM_BUDGET_NORMAL}`);
+  for (const flag of WASM_TIERING) setFlagsFromString(`--${flag}`);
 }
