@@ -28,11 +28,24 @@ interface WasmApi {
 }
 const { Module, Instance } = (globalThis as unknown as { readonly WebAssembly: WasmApi }).WebAssembly;
 
-let compiled: object | undefined;
+/** The core, compiled. Threads that get it in a message share its machine code, and each other's optimising of it. */
+export type CoreModule = object;
+
+let compiled: CoreModule | undefined;
+
+/** The compiled core; compiled where that was not done yet, which takes a millisecond. */
+export function compileCore(): CoreModule {
+  // src/ and dist/ lie at equal depth, so one relative address serves the sources and the package.
+  compiled ??= new Module(readFileSync(new URL("../../dist/core.wasm", import.meta.url)));
+  return compiled;
+}
+
+/** Takes over what another thread has compiled. */
+export function shareCore(module: CoreModule): void {
+  compiled ??= module;
+}
 
 /** A fresh instance. The module has no imports; its memory has its least size until `init`. */
 export function instantiateCore(): CoreExports {
-  // src/ and dist/ lie at equal depth, so one relative address serves the sources and the package.
-  compiled ??= new Module(readFileSync(new URL("../../dist/core.wasm", import.meta.url)));
-  return new Instance(compiled).exports as CoreExports;
+  return new Instance(compileCore()).exports as CoreExports;
 }

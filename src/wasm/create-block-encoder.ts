@@ -3,6 +3,7 @@ import { codecOf } from "./block-codec.ts";
 import type { BlockEncoder } from "./block-encoder.ts";
 import type { Compression } from "./compression.ts";
 import { type Core, loadCore } from "./core.ts";
+import { compileCore } from "./core-module.ts";
 import { InlineEncoder } from "./inline-encoder.ts";
 import { BLOCKS_PER_WORKER, PoolEncoder } from "./pool-encoder.ts";
 import type { WorkerSetup } from "./worker-messages.ts";
@@ -37,7 +38,7 @@ export function createBlockEncoder(options: BlockEncoderOptions): BlockEncoder {
   const codec = codecOf(core, compression);
   const slotCount = workers * BLOCKS_PER_WORKER + SPARE_SLOTS;
   if (workers === 0) return new InlineEncoder(codec, blockSize, slotCount);
-  const startWorker = () => startEncoderThread({ compression, blockSize });
+  const startWorker = () => startEncoderThread({ compression, blockSize, module: compileCore() });
   return new PoolEncoder({ blockSize, slotCount, workers, codec, startWorker });
 }
 

@@ -1,9 +1,11 @@
 import type { Compression } from "./compression.ts";
+import type { CoreModule } from "./core-module.ts";
 
 /** What a worker is started with. */
 export interface WorkerSetup {
   readonly compression: Compression;
   readonly blockSize: number;
+  readonly module: CoreModule;
 }
 
 /** A block on its way to a worker; the buffer is transferred. */
