@@ -1,5 +1,5 @@
-// Bundles what `tsc` has checked: the command line into dist/cli, a file per group of modules that load together, and
-// each kind of thread into one file. Without it a start reads 550 small modules. The library stays as tsc wrote it.
+// Bundles the command line into dist/cli, a file per group of modules that load together, and each kind of thread into
+// one file. Without it a start reads 550 small modules. The library stays as tsc wrote it.
 import { readdirSync, readFileSync } from "node:fs";
 import { join, relative, sep } from "node:path";
 import { defineConfig } from "rolldown";
