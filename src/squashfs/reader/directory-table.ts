@@ -81,7 +81,9 @@ export class DirectoryTable {
     for (let i = 0; i < directory.indexCount; i++) {
       if (cursor.available < DIRECTORY_INDEX.size) await cursor.fill(DIRECTORY_INDEX.size);
       const record = DIRECTORY_INDEX.read(cursor.take(DIRECTORY_INDEX.size));
-      const name = await this.#name(cursor, record.nameSize);
+      const nameSize = this.#nameSize(record.nameSize, cursor);
+      if (cursor.available < nameSize) await cursor.fill(nameSize);
+      const name = this.#name(cursor, nameSize);
       if (record.listingOffset <= previous || record.listingOffset >= directory.listingSize)
         throw this.#invalid(
           "DIRECTORY_INVALID",
@@ -134,7 +136,7 @@ export class DirectoryTable {
       const start = directory.listingSize - remaining;
       use(DIRECTORY_HEADER.size);
       // The block that the header begins in is what an index record would name.
-      const headerBlock = (await cursor.tell()).blockStart - this.#region.start;
+      const headerBlock = (cursor.place ?? (await cursor.tell())).blockStart - this.#region.start;
       if (cursor.available < DIRECTORY_HEADER.size) await cursor.fill(DIRECTORY_HEADER.size);
       const header = DIRECTORY_HEADER.read(cursor.take(DIRECTORY_HEADER.size));
       if (header.countLess1 >= MAX_RUN)
@@ -153,7 +155,9 @@ export class DirectoryTable {
         const kind = KIND_OF_TYPE[record.type];
         if (kind === undefined)
           throw this.#invalid("DIRECTORY_INVALID", cursor.offset, "an entry's type must be 1…7", record.type);
-        const name = await this.#name(cursor, record.nameSizeLess1);
+        const nameSize = this.#nameSize(record.nameSizeLess1, cursor);
+        if (cursor.available < nameSize) await cursor.fill(nameSize);
+        const name = this.#name(cursor, nameSize);
         if (name <= previous)
           throw this.#invalid(
             "DIRECTORY_INVALID",
@@ -173,11 +177,15 @@ export class DirectoryTable {
     }
   }
 
-  async #name(cursor: MetadataCursor, sizeLess1: number): Promise<ByteString> {
+  #nameSize(sizeLess1: number, cursor: MetadataCursor): number {
     const size = sizeLess1 + 1;
     if (size > MAX_NAME_SIZE)
       throw this.#invalid("NAME_INVALID", cursor.offset, `a name must have 1…${MAX_NAME_SIZE} bytes`, size);
-    if (cursor.available < size) await cursor.fill(size);
+    return size;
+  }
+
+  /** A name that is at hand. */
+  #name(cursor: MetadataCursor, size: number): ByteString {
     const bytes = cursor.take(size);
     const name = Buffer.from(bytes.buffer, bytes.byteOffset, size).toString("latin1");
     if (name.includes("/") || name.includes("\0") || name === "." || name === "..")

@@ -28,6 +28,12 @@ import type { MetadataCursor, MetadataRegion } from "./metadata.ts";
 
 const REF_FACTOR = 0x1_0000;
 
+/**
+ * What stands in front of every inode. The frequent kinds name its fields one by one: of what is spread and added to,
+ * V8 makes a class of its own for each object, which took half of the time of reading an inode table.
+ */
+type InodeHead = Omit<InodeBase, "linkCount" | "xattrIndex">;
+
 /** Reads inodes by their refs. */
 export class InodeTable {
   readonly #context: ImageContext;
@@ -54,52 +60,52 @@ export class InodeTable {
     const { inodeCount } = this.#context.header;
     if (header.inodeNumber < 1 || header.inodeNumber > inodeCount)
       throw this.#invalid("INODE_INVALID", blockStart, `an inode's number must be 1…${inodeCount}`, header.inodeNumber);
-    const base: InodeBase = {
+    const head: InodeHead = {
       ref,
       inodeNumber: header.inodeNumber,
       mode: header.mode & 0o7777,
       uid: this.#id(ids, header.uidIndex, blockStart),
       gid: this.#id(ids, header.gidIndex, blockStart),
       mtimeSec: header.mtimeSec,
-      linkCount: 1,
-      xattrIndex: undefined,
     };
-    return this.#readBody(base, header, cursor);
+    return this.#readBody(head, header, cursor);
   }
 
-  async #readBody(base: InodeBase, header: InodeHeader, cursor: MetadataCursor): Promise<Inode> {
+  async #readBody(head: InodeHead, header: InodeHeader, cursor: MetadataCursor): Promise<Inode> {
     const extended = header.type > EXTENDED;
     switch (header.type) {
       case InodeType.directory:
-        return this.#readDirectory(base, await take(cursor, DIRECTORY_INODE), cursor);
-      case InodeType.extendedDirectory:
-        return this.#readDirectory(base, await take(cursor, EXTENDED_DIRECTORY_INODE), cursor);
+      case InodeType.extendedDirectory: {
+        const record = extended ? EXTENDED_DIRECTORY_INODE : DIRECTORY_INODE;
+        if (cursor.available < record.size) await cursor.fill(record.size);
+        return this.#readDirectory(head, record.read(cursor.take(record.size)), cursor);
+      }
       case InodeType.file:
-        return this.#readFile(base, cursor);
+        return this.#readFile(head, cursor);
       case InodeType.extendedFile:
-        return this.#readExtendedFile(base, cursor);
+        return this.#readExtendedFile(head, cursor);
       case InodeType.symlink:
       case InodeType.extendedSymlink:
-        return this.#readSymlink(base, extended, cursor);
+        return this.#readSymlink(head, extended, cursor);
       case InodeType.blockDevice:
       case InodeType.extendedBlockDevice:
-        return readDevice(base, "blockDevice", extended, cursor);
+        return readDevice(head, "blockDevice", extended, cursor);
       case InodeType.charDevice:
       case InodeType.extendedCharDevice:
-        return readDevice(base, "charDevice", extended, cursor);
+        return readDevice(head, "charDevice", extended, cursor);
       case InodeType.fifo:
       case InodeType.extendedFifo:
-        return readIpc(base, "fifo", extended, cursor);
+        return readIpc(head, "fifo", extended, cursor);
       case InodeType.socket:
       case InodeType.extendedSocket:
-        return readIpc(base, "socket", extended, cursor);
+        return readIpc(head, "socket", extended, cursor);
       default:
         throw this.#invalid("INODE_INVALID", cursor.offset, "an inode's type must be 1…14", header.type);
     }
   }
 
   async #readDirectory(
-    base: InodeBase,
+    head: InodeHead,
     record: DirectoryRecord & { indexCount?: number; xattrIndex?: number },
     cursor: MetadataCursor,
   ): Promise<DirectoryInode> {
@@ -119,8 +125,14 @@ export class InodeTable {
         "a listing is larger than the directory table can be",
         listingSize,
       );
+    const { ref, inodeNumber, mode, uid, gid, mtimeSec } = head;
     return {
-      ...base,
+      ref,
+      inodeNumber,
+      mode,
+      uid,
+      gid,
+      mtimeSec,
       kind: "directory",
       linkCount: record.linkCount,
       xattrIndex: xattrIndex(record.xattrIndex),
@@ -128,34 +140,49 @@ export class InodeTable {
       parentInodeNumber: record.parentInode,
       indexCount: record.indexCount ?? 0,
       listing,
-      index: await cursor.tell(),
+      index: cursor.place ?? (await cursor.tell()),
     };
   }
 
-  async #readFile(base: InodeBase, cursor: MetadataCursor): Promise<FileInode> {
-    const record = await take(cursor, FILE_INODE);
+  async #readFile(head: InodeHead, cursor: MetadataCursor): Promise<FileInode> {
+    if (cursor.available < FILE_INODE.size) await cursor.fill(FILE_INODE.size);
+    const record = FILE_INODE.read(cursor.take(FILE_INODE.size));
+    const { ref, inodeNumber, mode, uid, gid, mtimeSec } = head;
     return this.#checkFile(
       {
-        ...base,
+        ref,
+        inodeNumber,
+        mode,
+        uid,
+        gid,
+        mtimeSec,
         kind: "file",
+        linkCount: 1,
+        xattrIndex: undefined,
         size: record.fileSize,
         blocksStart: record.blocksStart,
         fragment: fragment(record),
         sparseSize: 0,
-        blockList: await cursor.tell(),
+        blockList: cursor.place ?? (await cursor.tell()),
       },
       cursor,
     );
   }
 
-  async #readExtendedFile(base: InodeBase, cursor: MetadataCursor): Promise<FileInode> {
+  async #readExtendedFile(head: InodeHead, cursor: MetadataCursor): Promise<FileInode> {
     const record = await take(cursor, EXTENDED_FILE_INODE);
     for (const field of ["fileSize", "blocksStart"] as const)
       if (record[field] > BigInt(Number.MAX_SAFE_INTEGER))
         throw this.#invalid("INODE_INVALID", cursor.offset, `a file's ${field} is past any limit`, record[field]);
+    const { ref, inodeNumber, mode, uid, gid, mtimeSec } = head;
     return this.#checkFile(
       {
-        ...base,
+        ref,
+        inodeNumber,
+        mode,
+        uid,
+        gid,
+        mtimeSec,
         kind: "file",
         linkCount: record.linkCount,
         xattrIndex: xattrIndex(record.xattrIndex),
@@ -163,7 +190,7 @@ export class InodeTable {
         blocksStart: Number(record.blocksStart),
         fragment: fragment(record),
         sparseSize: Number(record.sparseSize),
-        blockList: await cursor.tell(),
+        blockList: cursor.place ?? (await cursor.tell()),
       },
       cursor,
     );
@@ -182,7 +209,7 @@ export class InodeTable {
     return inode;
   }
 
-  async #readSymlink(base: InodeBase, extended: boolean, cursor: MetadataCursor): Promise<SymlinkInode> {
+  async #readSymlink(head: InodeHead, extended: boolean, cursor: MetadataCursor): Promise<SymlinkInode> {
     const record = await take(cursor, SYMLINK_INODE);
     if (record.targetSize === 0 || record.targetSize > MAX_TARGET_SIZE)
       throw this.#invalid(
@@ -201,7 +228,9 @@ export class InodeTable {
       const bytes = cursor.take(4);
       index = xattrIndex(new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0, true));
     }
-    return { ...base, kind: "symlink", linkCount: record.linkCount, xattrIndex: index, target };
+    const { ref, inodeNumber, mode, uid, gid, mtimeSec } = head;
+    const { linkCount } = record;
+    return { ref, inodeNumber, mode, uid, gid, mtimeSec, kind: "symlink", linkCount, xattrIndex: index, target };
   }
 
   #id(ids: Uint32Array, index: number, offset: number): number {
@@ -223,7 +252,7 @@ async function take<T extends object>(cursor: MetadataCursor, record: Struct<T>)
 }
 
 async function readDevice(
-  base: InodeBase,
+  head: InodeHead,
   kind: DeviceInode["kind"],
   extended: boolean,
   cursor: MetadataCursor,
@@ -233,7 +262,7 @@ async function readDevice(
     : await take(cursor, DEVICE_INODE);
   const { major, minor } = decodeDevice(record.device);
   return {
-    ...base,
+    ...head,
     kind,
     linkCount: record.linkCount,
     xattrIndex: xattrIndex(record.xattrIndex),
@@ -243,7 +272,7 @@ async function readDevice(
 }
 
 async function readIpc(
-  base: InodeBase,
+  head: InodeHead,
   kind: IpcInode["kind"],
   extended: boolean,
   cursor: MetadataCursor,
@@ -251,7 +280,7 @@ async function readIpc(
   const record: { linkCount: number; xattrIndex?: number } = extended
     ? await take(cursor, EXTENDED_IPC_INODE)
     : await take(cursor, IPC_INODE);
-  return { ...base, kind, linkCount: record.linkCount, xattrIndex: xattrIndex(record.xattrIndex) };
+  return { ...head, kind, linkCount: record.linkCount, xattrIndex: xattrIndex(record.xattrIndex) };
 }
 
 function fragment(record: { fragmentIndex: number; fragmentOffset: number }): FileInode["fragment"] {

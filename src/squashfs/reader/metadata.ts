@@ -147,12 +147,18 @@ export class MetadataCursor {
     return this.#block.start;
   }
 
-  /** Where the next byte stands, for a cursor to be opened there later. */
-  async tell(): Promise<MetadataPlace> {
-    if (this.available === 0 && this.#block.next < this.#region.end) await this.fill(1);
+  /** Where the next byte stands, for a cursor to be opened there later; undefined where only `tell` can say it. */
+  get place(): MetadataPlace | undefined {
+    if (this.available === 0 && this.#block.next < this.#region.end) return undefined;
     // After a fill of what crosses blocks, the position may still be in the block before the current one;
     // records are taken whole, so it never is.
     return { blockStart: this.#block.start, blockOffset: this.#position - this.#blockBase };
+  }
+
+  /** As `place`, after the next block has been loaded where that begins it. */
+  async tell(): Promise<MetadataPlace> {
+    if (this.place === undefined) await this.fill(1);
+    return this.place as MetadataPlace;
   }
 
   /** Loads on until `size` bytes are at hand. `size` is the caller's to bound. */

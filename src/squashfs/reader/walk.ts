@@ -1,5 +1,5 @@
 import type { ByteString } from "../../bytes/byte-string.ts";
-import type { DirectoryEntry, DirectoryTable } from "./directory-table.ts";
+import type { DirectoryEntry, DirectoryRun, DirectoryTable } from "./directory-table.ts";
 import { damaged, type ImageContext } from "./image-context.ts";
 import type { DirectoryInode, Inode } from "./inode.ts";
 import type { InodeTable } from "./inode-table.ts";
@@ -20,7 +20,10 @@ export interface WalkTables {
 
 interface Level {
   readonly path: ByteString;
-  readonly entries: AsyncIterator<DirectoryEntry, void>;
+  readonly runs: AsyncIterator<DirectoryRun, void>;
+  /** Of the run at hand, and which of them is next: a turn of the generators for each would cost more than an entry. */
+  entries: readonly DirectoryEntry[];
+  next: number;
 }
 
 /**
@@ -51,7 +54,7 @@ export async function* walkTree(
         seen: listed,
         limit: tables.directories.maxSize,
       });
-    return { path, entries: entriesOf(tables.directories, inode) };
+    return { path, runs: tables.directories.runs(inode), entries: [], next: 0 };
   };
 
   yield { path: rootPath, inode: root };
@@ -60,22 +63,20 @@ export async function* walkTree(
     const level = levels[levels.length - 1];
     if (level === undefined) return;
     signal?.throwIfAborted();
-    const next = await level.entries.next();
-    if (next.done) {
-      levels.pop();
+    const entry = level.entries[level.next++];
+    if (entry === undefined) {
+      const run = await level.runs.next();
+      if (run.done) levels.pop();
+      else [level.entries, level.next] = [run.value.entries, 0];
       continue;
     }
-    const path = level.path === "" ? next.value.name : `${level.path}/${next.value.name}`;
+    const path = level.path === "" ? entry.name : `${level.path}/${entry.name}`;
     if (path.length > MAX_PATH_SIZE)
       throw damaged(context, "PATH_TOO_LONG", "directory table", { limit: MAX_PATH_SIZE });
-    const inode = await readEntryInode(tables, next.value);
+    const inode = await readEntryInode(tables, entry);
     yield { path, inode };
     if (inode.kind === "directory") levels.push(enter(inode, path));
   }
-}
-
-async function* entriesOf(table: DirectoryTable, inode: DirectoryInode): AsyncGenerator<DirectoryEntry, void, void> {
-  for await (const run of table.runs(inode)) yield* run.entries;
 }
 
 /** The inode behind a name, which must be of the type and number that the entry gives. */
