@@ -40,7 +40,7 @@ export type ProgressEvent =
   | { readonly kind: "waiting"; readonly what: string }
   | { readonly kind: "spool"; readonly what: string; readonly path: string }
   | { readonly kind: "warning"; readonly message: string }
-  /** What the build of a definition does next, for people. */
+  /** What a build does next or has found, for people. */
   | { readonly kind: "step"; readonly message: string }
   | { readonly kind: "stage"; readonly stage: "fetch" | "merge" | "configure" | "tables" }
   | { readonly kind: "encode-progress"; readonly read: number; readonly written: number }

@@ -85,6 +85,6 @@ function withShare(layer: LayerStatistics, share: ShareReport | undefined): Laye
 function architectureOf(tree: FsTree, onProgress: OnProgress): number {
   const found = findArchitecture(tree);
   if (found !== SifArch.unknown) return found;
-  onProgress({ kind: "warning", message: "Architecture not recognized, use native" });
+  onProgress({ kind: "step", message: "Architecture not recognized, use native" });
   return archCode(hostArch());
 }

@@ -55,6 +55,8 @@ const CASES: readonly Case[] = [
   tree/. /opt/dot
   plain.txt /link/through
   plain.txt /bin/kept
+  plain.txt /proc/self/root/etc/inside
+  plain.txt /proc/self/root/../../../../up
   tree/loose /etc/group
 `,
     differs: PLAIN,

@@ -227,10 +227,10 @@ describe.skipIf(apptainer === undefined)("signatures beside Apptainer", () => {
     const fingerprints = theirs("key", "list").stdout.match(/[0-9A-F]{40}/g) ?? [];
     const wanted = required.map((index) => fingerprints[index]).join(",");
     writeFileSync(at("t.def"), `Bootstrap: localimage\nFrom: ${name}\nFingerprints: ${wanted}\n`);
-    // Apptainer asks a key server, too, which is not there; an empty root has no architecture.
+    // Apptainer asks a key server, too, which is not there.
     const told = ({ code, stderr }: { readonly code: number | null; readonly stderr: string }) => {
       const lines = stderr.split("\n").filter((line) => /bootstrap image|^WARNING|^FATAL/i.test(line));
-      return { code, lines: lines.filter((line) => !/failed to get key material|Architecture not recog/.test(line)) };
+      return { code, lines: lines.filter((line) => !line.includes("failed to get key material")) };
     };
     const env = what.endsWith("unknown key") ? { ...home, APPTAINER_KEYSDIR: at("no-keys") } : home;
     const build = ["build", "-F", "t.sif", "t.def"];

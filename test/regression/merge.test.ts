@@ -121,6 +121,14 @@ const cases: readonly (readonly [what: string, layers: readonly (readonly TarEnt
     [[symlink("b", "d/e")], [symlink("a", "b/../c")], [file("a/x", "1"), file("b/z", "2")]],
   ],
   [
+    "a symlink of the layer that upper names are moved over, gone through after that",
+    [[symlink("c", "a"), symlink("a", ".."), symlink("c/a", "a")], [file("a/c", "1")]],
+  ],
+  [
+    "a file of the layer that upper names are moved over, linked to after that",
+    [[file("c", "1")], [file("c", "2"), symlink("a", ".."), hardlink("d", "c")], [file("a/c", "3")]],
+  ],
+  [
     "a link whose target goes up from a file",
     [[symlink("c/a", "a")], [entry("fifo", "b"), symlink("a", "b/../c"), hardlink("b/a", "a/a"), symlink("a", "a")]],
   ],

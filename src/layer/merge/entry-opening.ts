@@ -143,6 +143,7 @@ export class EntryOpening {
     graft(node, entry.linkName, {
       tree: this.#tree,
       marks: this.#marks,
+      layer: this.#state.layer,
       addImplicit: (dir, name) => this.#state.addImplicit(dir, name),
       onMoved: this.#onMoved,
     });

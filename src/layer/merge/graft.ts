@@ -9,6 +9,8 @@ import { ScanNeeded } from "./scan-needed.ts";
 export interface GraftOptions {
   readonly tree: FsTree;
   readonly marks: NodeMarks;
+  /** The symlink's. */
+  readonly layer: number;
   /** Makes a directory that no layer has an entry for. */
   readonly addImplicit: (dir: NodeId, name: ByteString) => NodeId;
   /** Called for every node that has a new path. */
@@ -143,6 +145,8 @@ function mergeInto(
     if (marks.passageMax(old) !== 0 || marks.has(old, Flag.hidPassage | Flag.followed)) {
       throw new ScanNeeded("a name behind a symlink was gone through");
     }
+    // What comes later in that layer may go through it, or link to it.
+    if (lower === options.layer) throw new ScanNeeded("a symlink leads upper names over those of its own layer");
     if (upper < lower) {
       tree.remove(child);
     } else {
