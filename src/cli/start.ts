@@ -1,5 +1,3 @@
-import { spareMemory } from "./heap.ts";
-
 /** Runs a command line as this process: its streams, its signals, its exit code. */
 export async function start(argv: readonly string[]): Promise<void> {
   // Nothing is left to wait for and the run is not over: that must not pass for success. Node's own code for it.
@@ -7,7 +5,7 @@ export async function start(argv: readonly string[]): Promise<void> {
   process.once("beforeExit", stalled);
   const { isAction } = await import("./action-names.ts");
   // Before the rest is loaded, which takes memory, too. What only starts a container starts faster without.
-  if (!isAction(argv)) spareMemory();
+  if (!isAction(argv)) (await import("./heap.ts")).spareMemory();
   const { run } = await import("./run.ts");
   const { trapSignals } = await import("./signals.ts");
 

@@ -1,6 +1,8 @@
 import { lstatSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { posix } from "node:path";
 import { toByteString } from "../../bytes/byte-string.ts";
 import type { SquashfsImage } from "../../squashfs/reader/image.ts";
+import type { Inode } from "../../squashfs/reader/inode.ts";
 
 /** One name in a tree of files; links are not followed. */
 export interface TreeEntry {
@@ -23,21 +25,41 @@ export interface FileTree {
   list(path: string): Promise<readonly string[]>;
 }
 
-/** The files of a SquashFS. */
+/** The files of a SquashFS. What was looked up is kept: a start asks for the same few folders a hundred times. */
 export function squashfsTree(image: SquashfsImage): FileTree {
+  const known = new Map<string, Promise<Inode | undefined>>();
+  function inodeAt(path: string): Promise<Inode | undefined> {
+    let inode = known.get(path);
+    if (inode === undefined) {
+      inode = find(path);
+      known.set(path, inode);
+    }
+    return inode;
+  }
+  async function find(path: string): Promise<Inode | undefined> {
+    if (path === "/") return image.root();
+    const from = await inodeAt(posix.dirname(path));
+    return from?.kind === "directory" ? image.lookup(bytesOf(`/${posix.basename(path)}`), { from }) : undefined;
+  }
   return {
     async entry(path) {
-      const inode = await image.lookup(bytesOf(path));
+      const inode = await inodeAt(path);
       if (inode === undefined) return undefined;
       const { kind, mode, uid, gid } = inode;
       const common = { mode: mode & 0o7777, uid, gid, size: inode.kind === "file" ? inode.size : 0 };
       if (inode.kind === "symlink") return { ...common, kind: "symlink", target: textOf(inode.target) };
       return { ...common, kind: kind === "file" || kind === "directory" ? kind : "other" };
     },
-    read: (path) => image.readWhole(bytesOf(path)),
+    async read(path) {
+      const inode = await inodeAt(path);
+      // By its path where it is none, which says so.
+      return image.readWhole(inode?.kind === "file" ? inode : bytesOf(path));
+    },
     async list(path) {
       const names: string[] = [];
-      for await (const { name } of image.readdir(bytesOf(path))) names.push(textOf(name));
+      const inode = await inodeAt(path);
+      const directory = inode?.kind === "directory" ? inode : bytesOf(path);
+      for await (const { name } of image.readdir(directory)) names.push(textOf(name));
       return names;
     },
   };

@@ -31,6 +31,8 @@ export interface LookupOptions {
    * false: then a symlink on the way is `NOT_A_DIRECTORY`.
    */
   readonly follow?: FollowSymlinks;
+  /** The directory that stands for the root: the path begins there, and neither `..` nor a symlink leads out of it. */
+  readonly from?: DirectoryInode;
 }
 
 /** How much is read at once. */
@@ -100,7 +102,7 @@ export class SquashfsImage {
   /** What a path leads to; `undefined` where there is no such name. Reads only the directories on the way. */
   async lookup(path: ByteString, options: LookupOptions = {}): Promise<Inode | undefined> {
     const tables = { context: this.#context, directories: this.#directories, inodes: this.#inodes };
-    return lookupPath(tables, await this.root(), path, options.follow ?? false);
+    return lookupPath(tables, options.from ?? (await this.root()), path, options.follow ?? false);
   }
 
   /** As {@link lookup}, but a missing name is the error `NOT_FOUND`. */
