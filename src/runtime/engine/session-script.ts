@@ -34,8 +34,9 @@ export interface SessionScript {
 export function sessionScript(plan: SessionPlan, settings: ScriptSettings): SessionScript {
   const { overlay, image } = plan;
   const mount = shellQuote(requireTool(settings.host, "mount", "it mounts the image's layers"));
-  const lines = ["umask 022", `mkdir ${LOWER} ${POINTS} ${ROOT}`, 'failed() { echo "failed $1"; exit 1; }'];
-  const binds: string[] = [];
+  const lines = ["umask 022", 'failed() { echo "failed $1"; exit 1; }'];
+  // Made by bubblewrap, which is there anyway: a process less.
+  const binds: string[] = [LOWER, POINTS, ROOT].flatMap((folder) => ["--dir", folder]);
   const isPlain = overlay.kind === "none" || (overlay.kind === "mount-points" && overlay.points.length === 0);
   const lower = isPlain ? ROOT : LOWER;
   if (image.kind === "directory") {
