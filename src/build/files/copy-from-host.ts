@@ -27,7 +27,12 @@ export const hostLister: PathLister = {
     }
   },
   async exists(path) {
-    return lstatSync(pathOf(path), { throwIfNoEntry: false }) !== undefined;
+    try {
+      return lstatSync(pathOf(path), { throwIfNoEntry: false }) !== undefined;
+    } catch {
+      // Below a file (ENOTDIR), or where the caller may not look: nothing, as to bash.
+      return false;
+    }
   },
 };
 

@@ -29,7 +29,9 @@ export async function expandGlob(pattern: string, lister: PathLister): Promise<B
       else {
         const names = await matching(segment, front, lister);
         for (const name of names) {
-          if (separator === "" || (await lister.list(front + name)) !== undefined) next.push(front + name + separator);
+          // Bash makes one of several slashes behind a wildcard.
+          const end = separator === "" ? "" : "/";
+          if (separator === "" || (await lister.list(front + name)) !== undefined) next.push(front + name + end);
         }
       }
     }
@@ -55,7 +57,9 @@ function withoutBackslashes(pattern: string): string {
   return pattern.replace(/\\(.)/gs, "$1");
 }
 
-const TOKEN = /\\(.)|\[[!^]?\]?(?:\[:\w+:\]|\\.|[^\]\\])*\]|\*+|\?|./gsu;
+/** In brackets: a class is one even where that leaves them open, and a bracket that comes first closes nothing. */
+const MEMBER = String.raw`\[:\w+:\]|\\.|(?!\[:\w+:\])[^\]\\]`;
+const TOKEN = new RegExp(String.raw`\\(.)|\[(?:[!^]|(?![!^]))(?:\]|${MEMBER})(?:${MEMBER})*\]|\*+|\?|.`, "gsu");
 
 /** POSIX character classes in the terms of regular expressions. */
 const CLASSES: Readonly<Record<string, string>> = {
@@ -78,28 +82,26 @@ function segmentRegExp(segment: string): RegExp {
     if (token === "?") return ".";
     return token.length > 1 && token.startsWith("[") ? bracketSource(token) : literal(token);
   });
-  try {
-    return new RegExp(`^${source}$`, "su");
-  } catch {
-    // A range that runs backwards, as in [z-a], matches nothing.
-    return /(?!)/;
-  }
+  return new RegExp(`^${source}$`, "su");
 }
 
 function bracketSource(token: string): string {
-  const negated = /^\[[!^]/.test(token);
-  const inner = token.slice(negated ? 2 : 1, -1);
-  const source = inner.replace(
-    /\[:(\w+):\]|\\(.)|-|./gsu,
-    (part, name: string | undefined, escaped: string | undefined) => {
-      if (name !== undefined) return (Object.hasOwn(CLASSES, name) ? CLASSES[name] : undefined) ?? "";
-      if (escaped !== undefined) return classLiteral(escaped);
-      return part === "-" ? part : classLiteral(part);
-    },
-  );
-  // A dash at an end stands for itself.
-  const dashed = source.replace(/^-/, "\\-").replace(/-$/, "\\-");
-  return `[${negated ? "^" : ""}${dashed}]`;
+  const isNegated = /^\[[!^]/.test(token);
+  const inner = token.slice(isNegated ? 2 : 1, -1);
+  const members = [...inner.matchAll(/\[:(\w+):\]|\\?(.)/gsu)];
+  let source = "";
+  for (let at = 0; at < members.length; at++) {
+    const [, name, from = ""] = members[at] as RegExpExecArray;
+    const [dash] = members[at + 1] ?? [];
+    const [, , to] = members[at + 2] ?? [];
+    if (name !== undefined) source += (Object.hasOwn(CLASSES, name) ? CLASSES[name] : undefined) ?? "";
+    else if (dash === "-" && to !== undefined) {
+      at += 2;
+      // A range that runs backwards, as in [z-a], has nothing in it.
+      if (from <= to) source += `${classLiteral(from)}-${classLiteral(to)}`;
+    } else source += classLiteral(from);
+  }
+  return `[${isNegated ? "^" : ""}${source}]`;
 }
 
 const literal = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
