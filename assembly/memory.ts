@@ -68,9 +68,12 @@ export const ROWS_SIZE: usize = 64 << ROW_BITS;
 /** u16[1 << 15]: the newest position of a 3-byte hash. */
 export const HEADS3: usize = 0x50000;
 export const HEADS3_BITS: u32 = 15;
+/** u16[1 << 15]: the newest position of a 4-byte hash. */
+export const HEADS4: usize = 0x60000;
+export const HEADS4_BITS: u32 = 15;
 
 /** The block to encode. INPUT_SLACK zero bytes follow it: a search reads past the end by its nice length. */
-export const INPUT: usize = 0x60000;
+export const INPUT: usize = 0x70000;
 export const INPUT_SLACK: usize = 128;
 
 /** Input bytes that a chunk of the block splitter covers at least: finer splits cost time, not size. */

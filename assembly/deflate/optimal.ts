@@ -1,6 +1,7 @@
+import { collect, ROW_BYTES } from "../inline/collect";
 import { log2 } from "../inline/entropy";
 import { pushLiterals, pushMatch, RUN_CUT } from "../inline/records";
-import { collect, hash3, hash4, insert, rowOf, tagOf } from "../inline/rows";
+import { hash3, hashOf, insert, rowOf, tagOf } from "../inline/rows";
 import { countLiteral, cutChunk } from "../inline/tally";
 import {
   DISTANCE_COST,
@@ -16,6 +17,7 @@ import {
   matchIndex,
   pathChoice,
   pathCost,
+  ROW_BITS,
   ROWS,
   ROWS_SIZE,
   records,
@@ -49,8 +51,8 @@ export function gatherMatches(size: u32): void {
     store<u32>(index, <u32>cursor);
     index += 4;
     const word = load<u32>(at);
-    const hash = hash4(word);
-    const row = rowOf(hash);
+    const hash = hashOf(word, ROW_BYTES);
+    const row = rowOf(hash, ROW_BITS);
     const tag = tagOf(hash);
     const head = hash3(word);
     const distance1 = (at - 1 - <usize>load<u16>(head)) & 0xffff;
@@ -76,8 +78,8 @@ export function gatherMatches(size: u32): void {
       store<u32>(index, <u32>cursor);
       index += 4;
       const word = load<u32>(at);
-      const hash = hash4(word);
-      insert(rowOf(hash), tagOf(hash), at);
+      const hash = hashOf(word, ROW_BYTES);
+      insert(rowOf(hash, ROW_BITS), tagOf(hash), at);
       store<u16>(hash3(word), at);
     }
   }

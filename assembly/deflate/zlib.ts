@@ -8,6 +8,7 @@ import { isIncompressible } from "./incompressible";
 import { parseLazy } from "./lazy";
 import { gatherMatches, parseOptimal, parseSeed } from "./optimal";
 import { plan } from "./plan";
+import { takeSample } from "./sample";
 import { split } from "./split";
 
 /** Two bytes of header, four of Adler-32 (RFC 1950 §2.2). */
@@ -28,7 +29,9 @@ const PASSES: i32 = 1;
  * not be smaller than the input.
  */
 export function zlib(size: u32, level: u32): u32 {
-  if (size <= FRAME || isIncompressible(size)) return 0;
+  if (size <= FRAME) return 0;
+  takeSample(size);
+  if (isIncompressible(size)) return 0;
   const blocks = parse(size, level);
   const bytes = FRAME + ((plan(blocks) + 7) >>> 3);
   if (bytes >= size) return 0;
