@@ -1,5 +1,5 @@
 import { mkdirSync, readFileSync } from "node:fs";
-import { constants, tmpdir, userInfo } from "node:os";
+import { tmpdir, userInfo } from "node:os";
 import { join, resolve } from "node:path";
 import { hostArch } from "./bytes/architecture.ts";
 import { findAccount, findGroups, groupFile, passwdFile } from "./runtime/account-files.ts";
@@ -14,6 +14,7 @@ import { placeMounts } from "./runtime/container/place-mounts.ts";
 import { SESSION_SIZE_MIB, type UserBind, wantedMounts } from "./runtime/container/wanted-mounts.ts";
 import { workingDirectory } from "./runtime/container/working-directory.ts";
 import { SESSION_FOLDER } from "./runtime/engine/host-root.ts";
+import { linkerVariables } from "./runtime/engine/linker-variables.ts";
 import { openSession } from "./runtime/engine/open-session.ts";
 import type { Namespaces, Overlay, ProgramEnd, RootImage, SessionPlan } from "./runtime/engine/plan.ts";
 import type { ProgramStreams, RunningProgram } from "./runtime/engine/session.ts";
@@ -73,11 +74,11 @@ export interface RunContainerRequest extends ActionRequest {
 }
 
 /**
- * Runs a program in a container, its standard streams being the caller's own; resolves to its exit code, which is
- * 128 + n where the signal n ended it. All mounts are gone then.
+ * Runs a program in a container, its standard streams being the caller's own; resolves to how it ended. All mounts
+ * are gone then.
  * @throws EngineError, ContainerError, RuntimeError, SandboxError: nothing was run
  */
-export async function runContainer(request: RunContainerRequest): Promise<number> {
+export async function runContainer(request: RunContainerRequest): Promise<ProgramEnd> {
   const path = resolve(request.hostCwd, request.image);
   const image = await openLocalImage(path);
   try {
@@ -98,7 +99,7 @@ export async function containerHelp(path: string, app?: string): Promise<Uint8Ar
   }
 }
 
-async function runOpened(image: LocalImage, path: string, request: RunContainerRequest): Promise<number> {
+async function runOpened(image: LocalImage, path: string, request: RunContainerRequest): Promise<ProgramEnd> {
   const { options, onMessage } = request;
   const { contain = false, namespaces = {} } = options;
   const caller = callerOf(request.environment);
@@ -143,21 +144,21 @@ async function runOpened(image: LocalImage, path: string, request: RunContainerR
     const prepared = await prepareProgram(viewOf(tree), host, { ...request, cwd: cwd.path });
     tell(prepared.messages);
     for (const { stream, text } of prepared.output) process[stream].write(text);
-    if (prepared.kind === "exit") return prepared.status;
+    if (prepared.kind === "exit") return { kind: "exit", code: prepared.status };
     await checkProgram(tree, prepared, cwd.path);
     const session = await opening;
     for (const text of session.notes) onMessage({ level: "info", text });
-    const running = session.runInside(
+    const running = await session.runAsChild(
       {
-        ...{ mounts: tree.mounts, namespaces, command: prepared.argv, cwd: cwd.path },
-        environment: Object.fromEntries(prepared.environment),
+        ...{ mounts: tree.mounts, namespaces, cwd: cwd.path },
+        ...(await keepFromHost(tree, prepared, cwd.path)),
         ...(options.hostname === undefined ? {} : { hostname: options.hostname }),
         ...(options.noUmask ? { umask: 0o022 } : {}),
       },
       { ...request.streams, ...(request.signal === undefined ? {} : { signal: request.signal }) },
     );
     request.onStart?.(running);
-    return exitCode(await running.ended);
+    return await running.ended;
   } finally {
     await opening.then(
       (session) => session.close(),
@@ -217,6 +218,29 @@ async function checkProgram(
   const found = await findProgram(textView(viewOf(tree)), argv[0], { path: environment.get("PATH"), cwd });
   if ("problem" in found) throw new ContainerError("PROGRAM_NOT_FOUND", { program: argv[0], problem: found.problem });
 }
+
+/**
+ * The command and its variables, so that those for the dynamic linker reach it alone: the container's env(1) sets
+ * them. Without one the host's programs hear of them, too.
+ */
+async function keepFromHost(
+  tree: MountedTree,
+  { argv, environment }: PreparedProgram & { readonly kind: "program" },
+  cwd: string,
+): Promise<{ readonly command: readonly [string, ...string[]]; readonly environment: Record<string, string> }> {
+  const names = linkerVariables(environment);
+  const tool = names.length === 0 || argv[0].includes("=") ? [] : ENV_PLACES;
+  for (const path of tool) {
+    const found = await findProgram(textView(viewOf(tree)), path, { path: undefined, cwd });
+    if ("problem" in found) continue;
+    const pairs = names.map((name) => `${name}=${environment.get(name)}`);
+    const rest = [...environment].filter(([name]) => !names.includes(name));
+    return { command: [path, ...pairs, ...argv], environment: Object.fromEntries(rest) };
+  }
+  return { command: argv, environment: Object.fromEntries(environment) };
+}
+
+const ENV_PLACES = ["/usr/bin/env", "/bin/env"] as const;
 
 /** Who runs it: the account's name and home, the variable HOME for one that no database has. */
 interface Caller {
@@ -301,8 +325,4 @@ function withPoints(overlay: Overlay, points: MountedTree["points"]): Overlay {
 
 function isDirect(overlay: Overlay): boolean {
   return overlay.kind === "none";
-}
-
-function exitCode(end: ProgramEnd): number {
-  return end.kind === "exit" ? end.code : 128 + constants.signals[end.signal];
 }

@@ -11,7 +11,7 @@ export type { ActionRequest } from "./runtime/action/choose-command.ts";
 export { ContainerError, type ContainerErrorCode } from "./runtime/container/errors.ts";
 export type { UserBind } from "./runtime/container/wanted-mounts.ts";
 export { EngineError, type EngineErrorCode } from "./runtime/engine/errors.ts";
-export type { Namespaces, RootImage } from "./runtime/engine/plan.ts";
+export type { Namespaces, ProgramEnd, RootImage } from "./runtime/engine/plan.ts";
 export type { ProgramStreams, RunningProgram } from "./runtime/engine/session.ts";
 export { type EnvFileResult, evaluateEnvFile } from "./runtime/environment/env-file.ts";
 export { parseEnvOption } from "./runtime/environment/env-option.ts";

@@ -2,7 +2,7 @@ import { Command } from "commander";
 import { type ActionRequest, containerHelp } from "../runtime.ts";
 import { ACTION_OPTIONS } from "./action-options.ts";
 import type { Context, LogOpener } from "./context.ts";
-import { ExitStatus, FatalError, UsageError } from "./exit.ts";
+import { EndedBySignal, ExitStatus, FatalError, UsageError } from "./exit.ts";
 import { declareOptions, OptionValues } from "./options.ts";
 import { runAction } from "./run-action.ts";
 
@@ -38,8 +38,9 @@ function actionCommand(
         throw new UsageError(action, `requires at least ${least} arg(s), only received ${given.length}`);
       }
       const values = new OptionValues(self, ACTION_OPTIONS, context.environment, openLog());
-      const code = await runAction({ action, image, args, command: self }, { values, log: openLog(), context });
-      if (code !== 0) throw new ExitStatus(code);
+      const end = await runAction({ action, image, args, command: self }, { values, log: openLog(), context });
+      if (end.kind === "signal") throw new EndedBySignal(end.signal);
+      if (end.code !== 0) throw new ExitStatus(end.code);
     });
   declareOptions(command, ACTION_OPTIONS);
   return command;

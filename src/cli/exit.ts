@@ -27,6 +27,17 @@ export class ExitStatus extends Error {
   }
 }
 
+/** The program of a container was ended by a signal: this process is to end by it, too, as shells look at how it did. */
+export class EndedBySignal extends Error {
+  readonly signal: NodeJS.Signals;
+
+  constructor(signal: NodeJS.Signals) {
+    super(`ended by ${signal}`);
+    this.name = "EndedBySignal";
+    this.signal = signal;
+  }
+}
+
 /** A refusal that needs no stack and no cause: told as one FATAL line, exit code 255. */
 export class FatalError extends Error {
   constructor(message: string, options?: ErrorOptions) {

@@ -1,7 +1,6 @@
 import { spawn } from "node:child_process";
-import { constants } from "node:os";
 import type { Command } from "commander";
-import { type ActionRequest, type RuntimeMessage, runContainer } from "../runtime.ts";
+import { type ActionRequest, type ProgramEnd, type RuntimeMessage, runContainer } from "../runtime.ts";
 import { apptainerArguments } from "./action-handover.ts";
 import { containerOptions } from "./container-options.ts";
 import type { Context } from "./context.ts";
@@ -24,8 +23,8 @@ interface ActionTools {
   readonly context: Context;
 }
 
-/** Runs a container as the options say; resolves to the program's exit code. */
-export async function runAction(typed: TypedAction, tools: ActionTools): Promise<number> {
+/** Runs a container as the options say; resolves to how the program ended. */
+export async function runAction(typed: TypedAction, tools: ActionTools): Promise<ProgramEnd> {
   const { values, log, context } = tools;
   const engine = values.text("engine") ?? "host";
   if (engine !== "host" && engine !== "apptainer")
@@ -81,10 +80,10 @@ function tell(log: Logger, { level, text }: RuntimeMessage): void {
 }
 
 /** Starts an installed Apptainer or Singularity with the same words. */
-async function handOver(typed: TypedAction, { values, log, context }: ActionTools): Promise<number> {
+async function handOver(typed: TypedAction, { values, log, context }: ActionTools): Promise<ProgramEnd> {
   const words = apptainerArguments(typed, values);
   for (const program of ["apptainer", "singularity"]) {
-    const code = await new Promise<number | undefined>((resolve, reject) => {
+    const end = await new Promise<ProgramEnd | undefined>((resolve, reject) => {
       const child = spawn(program, words, { stdio: "inherit", env: context.environment });
       const stop = forwardSignals(process, {
         ...{ stdin: null, stdout: null, stderr: null, ended: new Promise(() => {}) },
@@ -97,10 +96,10 @@ async function handOver(typed: TypedAction, { values, log, context }: ActionTool
       });
       child.once("close", (status, signal) => {
         stop();
-        resolve(signal === null ? (status ?? 1) : 128 + constants.signals[signal]);
+        resolve(signal === null ? { kind: "exit", code: status ?? 1 } : { kind: "signal", signal });
       });
     });
-    if (code !== undefined) return code;
+    if (end !== undefined) return end;
     log.debug(`${program} is not installed`);
   }
   throw new FatalError(

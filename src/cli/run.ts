@@ -3,13 +3,16 @@ import { printable, printableLines, SifonError, VERSION } from "../runtime.ts";
 import { actionCommands } from "./action.ts";
 import { ACTIONS, isAction } from "./action-names.ts";
 import { type Context, createLogger } from "./context.ts";
-import { CommandError, ExitCode, ExitStatus, FatalError, UsageError } from "./exit.ts";
+import { CommandError, EndedBySignal, ExitCode, ExitStatus, FatalError, UsageError } from "./exit.ts";
 import type { Logger } from "./logger.ts";
 import { Interrupted } from "./signals.ts";
 import { commanderMessage } from "./usage-message.ts";
 
-/** Runs one command line (without node and script); resolves to the exit code and never rejects. */
-export async function run(argv: readonly string[], context: Context): Promise<number> {
+/**
+ * Runs one command line (without node and script); resolves to the exit code, or to the signal by which the process
+ * is to end, and never rejects.
+ */
+export async function run(argv: readonly string[], context: Context): Promise<number | NodeJS.Signals> {
   let log: Logger | undefined;
   const openLog = () => {
     log ??= createLogger(program, context);
@@ -26,6 +29,7 @@ export async function run(argv: readonly string[], context: Context): Promise<nu
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return ExitCode.ok;
     if (error instanceof ExitStatus) return error.code;
+    if (error instanceof EndedBySignal) return error.signal;
     if (error instanceof UsageError) return explainUsage(error, program, context);
     return explain(error, openLog(), context);
   }

@@ -7,7 +7,8 @@ export async function start(argv: readonly string[]): Promise<void> {
   // Before the rest is loaded, which takes memory, too. What only starts a container starts faster without.
   if (!isAction(argv)) (await import("./heap.ts")).spareMemory();
   const { run } = await import("./run.ts");
-  const { trapSignals } = await import("./signals.ts");
+  const { endBySignal, trapSignals } = await import("./signals.ts");
+  const { ExitCode } = await import("./exit.ts");
 
   // Whoever reads the messages or the help may stop reading; the run goes on. A sink hears of its own output.
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
@@ -15,7 +16,7 @@ export async function start(argv: readonly string[]): Promise<void> {
   // A password among the arguments shows in the list of processes for as long as they stand there.
   if (argv.some((word) => /^(?:--docker-password|--password|-[pP])/.test(word))) process.title = "sifon";
 
-  process.exitCode = await run(argv, {
+  const end = await run(argv, {
     environment: process.env,
     // Looked at when it is read from: a program of a container may want it untouched.
     get stdin() {
@@ -26,6 +27,8 @@ export async function start(argv: readonly string[]): Promise<void> {
     signal: trapSignals(process),
   });
   process.off("beforeExit", stalled);
+  if (typeof end === "string") endBySignal(process, end);
+  process.exitCode = typeof end === "string" ? ExitCode.fatal : end;
   // A write to a reader that has stopped reading may still be under way; a failed run does not wait for it.
   if (process.exitCode !== 0) process.exit();
 }

@@ -1,11 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
 import { chmod, chown, copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { makeImage, writeLayout } from "../support/registry-image.ts";
 import { busybox, busyboxLayer } from "../support/runnable-image.ts";
-import { SIFON_MAIN, sifon } from "../support/sifon.ts";
+import { SIFON_MAIN, sifon, startSifon } from "../support/sifon.ts";
 import { makeSif } from "../support/small-sif.ts";
 import { requireTool } from "../support/tools.ts";
 
@@ -57,6 +58,39 @@ describe.skipIf(!ready)("sifon run, exec, shell, test", () => {
     [["/etc/passwd"], 255, "FATAL:   permission denied\n"],
   ])("sifon exec IMAGE %j ends with %i", async (words, code, stderr) => {
     expect(await inFolder("exec", image, ...words)).toMatchObject({ code, stderr, stdout: "" });
+  });
+
+  it.each([[], ["--pid"]])("passes on what is sent to it, once, with %j", async (...options) => {
+    const run = startSifon(
+      [
+        "exec",
+        ...options,
+        image,
+        "sh",
+        "-c",
+        "trap 'echo caught' TERM; trap 'exit 6' USR1; echo up >&2; while :; do sleep 0.05; done",
+      ],
+      { cwd: folder },
+    );
+    await run.said(/up/);
+    run.child.kill("SIGTERM");
+    await once(run.child.stdout!, "data");
+    run.child.kill("SIGUSR1");
+    const { code, stdout } = await run.ended;
+    expect({ code, stdout: stdout.toString() }).toEqual({ code: 6, stdout: "caught\n" });
+  });
+
+  it.each(["SIGINT", "SIGTERM", "SIGKILL", "SIGPIPE", "SIGUSR1"] as const)(
+    "ends by %s where the program does",
+    async (signal) => {
+      const words = ["exec", image, "sh", "-c", `kill -${signal.slice(3)} $$`];
+      expect(await startSifon(words, { cwd: folder }).ended).toMatchObject({ signal, code: null });
+    },
+  );
+
+  it("lets the container's env(1) set what the host's loader heeds", async () => {
+    const words = ["exec", "--env", "LD_PRELOAD=/none.so", image, "sh", "-c", "echo $LD_PRELOAD"];
+    expect(await inFolder(...words)).toMatchObject({ stdout: "/none.so\n", stderr: "", code: 0 });
   });
 
   it("tells a missing bind source, and runs nothing", async () => {

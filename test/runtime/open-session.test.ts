@@ -226,6 +226,70 @@ describe.skipIf(!ready)("openSession()", () => {
     }
   });
 
+  it.each([
+    ["exit 0", {}, { kind: "exit", code: 0 }],
+    ["exit 143", {}, { kind: "exit", code: 143 }],
+    ["kill -15 $$", {}, { kind: "signal", signal: "SIGTERM" }],
+    ["kill -9 $$", { ipc: true, net: true, uts: true }, { kind: "signal", signal: "SIGKILL" }],
+    // The shell that waits for it tells an exit code.
+    ["kill -9 $$", { pid: true }, { kind: "exit", code: 137 }],
+    ["exit 42", { pid: true }, { kind: "exit", code: 42 }],
+  ] as const)(
+    "tells how a program that is a child of ours ended: %s, namespaces %j",
+    async (script, namespaces, end) => {
+      const opened = await session();
+      const running = await opened.runAsChild(program(script, { namespaces }), PIPES);
+      expect(await said(running)).toEqual({ end, out: "", err: "" });
+    },
+  );
+
+  it.each([{ pid: false }, { pid: true }])(
+    "lets a child of ours have its environment, its folder, its ids and no descriptor more: %j",
+    async (namespaces) => {
+      const opened = await session();
+      const mounts = [{ kind: namespaces.pid ? "proc" : "bind", source: "/proc", target: "/proc" }] as const;
+      const running = await opened.runAsChild(
+        program("pwd; id -u; tr '\\000' '\\n' </proc/$$/environ; ls /proc/self/fd", {
+          ...{ namespaces, cwd: "/opt", environment: { PATH: "/bin", A: "b c\n'\"$x`", "ODD.NAME": "kept" } },
+          mounts,
+        }),
+        PIPES,
+      );
+      const { out, err } = await said(running);
+      expect(err).toBe("");
+      // The last one is the folder that ls reads; larger ones are what the caller of the tests left open.
+      const all = ["/opt", process.getuid?.(), "PATH=/bin", "A=b c", "'\"$x`", "ODD.NAME=kept", "PWD=/opt", 0, 1, 2, 3];
+      const shown = out.split("\n").filter((line) => !/^\d{2,}$/.test(line));
+      expect(shown.sort()).toEqual(["", ...all.map(String)].sort());
+    },
+  );
+
+  it("names what of a container could not be set up", async () => {
+    const opened = await session();
+    const mounts = [{ kind: "bind", source: "/nonexistent", target: "/opt" }] as const;
+    await expect(opened.runAsChild(program("true", { mounts }), PIPES)).rejects.toMatchObject({
+      code: "SETUP_FAILED",
+      message: expect.stringContaining("/nonexistent"),
+    });
+  });
+
+  it.each([
+    [
+      { PATH: "/bin", BIG: "x".repeat(200_000) },
+      /the variable "BIG" has 200,005 bytes, and the kernel takes [\d,]+ bytes in one/,
+    ],
+    [
+      Object.fromEntries(Array.from({ length: 70 }, (_, index) => [`V${index}`, "x".repeat(100_000)])),
+      /environment \(7,000,\d+ bytes\) take more than the [\d,]+ bytes .* ulimit -s/,
+    ],
+  ])("says which arguments were too long, and what to do", async (environment, message) => {
+    const opened = await session();
+    await expect(opened.runAsChild(program("true", { environment }), PIPES)).rejects.toMatchObject({
+      code: "ARGUMENTS_TOO_LONG",
+      message: expect.stringMatching(message),
+    });
+  });
+
   it("ends what a program left in the background", async () => {
     const opened = await session();
     const { out } = await said(

@@ -9,7 +9,8 @@ export type EngineErrorCode =
   | "OVERLAY_UNAVAILABLE"
   | "MOUNT_FAILED"
   | "SETUP_FAILED"
-  | "START_FAILED";
+  | "START_FAILED"
+  | "ARGUMENTS_TOO_LONG";
 
 const packageOf = (tool: unknown): string => TOOL_PACKAGES[tool as Tool];
 const said = (d: ErrorDetails): string => (d.seen ? `: ${String(d.seen)}` : "");
@@ -25,6 +26,20 @@ const MESSAGES: MessageTable<EngineErrorCode> = {
     `Cannot put a writable layer over "${d.path}"${said(d)}. This host's kernel has no overlay for user ${d.uid}; install fuse-overlayfs (Debian's package: fuse-overlayfs).`,
   MOUNT_FAILED: (d) => `Cannot mount "${d.path}"${said(d)}.`,
   SETUP_FAILED: (d) => `Cannot set up the container${said(d)}.`,
+  ARGUMENTS_TOO_LONG: (d) => {
+    const size = (bytes: unknown): string => `${Number(bytes).toLocaleString("en-US")} bytes`;
+    const [said, remedy] =
+      Number(d.longestBytes) > Number(d.longestLimit)
+        ? [
+            `${d.longest} has ${size(d.longestBytes)}, and the kernel takes ${size(d.longestLimit)} in one piece`,
+            "Pass it in a file or through standard input",
+          ]
+        : [
+            `arguments (${size(d.argumentBytes)}) and environment (${size(d.variableBytes)}) take more than the ${size(d.limit)} that the kernel lets them have together; the longest is ${d.longest} with ${size(d.longestBytes)}`,
+            "Pass less (--cleanenv leaves the host's variables out), or allow a larger stack, of which they may take a quarter: ulimit -s",
+          ];
+    return `Cannot start "${d.program}" in the container: argument list too long: ${said}. ${remedy}.`;
+  },
   START_FAILED: (d) => `Cannot start "${d.program}" in the container${said(d)}.`,
 };
 

@@ -7,6 +7,7 @@ export const TOOL_PACKAGES = {
   bwrap: "bubblewrap",
   unshare: "util-linux",
   nsenter: "util-linux",
+  setpriv: "util-linux",
   mount: "mount",
   squashfuse_ll: "squashfuse",
   squashfuse: "squashfuse",

@@ -1,12 +1,15 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import type { Readable } from "node:stream";
+import { argumentsTooLong } from "./argument-limits.ts";
+import { type Entrance, enterContainer } from "./enter-container.ts";
 import { EngineError } from "./errors.ts";
 import { type Host, probeHost } from "./host.ts";
 import { hostRootOptions } from "./host-root.ts";
 import { mapSubordinateIds } from "./id-mapping.ts";
 import type { ProgramPlan, RootImage, SessionPlan } from "./plan.ts";
-import { programOptions } from "./program-options.ts";
+import { type PreparedContainer, prepareContainer } from "./prepare-container.ts";
+import { containerOptions, programOptions } from "./program-options.ts";
 import { startProgram } from "./run-program.ts";
 import type { EngineSession, ProgramStreams, RunningProgram } from "./session.ts";
 import { ROOT, requireTool, sessionScript, shellQuote } from "./session-script.ts";
@@ -175,6 +178,12 @@ function openedSession(parts: OpenedParts): EngineSession {
     return program;
   }
 
+  const isSelf = !privileged && plan.ids === "self";
+  const identity = {
+    shown: isSelf ? { uid: host.uid, gid: host.gid } : undefined,
+    rootWritable: isWritable(plan),
+  };
+
   return {
     rootPath: ROOT,
     upperPath: script.upperPath,
@@ -186,12 +195,19 @@ function openedSession(parts: OpenedParts): EngineSession {
       const words = [...enter, "/bin/sh", "-c", 'cd -- "$0" && exec "$@"', cwd, ...argv];
       return follow(startProgram({ argv: words, environment, name: argv[0] }, streams));
     },
+    async runAsChild(program: ProgramPlan, streams: ProgramStreams = {}) {
+      const container = await prepareContainer({
+        argv: [...enter, parts.bwrap],
+        options: containerOptions(program, identity, 4),
+        environment: TOOL_ENVIRONMENT,
+        hasInit: program.namespaces.pid === true,
+        signal: streams.signal,
+      });
+      const session = privileged ? undefined : pid;
+      const entrance = { host, container: container.pid, session, hasOwnIds: isSelf, program };
+      return follow(await startInContainer(container, entrance, streams));
+    },
     runInside(program: ProgramPlan, streams: ProgramStreams = {}) {
-      const isSelf = !privileged && plan.ids === "self";
-      const identity = {
-        shown: isSelf ? { uid: host.uid, gid: host.gid } : undefined,
-        rootWritable: isWritable(plan),
-      };
       const { options, files } = programOptions(program, identity, 4);
       const report = 4 + files.length;
       return follow(
@@ -223,6 +239,29 @@ function openedSession(parts: OpenedParts): EngineSession {
       await closed;
     },
   };
+}
+
+async function startInContainer(
+  container: PreparedContainer,
+  entrance: Entrance,
+  streams: ProgramStreams,
+): Promise<RunningProgram> {
+  const { umask, command } = entrance.program;
+  try {
+    const { argv, environment, isBelowShell } = enterContainer(entrance);
+    return startProgram(
+      {
+        ...{ argv, environment, name: command[0], isBelowInit: isBelowShell, onEnd: () => container.close() },
+        ...(umask === undefined ? {} : { umask }),
+      },
+      streams,
+    );
+  } catch (error) {
+    await container.close();
+    // The one refusal by the kernel that Node throws instead of telling it later.
+    if ((error as NodeJS.ErrnoException).code !== "E2BIG") throw error;
+    throw argumentsTooLong(entrance.program, error as Error);
+  }
 }
 
 function isWritable({ image, overlay }: SessionPlan): boolean {

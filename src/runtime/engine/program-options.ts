@@ -16,13 +16,25 @@ export interface ProgramIdentity {
   readonly rootWritable: boolean;
 }
 
-/** bubblewrap's options for a program of the container. */
+/** bubblewrap's options for a program of the container, which it starts itself. */
 export function programOptions(program: ProgramPlan, identity: ProgramIdentity, firstFile: number): ProgramOptions {
-  const { namespaces, hostname, environment, cwd } = program;
+  const { options, files } = containerOptions(program, identity, firstFile);
+  const more = identity.shown === undefined ? ["--cap-add", "ALL"] : [];
+  if (program.seccomp !== undefined) more.push("--seccomp", String(firstFile + files.length));
+  more.push("--chdir", program.cwd, "--clearenv");
+  for (const [name, value] of Object.entries(program.environment)) more.push("--setenv", name, value);
+  return {
+    options: [...options, ...more],
+    files: program.seccomp === undefined ? files : [...files, program.seccomp],
+  };
+}
+
+/** bubblewrap's options for what is around a program: its root, what is mounted there, its namespaces. */
+export function containerOptions(program: ProgramPlan, identity: ProgramIdentity, firstFile: number): ProgramOptions {
+  const { namespaces, hostname } = program;
   const options = ["--die-with-parent", identity.rootWritable ? "--bind" : "--ro-bind", ROOT, "/"];
   const { shown } = identity;
-  if (shown === undefined) options.push("--cap-add", "ALL");
-  else options.push("--unshare-user", "--uid", String(shown.uid), "--gid", String(shown.gid));
+  if (shown !== undefined) options.push("--unshare-user", "--uid", String(shown.uid), "--gid", String(shown.gid));
   for (const name of ["pid", "ipc", "net", "uts"] as const) {
     if (namespaces[name]) options.push(`--unshare-${name}`);
   }
@@ -32,12 +44,6 @@ export function programOptions(program: ProgramPlan, identity: ProgramIdentity, 
     options.push(...mountOptions(mount, firstFile + files.length));
     if (mount.kind === "file") files.push(mount.content);
   }
-  if (program.seccomp !== undefined) {
-    options.push("--seccomp", String(firstFile + files.length));
-    files.push(program.seccomp);
-  }
-  options.push("--chdir", cwd, "--clearenv");
-  for (const [name, value] of Object.entries(environment)) options.push("--setenv", name, value);
   return { options, files };
 }
 

@@ -1,10 +1,9 @@
 import { type ChildProcess, type StdioOptions, spawn } from "node:child_process";
-import { closeSync, openSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { constants } from "node:os";
 import type { Readable, Writable } from "node:stream";
+import { guardNamespace, onReportedChild, type ReportedChild } from "./child-report.ts";
 import { EngineError } from "./errors.ts";
-import { endLeftovers } from "./leftovers.ts";
-import { endWithUs } from "./outlive.ts";
 import type { ProgramEnd } from "./plan.ts";
 import type { ProgramStreams, RunningProgram } from "./session.ts";
 
@@ -20,8 +19,10 @@ export interface Start {
   readonly inputs?: readonly Uint8Array[];
   /** The program is bubblewrap: it reports on the descriptor behind the inputs, and starts when the one after that ends. */
   readonly reports?: boolean;
-  /** The program in bubblewrap is in a PID namespace: below bubblewrap's own first process. */
+  /** The program is the one child of what is started, or of what bubblewrap reports: the first process of a PID namespace. */
   readonly isBelowInit?: boolean;
+  /** Awaited when the program has ended, before anybody hears of that. */
+  readonly onEnd?: () => Promise<void>;
   /** As an error names it. */
   readonly name: string;
 }
@@ -47,17 +48,26 @@ export function startProgram(start: Start, streams: ProgramStreams = {}): Runnin
     pipe.on("error", () => {});
     pipe.end(content);
   });
-  const reported =
-    report === undefined
-      ? undefined
-      : followReport(extra[report] as Readable, extra[report + 1] as Writable, start.isBelowInit === true);
+  let told: ReportedChild | undefined;
+  let onEnd = start.onEnd ?? (async () => {});
+  if (report !== undefined) {
+    const block = extra[report + 1] as Writable;
+    block.on("error", () => {});
+    onReportedChild(extra[report] as Readable, (reported) => {
+      told = reported;
+      if (reported.mountNamespace !== undefined)
+        onEnd = guardNamespace(reported.mountNamespace, { isKept: start.isBelowInit === true });
+      block.end("\n");
+      waiting.splice(0).forEach(kill);
+    });
+  }
   const { signal } = streams;
   let force: NodeJS.Timeout | undefined;
   const waiting: NodeJS.Signals[] = [];
 
   function kill(name: NodeJS.Signals): void {
     if (child.exitCode !== null || child.signalCode !== null) return;
-    const pid = reported === undefined ? child.pid : programPid(reported.childPid, start.isBelowInit === true);
+    const pid = programPid(report === undefined ? child.pid : told?.pid, start.isBelowInit === true);
     if (pid === undefined) waiting.push(name);
     else sendSignal(pid, name);
   }
@@ -65,22 +75,10 @@ export function startProgram(start: Start, streams: ProgramStreams = {}): Runnin
     kill("SIGTERM");
     force ??= setTimeout(() => child.kill("SIGKILL"), GRACE_MS);
   };
-  reported?.onChild(() => waiting.splice(0).forEach(kill));
   signal?.addEventListener("abort", end);
   if (signal?.aborted) end();
 
-  // What it left running in the background holds its pipes open, and has lost the image: it ends, too.
-  const leftovers = async () => {
-    const held = reported?.mountNamespace;
-    if (held === undefined) return;
-    try {
-      await endLeftovers(held.number);
-    } finally {
-      closeSync(held.descriptor);
-      await reported?.release?.();
-    }
-  };
-  const ended = endOf(child, start.name, leftovers).finally(() => {
+  const ended = endOf(child, start, () => onEnd()).finally(() => {
     clearTimeout(force);
     signal?.removeEventListener("abort", end);
   });
@@ -89,73 +87,28 @@ export function startProgram(start: Start, streams: ProgramStreams = {}): Runnin
   return { stdin: child.stdin, stdout: child.stdout, stderr: child.stderr, ended, kill };
 }
 
-function endOf(child: ChildProcess, program: string, leftovers: () => Promise<void>): Promise<ProgramEnd> {
+function endOf(child: ChildProcess, { name, reports }: Start, onEnd: () => Promise<void>): Promise<ProgramEnd> {
   return new Promise((resolve, reject) => {
     let cleared: Promise<void> | undefined;
     child.once("exit", () => {
-      cleared = leftovers();
+      cleared = onEnd();
       cleared.catch(() => {});
     });
     child.once("error", (cause: NodeJS.ErrnoException) => {
-      reject(new EngineError("START_FAILED", { program, seen: cause.message, cause }));
+      reject(new EngineError("START_FAILED", { program: name, seen: cause.message, cause }));
     });
     child.once("close", (code, signal) => {
-      const end: ProgramEnd = signal !== null ? { kind: "signal", signal } : endOfCode(code ?? 1);
+      const end: ProgramEnd = signal !== null ? { kind: "signal", signal } : endOfCode(code ?? 1, reports === true);
       Promise.resolve(cleared).then(() => resolve(end), reject);
     });
   });
 }
 
 /** bubblewrap, like shells, ends with 128 + n where its program was ended by the signal n. */
-function endOfCode(code: number): ProgramEnd {
+function endOfCode(code: number, isOfBubblewrap: boolean): ProgramEnd {
+  if (!isOfBubblewrap) return { kind: "exit", code };
   const signal = Object.entries(constants.signals).find(([, number]) => number === code - 128)?.[0];
   return signal === undefined ? { kind: "exit", code } : { kind: "signal", signal: signal as NodeJS.Signals };
-}
-
-interface Report {
-  childPid: number | undefined;
-  /** Held open: as soon as a namespace is gone, the kernel gives its number to the next one, of whomever. */
-  mountNamespace: { readonly number: number; readonly descriptor: number } | undefined;
-  /** Set where a shell waits to end what is in the namespace. */
-  release: (() => Promise<void>) | undefined;
-  onChild(listener: () => void): void;
-}
-
-/** Reads bubblewrap's JSON lines: the first one tells its child and that one's namespaces. Then lets it start. */
-function followReport(stream: Readable, block: Writable, isBelowInit: boolean): Report {
-  let listener = () => {};
-  const report: Report = {
-    ...{ childPid: undefined, mountNamespace: undefined, release: undefined },
-    onChild: (act) => {
-      listener = act;
-    },
-  };
-  let text = "";
-  stream.setEncoding("latin1");
-  for (const end of [stream, block]) end.on("error", () => {});
-  stream.on("data", (chunk: string) => {
-    text += chunk;
-    const told = /"child-pid": *(\d+)/.exec(text)?.[1];
-    if (report.childPid !== undefined || told === undefined || !text.includes("\n")) return;
-    report.childPid = Number(told);
-    const namespace = /"mnt-namespace": *(\d+)/.exec(text)?.[1];
-    if (namespace !== undefined) report.mountNamespace = holdNamespace(report.childPid, Number(namespace));
-    // A PID namespace ends with its first process, and that one with bubblewrap.
-    if (report.mountNamespace !== undefined && !isBelowInit)
-      report.release = endWithUs(report.mountNamespace.descriptor);
-    block.end("\n");
-    listener();
-  });
-  return report;
-}
-
-function holdNamespace(pid: number, number: number): Report["mountNamespace"] {
-  try {
-    return { number, descriptor: openSync(`/proc/${pid}/ns/mnt`, "r") };
-  } catch {
-    // bubblewrap has been ended before it started anything.
-    return undefined;
-  }
 }
 
 /** Below an init of bubblewrap's there is one process, the program; before it is started there is none. */

@@ -46,8 +46,14 @@ export interface EngineSession {
     argv: readonly [string, ...string[]],
     options?: ProgramStreams & { readonly cwd?: string; readonly environment?: Readonly<Record<string, string>> },
   ): RunningProgram;
-  /** A program of the container. */
+  /** A program of the container, which a process of bubblewrap's waits for; the terminal's signals may end that one. */
   runInside(program: ProgramPlan, options?: ProgramStreams): RunningProgram;
+  /**
+   * A program of the container that is this process' own child, as if there were no container: what comes from the
+   * terminal reaches it alone, and how it ends is its own. Not with a seccomp filter.
+   * @throws EngineError SETUP_FAILED, ARGUMENTS_TOO_LONG
+   */
+  runAsChild(program: ProgramPlan, options?: ProgramStreams): Promise<RunningProgram>;
   /** Ends what still runs in it and unmounts all. Never rejects, may be called twice. */
   close(): Promise<void>;
 }

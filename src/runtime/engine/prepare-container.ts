@@ -1,0 +1,115 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import type { Readable, Writable } from "node:stream";
+import { setTimeout as wait } from "node:timers/promises";
+import { guardNamespace, onReportedChild, type ReportedChild } from "./child-report.ts";
+import { EngineError } from "./errors.ts";
+import type { ProgramOptions } from "./program-options.ts";
+
+/** A container that is set up, and in which no program runs yet. */
+export interface PreparedContainer {
+  /** The process that holds its namespaces, as the host counts. */
+  readonly pid: number;
+  /** Ends all that runs in it. Never rejects. */
+  close(): Promise<void>;
+}
+
+/** How bubblewrap is started. */
+export interface ContainerStart {
+  /** bubblewrap, and in front of it what enters the session. */
+  readonly argv: readonly string[];
+  readonly options: ProgramOptions;
+  readonly environment: NodeJS.ProcessEnv;
+  /** The container has a PID namespace of its own. */
+  readonly hasInit: boolean;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** bubblewrap wants a command; this one is never started, as its process waits for a byte that does not come. */
+const NO_COMMAND = "/.sifon/never";
+/** Between two looks at whether bubblewrap is done, of what takes some milliseconds. */
+const LOOK_MS = 1;
+/**
+ * Children of the first process of a PID namespace: it ends without waiting for those that lost their parents. The
+ * kernel buries them itself where their end is ignored: env(1) can do that (coreutils 8.31), bash as well, dash not.
+ */
+const IGNORING_CHILDREN = [
+  ...["/bin/sh", "-c"],
+  `env --ignore-signal=CHLD true 2>/dev/null && exec env --ignore-signal=CHLD "$0" "$@"; trap '' CHLD; exec "$0" "$@"`,
+];
+
+/**
+ * Sets a container up: bubblewrap mounts all there is, gives up its privileges, and waits. It is in a session of its
+ * own, out of reach of the terminal's signals, and ends when this process does.
+ * @throws EngineError SETUP_FAILED with bubblewrap's words
+ */
+export async function prepareContainer(start: ContainerStart): Promise<PreparedContainer> {
+  const { argv, environment, hasInit } = start;
+  const inputs = [Buffer.from(start.options.options.map((option) => `${option}\0`).join("")), ...start.options.files];
+  const report = 3 + inputs.length;
+  const words = [
+    ...(hasInit ? IGNORING_CHILDREN : []),
+    ...[...argv, "--args", "3", "--json-status-fd", String(report), "--block-fd", String(report + 1)],
+    // Without privileges it shows when bubblewrap is done: giving them up is its last step.
+    ...[...(hasInit ? ["--as-pid-1"] : []), "--cap-drop", "ALL", "--", NO_COMMAND],
+  ];
+  const bubblewrap = spawn(words[0]!, words.slice(1), {
+    ...{ detached: true, env: environment },
+    stdio: ["ignore", "ignore", "pipe", ...inputs.map(() => "pipe" as const), "pipe", "pipe"],
+  });
+  const streams = bubblewrap.stdio as unknown as (Readable & Writable)[];
+  for (const stream of streams.slice(3)) stream.on("error", () => {});
+  for (const [index, content] of inputs.entries()) streams[3 + index]!.end(content);
+  let complaint = "";
+  bubblewrap.stderr!.setEncoding("utf8").on("data", (text: string) => {
+    complaint = (complaint + text).slice(-4096);
+  });
+  const gone = once(bubblewrap, "close").catch(() => {});
+
+  let child: ReportedChild | undefined;
+  let endRest = async () => {};
+  async function close(): Promise<void> {
+    if (child !== undefined) endProcess(child.pid);
+    // Where the child has not been told of yet, it ends by this.
+    streams[report + 1]!.destroy();
+    if (hasInit || child === undefined) bubblewrap.kill("SIGKILL");
+    await gone;
+    await endRest();
+  }
+  child = await new Promise<ReportedChild | undefined>((resolve) => {
+    onReportedChild(streams[report]!, resolve);
+    bubblewrap.once("close", () => resolve(undefined));
+    start.signal?.addEventListener("abort", () => resolve(undefined), { once: true });
+  });
+  if (child?.mountNamespace !== undefined) endRest = guardNamespace(child.mountNamespace, { isKept: hasInit });
+  while (child !== undefined && start.signal?.aborted !== true) {
+    const state = look(child.pid);
+    if (state === "ready") return { pid: child.pid, close };
+    if (state === "gone") break;
+    await wait(LOOK_MS);
+  }
+  await close();
+  start.signal?.throwIfAborted();
+  throw new EngineError("SETUP_FAILED", { seen: complaint.trim() });
+}
+
+function endProcess(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // It has ended.
+  }
+}
+
+/** Whether bubblewrap's child has given up its privileges, which it does when all is set up: proc(5), CapEff. */
+function look(pid: number): "busy" | "ready" | "gone" {
+  let status = "";
+  try {
+    status = readFileSync(`/proc/${pid}/status`, "latin1");
+  } catch {
+    return "gone";
+  }
+  if (/^State:\t[ZX]/m.test(status)) return "gone";
+  return /^CapEff:\t0+$/m.test(status) ? "ready" : "busy";
+}
