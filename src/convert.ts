@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import type { Watch } from "./build/container-source.ts";
 import { planEncoding } from "./build/encoding.ts";
 import { finishSink } from "./build/finish-sink.ts";
@@ -6,6 +7,10 @@ import type { ConvertTuning } from "./build/tuning.ts";
 import { type LayerReport, writeSif } from "./build/write-sif.ts";
 import type { ImageSource } from "./oci/image.ts";
 import type { Sink } from "./sink/sink.ts";
+import { EncoderThreads } from "./wasm/encoder-threads.ts";
+
+/** Stored bytes of an image that is compressed before threads have started. */
+const TINY_SIZE = 256 * 1024;
 
 export interface ConvertOptions extends ConvertTuning, Partial<Watch> {
   /** Stays open: its owner closes it. */
@@ -44,9 +49,16 @@ export async function convert(options: ConvertOptions): Promise<ConvertReport> {
     const encoding = planEncoding(options);
     const { directory } = sink;
     const space = { compression: encoding.compression.kind, directory, ignore: ignoreSpace };
-    const container = await openOciContainer(source, { ...options, signal, onProgress, space });
-    const { adopted: _, ...written } = await writeSif(container, { sink, encoding, signal, onProgress });
-    const { reference, manifestDigest } = container.image;
-    return { reference, manifestDigest, ...written };
+    const threads = new EncoderThreads(Math.min(encoding.workers, availableParallelism()));
+    try {
+      const container = await openOciContainer(source, { ...options, signal, onProgress, space });
+      const { reference, manifestDigest, layers } = container.image;
+      if (layers.reduce((sum, { descriptor }) => sum + descriptor.size, 0) < TINY_SIZE) await threads.close();
+      else threads.begin();
+      const { adopted: _, ...written } = await writeSif(container, { sink, encoding, threads, signal, onProgress });
+      return { reference, manifestDigest, ...written };
+    } finally {
+      await threads.close();
+    }
   });
 }

@@ -3,6 +3,7 @@ import type { BlockEncoder } from "../wasm/block-encoder.ts";
 import type { Compression } from "../wasm/compression.ts";
 import { type Core, loadCore } from "../wasm/core.ts";
 import { createBlockEncoder } from "../wasm/create-block-encoder.ts";
+import type { EncoderThreads } from "../wasm/encoder-threads.ts";
 import { type LayerThreadPlan, planThreads } from "./thread-plan.ts";
 import type { ConvertTuning } from "./tuning.ts";
 
@@ -35,11 +36,18 @@ export function planEncoding(
   return { compression, blockSize, ...planThreads({ workers, layerThreads, memory, blockSize, compression }) };
 }
 
-/** Lends an encoder to `work`; its threads end with it. */
-export async function withEncoder<T>(encoding: Encoding, work: (open: OpenEncoder) => Promise<T>): Promise<T> {
+/**
+ * Lends an encoder to `work`; its threads end with it.
+ * @param threads that were started before
+ */
+export async function withEncoder<T>(
+  encoding: Encoding,
+  work: (open: OpenEncoder) => Promise<T>,
+  threads?: EncoderThreads,
+): Promise<T> {
   const { compression, blockSize, workers } = encoding;
   const core = loadCore({ blockSize });
-  const encoder = createBlockEncoder({ compression, blockSize, workers, core });
+  const encoder = createBlockEncoder({ compression, blockSize, workers, core, threads });
   try {
     return await work({ encoder, core, compression });
   } finally {

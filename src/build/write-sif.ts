@@ -10,14 +10,17 @@ import type { Sink } from "../sink/sink.ts";
 import { canAdopt } from "../squashfs/adopt-data.ts";
 import type { ShareReport } from "../squashfs/share-ledger.ts";
 import { SquashfsWriter } from "../squashfs/writer.ts";
+import type { EncoderThreads } from "../wasm/encoder-threads.ts";
 import type { ContainerSource, Watch } from "./container-source.ts";
-import { type Encoding, withEncoder } from "./encoding.ts";
+import { type Encoding, type OpenEncoder, withEncoder } from "./encoding.ts";
 import { squashfsTarget } from "./squashfs-target.ts";
 
 export interface WriteSifOptions extends Watch {
   /** Empty; neither finished nor aborted here. */
   readonly sink: Sink;
   readonly encoding: Encoding;
+  /** Threads to encode with, started before. */
+  readonly threads?: EncoderThreads;
 }
 
 /** What became of a layer. */
@@ -61,7 +64,7 @@ export async function writeSif(container: ContainerSource, options: WriteSifOpti
 
   const adopted = compressed !== undefined && canAdopt(compressed, compression, blockSize);
   const encoding = adopted && !container.addsFiles ? { ...options.encoding, workers: 0 } : options.encoding;
-  return withEncoder(encoding, async (encoder) => {
+  const write = async (encoder: OpenEncoder): Promise<SifReport> => {
     const partition = await sif.beginPartition();
     const squashfs = new SquashfsWriter({ ...encoder, sink: partition, signal, onProgress });
     const filled = await container.fill(squashfsTarget(squashfs, encoding, options, compressed));
@@ -74,7 +77,8 @@ export async function writeSif(container: ContainerSource, options: WriteSifOpti
     await sif.finish();
     const { inodeCount: fileCount, contentSize, duplicateSize } = written;
     return { fileCount, contentSize, duplicateSize, size: sink.position, adopted, layers };
-  });
+  };
+  return withEncoder(encoding, write, options.threads);
 }
 
 function withShare(layer: LayerStatistics, share: ShareReport | undefined): LayerReport {

@@ -1,9 +1,9 @@
-import { Worker } from "node:worker_threads";
 import { codecOf } from "./block-codec.ts";
 import type { BlockEncoder } from "./block-encoder.ts";
 import type { Compression } from "./compression.ts";
 import { type Core, loadCore } from "./core.ts";
 import { compileCore } from "./core-module.ts";
+import { EncoderThreads } from "./encoder-threads.ts";
 import { InlineEncoder } from "./inline-encoder.ts";
 import { BLOCKS_PER_WORKER, PoolEncoder } from "./pool-encoder.ts";
 import type { WorkerSetup } from "./worker-messages.ts";
@@ -23,6 +23,11 @@ export interface BlockEncoderOptions {
   readonly workers: number;
   /** An instance of this thread to share; it must take blocks of `blockSize`. */
   readonly core?: Core;
+  /**
+   * Where the threads come from, which may have been started before.
+   * @internal
+   */
+  readonly threads?: EncoderThreads | undefined;
 }
 
 /**
@@ -38,12 +43,12 @@ export function createBlockEncoder(options: BlockEncoderOptions): BlockEncoder {
   const codec = codecOf(core, compression);
   const slotCount = workers * BLOCKS_PER_WORKER + SPARE_SLOTS;
   if (workers === 0) return new InlineEncoder(codec, blockSize, slotCount);
-  const startWorker = () => startEncoderThread({ compression, blockSize, module: compileCore() });
-  return new PoolEncoder({ blockSize, slotCount, workers, codec, startWorker });
-}
-
-function startEncoderThread(setup: WorkerSetup): Worker {
-  // Node 20 starts no .ts worker; src/ and dist/ lie at equal depth, so this address serves both.
-  const file = new URL("../../dist/wasm/worker.js", import.meta.url);
-  return new Worker(file, { workerData: setup, name: "sifon encoder", execArgv: [] });
+  const threads = options.threads ?? new EncoderThreads(0);
+  const startWorker = () => {
+    const worker = threads.take();
+    worker.postMessage({ compression, blockSize, module: compileCore() } satisfies WorkerSetup);
+    return worker;
+  };
+  const isReady = () => threads.isReady;
+  return new PoolEncoder({ blockSize, slotCount, workers, codec, startWorker, isReady });
 }

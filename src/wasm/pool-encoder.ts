@@ -36,6 +36,8 @@ export interface PoolEncoderOptions {
   /** For the first blocks, on this thread. */
   readonly codec: BlockCodec;
   readonly startWorker: () => Worker;
+  /** Whether a worker is at hand at once. */
+  readonly isReady?: () => boolean;
 }
 
 /** Encodes in worker threads, started when there is work for them. */
@@ -63,7 +65,7 @@ export class PoolEncoder implements BlockEncoder {
 
   encode(buffer: Uint8Array, size: number): Promise<EncodedBlock> {
     if (this.#error !== undefined) return Promise.reject(this.#error);
-    if (this.#inlineLeft > 0) {
+    if (this.#inlineLeft > 0 && this.#lanes.length === 0 && this.#options.isReady?.() !== true) {
       this.#inlineLeft--;
       return Promise.resolve(encodeInline(this.#options.codec, buffer, size, this.#slots));
     }

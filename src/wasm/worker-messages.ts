@@ -1,7 +1,7 @@
 import type { Compression } from "./compression.ts";
 import type { CoreModule } from "./core-module.ts";
 
-/** What a worker is started with. */
+/** The first message to a worker. */
 export interface WorkerSetup {
   readonly compression: Compression;
   readonly blockSize: number;

@@ -1,4 +1,4 @@
-import { parentPort, workerData } from "node:worker_threads";
+import { parentPort } from "node:worker_threads";
 import { InternalError } from "../errors.ts";
 import { codecOf } from "./block-codec.ts";
 import { loadCore } from "./core.ts";
@@ -6,8 +6,10 @@ import { shareCore } from "./core-module.ts";
 import { serveBlocks } from "./serve-blocks.ts";
 import type { WorkerSetup } from "./worker-messages.ts";
 
-// The thread that PoolEncoder starts: one core, and blocks until it is ended.
+// A thread of an encoder: its setup, then blocks until it is ended. What all of them need is loaded before the setup comes.
 if (parentPort === null) throw new InternalError("the encoder's thread was started as a program");
-const { compression, blockSize, module } = workerData as WorkerSetup;
-shareCore(module);
-serveBlocks(parentPort, codecOf(loadCore({ blockSize }), compression));
+const port = parentPort;
+port.once("message", ({ compression, blockSize, module }: WorkerSetup) => {
+  shareCore(module);
+  serveBlocks(port, codecOf(loadCore({ blockSize }), compression));
+});

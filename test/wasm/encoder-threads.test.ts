@@ -1,0 +1,54 @@
+import { readdirSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { inflateSync } from "node:zlib";
+import { describe, expect, it } from "vitest";
+import { createBlockEncoder } from "../../src/wasm/create-block-encoder.ts";
+import { EncoderThreads } from "../../src/wasm/encoder-threads.ts";
+
+const BLOCK = 16384;
+const threadCount = () => readdirSync("/proc/self/task").length;
+
+async function until(isSo: () => boolean): Promise<boolean> {
+  for (let tries = 0; tries < 400 && !isSo(); tries++) await sleep(25);
+  return isSo();
+}
+
+describe("EncoderThreads", () => {
+  it.each(["soon, by themselves", "at once, when told"])(
+    "start %s, and encode every block from the first on",
+    async (how) => {
+      const threads = new EncoderThreads(2);
+      if (how.startsWith("at once")) threads.begin();
+      expect(await until(() => threads.isReady)).toBe(true);
+      const compression = { kind: "gzip", level: "default" } as const;
+      const encoder = createBlockEncoder({ compression, blockSize: BLOCK, workers: 3, threads });
+      const blocks = Array.from({ length: 20 }, async (_, i) => {
+        const buffer = await encoder.acquire();
+        buffer.fill(i);
+        const block = await encoder.encode(buffer, BLOCK);
+        const value = inflateSync(block.bytes).at(-1);
+        block.release();
+        return value;
+      });
+      expect(await Promise.all(blocks)).toEqual(Array.from({ length: 20 }, (_, i) => i));
+      await encoder.close();
+      await threads.close();
+    },
+  );
+
+  it("start nothing once they are closed, and end what nobody has taken", async () => {
+    await sleep(0);
+    const before = threadCount();
+    const idle = new EncoderThreads(2);
+    await idle.close();
+    idle.begin();
+    await sleep(100);
+    expect(threadCount()).toBe(before);
+    const begun = new EncoderThreads(2);
+    begun.begin();
+    expect(await until(() => threadCount() > before)).toBe(true);
+    await begun.close();
+    await begun.close();
+    expect(await until(() => threadCount() <= before)).toBe(true);
+  });
+});
