@@ -1,6 +1,7 @@
 // npm run bench -- stages [--rounds N] [--write] [--image NAME | REFERENCE]
 // Runs each stage of the pipe alone over the largest layer of an image (default: lolcow, in a registry of our own), with
-// what it needs in memory, and prints what a block of 128 KiB costs the main thread and all threads.
+// what it needs in memory, then the whole pipe over the whole image, with and without layer threads; prints what a block
+// of 128 KiB costs the main thread and all threads.
 import { readFileSync } from "node:fs";
 import { open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -19,8 +20,11 @@ import { machine, table, writeSection } from "./results.ts";
 
 // The built modules, as users run them; their types are the sources'.
 const built = (path: string) => import(new URL(`../dist/${path}`, import.meta.url).href);
-const { createSource } = (await built("index.js")) as typeof import("../src/index.ts");
+const { convert, createSource, openSink } = (await built("index.js")) as typeof import("../src/index.ts");
 const { decompress } = (await built("layer/decompress.js")) as typeof import("../src/layer/decompress.ts");
+const { LayerThreads } = (await built(
+  "layer/thread/layer-threads.js",
+)) as typeof import("../src/layer/thread/layer-threads.ts");
 const { readLayerEntries } = (await built("layer/open-layer.js")) as typeof import("../src/layer/open-layer.ts");
 const { verifyBlob, verifyDiffId } = (await built("layer/verify.js")) as typeof import("../src/layer/verify.ts");
 const { mergeLayers } = (await built(
@@ -153,6 +157,26 @@ async function writeFile(bytes: Uint8Array): Promise<void> {
   }
 }
 
+/** A layer by a thread of its own, all that is done with it but the merge. */
+async function throughLayerThread(layer: Layer): Promise<void> {
+  const threads = new LayerThreads([layer], { signal, threadCount: 1, bufferSize: 2 << 20 });
+  await drain(threads.open(0));
+  await threads.close();
+}
+
+/** The whole conversion, as it is run; gives the number of blocks' worth of content. */
+async function pipe(image: string, layerThreads: number): Promise<number> {
+  const path = join(tmpdir(), `sifon-stages-${process.pid}.sif`);
+  const whole = createSource(`docker://${image}`, { noHttps: true });
+  try {
+    const sink = await openSink(path, { overwrite: true });
+    return (await convert({ source: whole, sink, signal, layerThreads })).contentSize / BLOCK;
+  } finally {
+    await whole.close();
+    await rm(path, { force: true });
+  }
+}
+
 function compress(tar: Uint8Array, blocks: number): void {
   const core = loadCore({ blockSize: BLOCK });
   for (let i = 0; i < blocks; i++) core.compress(tar.subarray(i * BLOCK, (i + 1) * BLOCK), DEFAULT);
@@ -193,6 +217,7 @@ try {
     { name: "compress (a worker's part)", run: async () => compress(tar, sample), scale: blocks / sample },
     { name: "write the file", run: () => writeFile(blob) },
     { name: "the layer's stages together", run: () => drain(readLayerEntries(layer, { signal })) },
+    { name: "the same, but the tar, by a layer thread", run: () => throughLayerThread(layer) },
   ];
   const results = new Map<string, Spent[]>();
   for (let round = 0; round <= Number(values.rounds); round++) {
@@ -202,6 +227,24 @@ try {
       if (round > 0)
         results.set(stage, [...(results.get(stage) ?? []), { mainMs: mainMs * scale, allMs: allMs * scale }]);
       console.error(`round ${round}, ${stage}: ${mainMs.toFixed(0)} ms, ${allMs.toFixed(0)} ms in all threads`);
+    }
+  }
+  const PIPES = [
+    ["layers read by the main thread", 0],
+    ["layers read by threads", 2],
+  ] as const;
+  const pipes = new Map<string, Spent[]>();
+  for (let round = 0; round <= Number(values.rounds); round++) {
+    for (const [way, layerThreads] of PIPES) {
+      let wholeBlocks = 0;
+      const { mainMs, allMs } = await spent(async () => {
+        wholeBlocks = await pipe(name, layerThreads);
+      });
+      const [main, all] = [mainMs / wholeBlocks, allMs / wholeBlocks];
+      if (round > 0) pipes.set(way, [...(pipes.get(way) ?? []), { mainMs: main, allMs: all }]);
+      console.error(
+        `round ${round}, the pipe, ${way}: ${(main * 1000).toFixed(0)} µs, ${(all * 1000).toFixed(0)} in all`,
+      );
     }
   }
   const cost = (stage: string) => {
@@ -220,29 +263,54 @@ try {
     const { mainMs, allMs } = net(stage);
     return [stage.name, perBlock(mainMs), perBlock(allMs), speed(mainMs)];
   });
-  const ofMain = STAGES.filter(({ name: n }) => !/^compress|together/.test(n));
-  const mainMs = ofMain.reduce((sum, stage) => sum + net(stage).mainMs, 0);
-  const compressMs = net(STAGES.find(({ name: n }) => n.startsWith("compress")) as (typeof STAGES)[number]).mainMs;
-  rows.push(["**main thread, all of these**", `**${perBlock(mainMs)}**`, "", `**${speed(mainMs)}**`]);
+  const stage = (start: string) => net(STAGES.find(({ name: n }) => n.startsWith(start)) as (typeof STAGES)[number]);
+  const sum = (...starts: readonly string[]) => starts.reduce((total, start) => total + stage(start).mainMs, 0);
+  const rest = ["merge", "squashfs", "hand blocks", "write"];
+  const alone = sum("receive", "SHA-256 of the blob", "gunzip", "SHA-256 of the tar", "read the tar", ...rest);
+  const besideThreads = sum("the same", "read the tar", ...rest);
+  rows.push(["**main thread, without layer threads**", `**${perBlock(alone)}**`, "", `**${speed(alone)}**`]);
+  rows.push([
+    "**main thread, with layer threads**",
+    `**${perBlock(besideThreads)}**`,
+    "",
+    `**${speed(besideThreads)}**`,
+  ]);
+  const pipeRows = PIPES.map(([way]) => {
+    const of = pipes.get(way) as Spent[];
+    const [main, all] = [median(of.map((r) => r.mainMs)), median(of.map((r) => r.allMs))];
+    return {
+      way,
+      main,
+      cells: [
+        way,
+        `${(main * 1000).toFixed(0)} µs`,
+        `${(all * 1000).toFixed(0)} µs`,
+        `${(BLOCK / 1e3 / main).toFixed(0)} MB/s`,
+      ],
+    };
+  });
   // By calculation: no machine with that many processors is at hand.
   const atManyWorkers = () => {
-    const stage = (start: string) => net(STAGES.find(({ name: n }) => n.startsWith(start)) as (typeof STAGES)[number]);
-    const inflate = stage("gunzip");
-    const inflateMs = inflate.allMs - inflate.mainMs;
-    const hashMs = stage("SHA-256 of the blob").mainMs + stage("SHA-256 of the tar").mainMs;
-    const limits = [
-      `${MANY} workers compress ${speed(compressMs / MANY)}`,
-      `zlib's thread inflates ${speed(inflateMs)}`,
-      `the main thread passes on ${speed(mainMs)}`,
-    ];
+    const compressMs = stage("compress").mainMs;
+    const inflateMs = Math.max(
+      stage("gunzip").allMs - stage("gunzip").mainMs,
+      sum("SHA-256 of the blob", "SHA-256 of the tar", "gunzip"),
+    );
+    const pipeMs = (pipeRows[1] as { main: number }).main * blocks;
+    const [slowest, what] = pipeMs > inflateMs ? [pipeMs, "the main thread"] : [inflateMs, "the layer's thread"];
     return [
-      `With ${MANY} workers, by calculation from these costs: ${limits.join(", ")}. A worker compresses ${speed(compressMs)}, so ${(compressMs / Math.max(mainMs, inflateMs)).toFixed(1)} workers are kept busy, and beyond them ${mainMs > inflateMs ? "the main thread" : "zlib's thread"} limits.`,
-      `Of the main thread's ${perBlock(mainMs)}, ${perBlock(hashMs)} are the two SHA-256. Done in a thread of its own, they would be passed by at ${speed(hashMs)}, the main thread at ${speed(mainMs - hashMs)}. Then inflating limits, which is serial within a layer but not among layers: a thread for each layer that receives, checks and inflates it ahead of the merge, into a bounded buffer, lets the main thread's ${speed(mainMs - hashMs)} be the limit of images of several layers: enough for ${(compressMs / (mainMs - hashMs)).toFixed(0)} workers.`,
+      `With ${MANY} workers, by calculation from these costs: ${MANY} workers compress ${speed(compressMs / MANY)}; a layer's threads (one hashes, one of zlib inflates) take ${speed(inflateMs)} of one layer; the main thread passes on ${speed(pipeMs)} (${speed((pipeRows[0] as { main: number }).main * blocks)} where it reads the layers itself).`,
+      `A worker compresses ${speed(compressMs)}: ${(compressMs / slowest).toFixed(1)} are kept busy by a single large layer, and beyond them ${what} limits. Layers that lie ready in the buffer of the one ahead come at the main thread's speed, enough for ${(compressMs / pipeMs).toFixed(1)} workers.`,
     ].join("\n\n");
   };
   const report = [
     `The largest layer of ${name.slice(name.indexOf("/") + 1)}: ${(size / 1e6).toFixed(0)} MB, ${(tar.length / 1e6).toFixed(0)} MB unpacked, ${entryCount} entries, ${blocks.toFixed(0)} blocks of 128 KiB. Processor time per block; speed in bytes of the tar, if that stage alone were to limit. Medians of ${values.rounds} runs.`,
     table(["stage", "main thread", "all threads", "limit"], rows),
+    `The whole conversion of that image into a file, all layers, with its own number of workers; warm, so start-up is counted once for all rounds but not the compiling of our code:`,
+    table(
+      ["the pipe", "main thread", "all threads", "limit"],
+      pipeRows.map(({ cells }) => cells),
+    ),
     atManyWorkers(),
     `${new Date().toISOString().slice(0, 10)}, ${machine()}. Printed by \`npm run bench -- stages --write\`.`,
   ].join("\n\n");
