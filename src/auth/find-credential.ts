@@ -1,9 +1,9 @@
 import { access } from "node:fs/promises";
 import { join } from "node:path";
+import { type Environment, type FoundVariable, findVariable, homeDirectory } from "../bytes/environment.ts";
 import { type AuthEntry, type AuthFile, readAuthFile } from "./auth-file.ts";
 import type { Credential } from "./credential.ts";
 import { askCredentialHelper } from "./credential-helper.ts";
-import { type Environment, type FoundVariable, findVariable, homeDirectory } from "./environment.ts";
 import { AuthError } from "./errors.ts";
 import { helperServer, lookupKeys } from "./registry-key.ts";
 import { Secret } from "./secret.ts";

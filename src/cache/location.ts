@@ -1,5 +1,5 @@
-import { homedir } from "node:os";
 import { join } from "node:path";
+import { homeDirectory, VARIABLE_PREFIXES } from "../bytes/environment.ts";
 
 /** Where cached blobs are. */
 export interface CacheLocations {
@@ -9,12 +9,10 @@ export interface CacheLocations {
   readonly others: readonly string[];
 }
 
-/** Variables, and the folder of the home directory that stands where none of them is set. */
-const PLACES = [
-  ["SIFON_CACHEDIR", ".sifon"],
-  ["APPTAINER_CACHEDIR", ".apptainer"],
-  ["SINGULARITY_CACHEDIR", ".singularity"],
-] as const;
+/** Variables, and the folder of the home directory that stands where one is not set: SIFON_CACHEDIR, `.sifon`. */
+const PLACES = VARIABLE_PREFIXES.map(
+  (prefix) => [`${prefix}CACHEDIR`, `.${prefix.slice(0, -1).toLowerCase()}`] as const,
+);
 
 /**
  * The cache's place: `cache` in SIFON_CACHEDIR, APPTAINER_CACHEDIR or SINGULARITY_CACHEDIR, the first that is
@@ -22,7 +20,7 @@ const PLACES = [
  * what it has is read too.
  */
 export function cacheLocations(env: NodeJS.ProcessEnv): CacheLocations {
-  const home = env.HOME || homedir();
+  const home = homeDirectory(env);
   const set = PLACES.map(([name]) => env[name]?.trim()).find((value) => value !== undefined && value !== "");
   const root = join(set ?? join(home, ".sifon"), "cache");
   const all = PLACES.map(([name, folder]) => join(env[name]?.trim() || join(home, folder), "cache"));

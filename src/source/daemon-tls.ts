@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type Environment, homeDirectory } from "../auth/environment.ts";
+import { type Environment, homeDirectory } from "../bytes/environment.ts";
 import { SourceError } from "./errors.ts";
 
 /** Options of a TLS connection to the daemon. */

@@ -1,5 +1,5 @@
 import type { Dispatcher } from "undici";
-import type { Environment } from "../auth/environment.ts";
+import type { Environment } from "../bytes/environment.ts";
 import { type Digest, isDigest } from "../oci/digest.ts";
 import { openArchiveHandle } from "./archive/archive-file.ts";
 import type { OpenedArchive } from "./archive/open-archive.ts";

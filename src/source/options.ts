@@ -1,5 +1,5 @@
-import type { Environment } from "../auth/environment.ts";
 import type { CredentialOptions } from "../auth/find-credential.ts";
+import type { Environment } from "../bytes/environment.ts";
 import type { BlobCache } from "../cache/blob-cache.ts";
 import type { PlatformRequest } from "../oci/platform.ts";
 import type { OnProgress } from "../progress.ts";

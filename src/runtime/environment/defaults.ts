@@ -22,9 +22,6 @@ export const NEVER_PASSED: ReadonlyMap<string, { readonly settable: boolean }> =
   ["LD_LIBRARY_PATH", { settable: true }],
 ]);
 
-/** Host variables that steer the runtime itself. */
-export const OWN_PREFIXES = ["SIFON_", "APPTAINER_", "SINGULARITY_"] as const;
-
 /** Host variables that set one of the container, the strongest first. */
 export const FORCING_PREFIXES = ["SIFONENV_", "APPTAINERENV_", "SINGULARITYENV_"] as const;
 

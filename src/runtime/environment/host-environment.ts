@@ -1,10 +1,10 @@
+import { VARIABLE_PREFIXES } from "../../bytes/environment.ts";
 import type { RuntimeMessage } from "../message.ts";
 import {
   ALWAYS_PASSED,
   DEFAULT_PATH,
   FORCING_PREFIXES,
   NEVER_PASSED,
-  OWN_PREFIXES,
   PATH_VARIABLES,
   USER_PATH_ADDITIONS,
 } from "./defaults.ts";
@@ -51,7 +51,7 @@ export function hostEnvironment(options: HostEnvironmentOptions): HostEnvironmen
   const start = new Map<string, string>();
   if (cleanEnv && !forced.has("LANG")) start.set("LANG", "C");
   for (const [name, value] of Object.entries(options.host)) {
-    if (value === undefined || [...OWN_PREFIXES, ...FORCING_PREFIXES].some((prefix) => name.startsWith(prefix)))
+    if (value === undefined || [...VARIABLE_PREFIXES, ...FORCING_PREFIXES].some((prefix) => name.startsWith(prefix)))
       continue;
     const passes = ALWAYS_PASSED.has(name) || !(cleanEnv || NEVER_PASSED.has(name));
     if (passes && !forced.has(name)) start.set(name, value);

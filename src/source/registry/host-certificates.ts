@@ -1,6 +1,6 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type Environment, homeDirectory } from "../../auth/environment.ts";
+import { type Environment, homeDirectory } from "../../bytes/environment.ts";
 import { DEFAULT_REGISTRY } from "../../oci/reference.ts";
 import { SourceError } from "../errors.ts";
 import type { TlsTrust } from "./tls-trust.ts";

@@ -1,5 +1,5 @@
 import { BlockList, isIP } from "node:net";
-import type { Environment } from "../../auth/environment.ts";
+import type { Environment } from "../../bytes/environment.ts";
 import { SourceError } from "../errors.ts";
 
 /** The proxy for an address; undefined where it is reached directly. */

@@ -1,6 +1,6 @@
 import { access, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type Environment, homeDirectory } from "../../auth/environment.ts";
+import { type Environment, homeDirectory } from "../../bytes/environment.ts";
 import { SourceError } from "../errors.ts";
 import { parseRegistriesConf, type RegistryRule } from "./registries-conf.ts";
 

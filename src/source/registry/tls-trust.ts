@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { createSecureContext, rootCertificates, type SecureContext } from "node:tls";
-import type { Environment } from "../../auth/environment.ts";
+import type { Environment } from "../../bytes/environment.ts";
 import { SourceError } from "../errors.ts";
 
 /** Whom to trust, and who we are, in TLS. */

@@ -4,7 +4,7 @@ import { homedir } from "node:os";
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Sifon's own prefix first, then those of the tools it stands in for. */
-const PREFIXES = ["SIFON_", "APPTAINER_", "SINGULARITY_"] as const;
+export const VARIABLE_PREFIXES = ["SIFON_", "APPTAINER_", "SINGULARITY_"] as const;
 
 /** A variable that is set, with the name it was found under. */
 export interface FoundVariable {
@@ -18,7 +18,7 @@ export function findVariable(
   key: string,
   options: { readonly plain?: boolean } = {},
 ): FoundVariable | undefined {
-  const names = PREFIXES.map((prefix) => prefix + key);
+  const names = VARIABLE_PREFIXES.map((prefix) => prefix + key);
   if (options.plain === true) names.push(key);
   for (const name of names) {
     const value = env[name];
