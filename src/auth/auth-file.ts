@@ -22,14 +22,14 @@ export interface AuthFile {
 }
 
 /** More than any such file; it is read whole. */
-const AUTH_FILE_SIZE_LIMIT = 8 * 1024 * 1024;
+const MAX_AUTH_FILE_SIZE = 8 * 1024 * 1024;
 
 /** Reads the file; undefined if there is none. Throws `AuthError` AUTH_FILE_UNREADABLE, AUTH_FILE_INVALID. */
 export async function readAuthFile(path: string): Promise<AuthFile | undefined> {
   let text: string;
   try {
     const { size } = await stat(path);
-    if (size > AUTH_FILE_SIZE_LIMIT) throw tooLarge(path);
+    if (size > MAX_AUTH_FILE_SIZE) throw tooLarge(path);
     text = await readFile(path, "utf8");
   } catch (error) {
     if (error instanceof AuthError) throw error;
@@ -41,7 +41,7 @@ export async function readAuthFile(path: string): Promise<AuthFile | undefined> 
 }
 
 function tooLarge(path: string): AuthError {
-  return new AuthError("AUTH_FILE_INVALID", { path, problem: `it is larger than ${AUTH_FILE_SIZE_LIMIT} bytes` });
+  return new AuthError("AUTH_FILE_INVALID", { path, problem: `it is larger than ${MAX_AUTH_FILE_SIZE} bytes` });
 }
 
 /** Reads the text of a file. Members of wrong types are an error, unknown ones are left alone. */
@@ -49,7 +49,7 @@ export function parseAuthFile(text: string, path: string): AuthFile {
   const fail = (problem: string): never => {
     throw new AuthError("AUTH_FILE_INVALID", { path, problem });
   };
-  if (text.length > AUTH_FILE_SIZE_LIMIT) throw tooLarge(path);
+  if (text.length > MAX_AUTH_FILE_SIZE) throw tooLarge(path);
   let document: unknown;
   try {
     document = text.trim() === "" ? {} : JSON.parse(text);

@@ -15,7 +15,7 @@ export interface HelperOptions {
   readonly signal: AbortSignal;
 }
 
-const OUTPUT_LIMIT = 1024 * 1024;
+const MAX_OUTPUT_SIZE = 1024 * 1024;
 /** Helpers may ask a person (a key-ring's dialogue), so this is long; it only ends what hangs. */
 const TIMEOUT_MS = 120_000;
 
@@ -99,7 +99,7 @@ function spawnHelper(
     let size = 0;
     child.stdout.on("data", (chunk: Buffer) => {
       size += chunk.length;
-      if (size > OUTPUT_LIMIT) child.kill();
+      if (size > MAX_OUTPUT_SIZE) child.kill();
       else chunks.push(chunk);
     });
     child.on("error", (error: NodeJS.ErrnoException) => {

@@ -11,7 +11,7 @@ export interface Prompt {
 }
 
 /** Longer answers are no names and passwords; registries' tokens have some 4 KiB. */
-const ANSWER_LIMIT = 64 * 1024;
+const MAX_ANSWER_LENGTH = 64 * 1024;
 
 /**
  * Prompts on standard output where that is a terminal, as Apptainer does, else on standard error: the output may
@@ -43,7 +43,7 @@ export function openPrompt({ stdin, stdout, stderr, signal }: Context): Prompt {
         const look = () => {
           const end = waiting.search(/[\r\n]/);
           if (end >= 0) settle(() => resolve(takeLine(end)));
-          else if (waiting.length > ANSWER_LIMIT) settle(() => reject(new FatalError("The answer is too long")));
+          else if (waiting.length > MAX_ANSWER_LENGTH) settle(() => reject(new FatalError("The answer is too long")));
         };
         const take = (chunk: string) => {
           if (!raw) waiting += chunk;
@@ -116,7 +116,7 @@ export async function readSecretFromStdin({ stdin, signal }: Context): Promise<s
   for await (const chunk of stdin.iterator({ destroyOnReturn: false }) as AsyncIterable<string>) {
     signal.throwIfAborted();
     text += chunk;
-    if (text.length > ANSWER_LIMIT) throw new FatalError("The password on standard input is too long");
+    if (text.length > MAX_ANSWER_LENGTH) throw new FatalError("The password on standard input is too long");
   }
   return text.replace(/\r?\n$/, "");
 }

@@ -1,6 +1,6 @@
 import { type Digest, parseDigest } from "./digest.ts";
 import { parseJson } from "./json-node.ts";
-import { LAYER_COUNT_LIMIT } from "./manifest.ts";
+import { MAX_MANIFEST_LAYERS } from "./manifest.ts";
 
 /** The image config, as far as it is used (OCI image spec, config.md; Docker's older names are the same). */
 export interface ImageConfig {
@@ -15,18 +15,18 @@ export interface ImageConfig {
 }
 
 /** Histories and labels make configs large, some hundred KB at most; a limit before they are held in memory. */
-export const CONFIG_SIZE_LIMIT: number = 8 * 1024 * 1024;
+export const MAX_CONFIG_SIZE: number = 8 * 1024 * 1024;
 
 /**
  * Reads an image config. Throws `OciError` DOCUMENT_TOO_LARGE, DOCUMENT_NOT_JSON, DOCUMENT_SHAPE,
  * DIGEST_INVALID; `what` names it: `the config of "docker://alpine"`.
  */
 export function parseImageConfig(bytes: Uint8Array, what: string): ImageConfig {
-  const document = parseJson(bytes, what, CONFIG_SIZE_LIMIT);
+  const document = parseJson(bytes, what, MAX_CONFIG_SIZE);
   const text = (name: string) => document.member(name).optionalString() || undefined;
   const config = document.member("config");
   const rootfs = document.member("rootfs");
-  const diffIds = rootfs.present ? rootfs.member("diff_ids").items(LAYER_COUNT_LIMIT) : [];
+  const diffIds = rootfs.present ? rootfs.member("diff_ids").items(MAX_MANIFEST_LAYERS) : [];
   return {
     created: text("created"),
     architecture: text("architecture"),

@@ -13,11 +13,11 @@ export interface Descriptor {
 }
 
 /** More places than any registry lists; a bound against absurd input. */
-const URL_COUNT_LIMIT = 64;
+const MAX_URLS = 64;
 
 /** Reads a descriptor out of the document that `what` names. */
 export function parseDescriptor(node: JsonNode, what: string): Descriptor {
-  const urls = node.member("urls").items(URL_COUNT_LIMIT);
+  const urls = node.member("urls").items(MAX_URLS);
   const annotations = node.member("annotations").optionalStringMap();
   return {
     mediaType: node.member("mediaType").string(),

@@ -13,11 +13,11 @@ import {
 import { type Platform, parsePlatform } from "./platform.ts";
 
 /** Registries refuse manifests over 4 MiB (distribution spec 1.1 §"Pushing Manifests" names it as the least to accept). */
-export const MANIFEST_SIZE_LIMIT: number = 4 * 1024 * 1024;
+export const MAX_MANIFEST_SIZE: number = 4 * 1024 * 1024;
 /** Docker stops at 127 layers, other builders do not; each costs a decoder and a merge pass, not memory. */
-export const LAYER_COUNT_LIMIT = 4096;
+export const MAX_MANIFEST_LAYERS = 4096;
 /** Entries of an index; a local layout may hold many images. */
-export const INDEX_ENTRY_LIMIT = 16_384;
+export const MAX_INDEX_ENTRIES = 16_384;
 
 /** One image: its config and its layers, lowest first. */
 export interface Manifest {
@@ -54,7 +54,7 @@ export interface ParseManifestOptions {
  */
 export function parseManifest(bytes: Uint8Array, options: ParseManifestOptions): Manifest | ImageIndex {
   const { what } = options;
-  const document = parseJson(bytes, what, MANIFEST_SIZE_LIMIT);
+  const document = parseJson(bytes, what, MAX_MANIFEST_SIZE);
   const mediaType = manifestMediaType(document, options);
   // CVE-2021-41190: the same bytes must not be a manifest for one reader and an index for another.
   const hasManifests = document.member("manifests").present;
@@ -85,7 +85,7 @@ function readManifest(document: JsonNode, mediaType: string, what: string): Mani
     config: parseDescriptor(document.member("config"), what),
     layers: document
       .member("layers")
-      .items(LAYER_COUNT_LIMIT)
+      .items(MAX_MANIFEST_LAYERS)
       .map((layer) => parseDescriptor(layer, what)),
   };
 }
@@ -93,7 +93,7 @@ function readManifest(document: JsonNode, mediaType: string, what: string): Mani
 function readIndex(document: JsonNode, mediaType: string, what: string): ImageIndex {
   const manifests = document
     .member("manifests")
-    .items(INDEX_ENTRY_LIMIT)
+    .items(MAX_INDEX_ENTRIES)
     .map((entry): IndexEntry => {
       const platform = entry.member("platform");
       return {

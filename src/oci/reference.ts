@@ -25,7 +25,7 @@ const HOST =
 const PATH_COMPONENT = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*$/;
 const TAG = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
 /** Of registry and repository together, as in the grammar. */
-const NAME_LENGTH_LIMIT = 255;
+const MAX_NAME_LENGTH = 255;
 
 const INVALID = "invalid reference format";
 
@@ -55,8 +55,8 @@ export function parseDockerReference(text: string, uri: string = `docker://${tex
   }
   const hub = HUB_NAMES.has(registry);
   const repository = hub && !path.includes("/") ? `library/${path}` : path;
-  if (registry.length + 1 + repository.length > NAME_LENGTH_LIMIT) {
-    fail(`repository name must not be more than ${NAME_LENGTH_LIMIT} characters`);
+  if (registry.length + 1 + repository.length > MAX_NAME_LENGTH) {
+    fail(`repository name must not be more than ${MAX_NAME_LENGTH} characters`);
   }
   return {
     registry: hub ? DEFAULT_REGISTRY : registry,

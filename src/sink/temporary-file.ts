@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { hasEnded, processMark } from "../bytes/process-mark.ts";
 
 /** Bytes of a name in a directory, on all file systems of Linux. */
-const NAME_LIMIT = 255;
+const MAX_NAME_LENGTH = 255;
 /** Behind the output's name: whose the file is, and what tells it from others of that process. */
 const SUFFIX = /^\.([0-9a-f]+-\d+)-[0-9a-f]{12}\.tmp$/;
 
@@ -33,9 +33,9 @@ export async function removeLeftovers(
 /** The same for every process, whatever the length of its number. */
 function stem(name: string): string {
   let cut = name;
-  while (Buffer.byteLength(cut) > NAME_LIMIT - SUFFIX_LIMIT) cut = cut.replace(/.$/su, "");
+  while (Buffer.byteLength(cut) > MAX_NAME_LENGTH - MAX_SUFFIX_LENGTH) cut = cut.replace(/.$/su, "");
   return `.${cut}`;
 }
 
 /** The leading dot, PLACE (12), a number of up to 10 digits, RANDOM (12), and what stands in between. */
-const SUFFIX_LIMIT = 1 + 1 + 12 + 1 + 10 + 1 + 12 + 4;
+const MAX_SUFFIX_LENGTH = 1 + 1 + 12 + 1 + 10 + 1 + 12 + 4;

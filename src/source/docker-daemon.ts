@@ -44,7 +44,7 @@ export async function openDaemonImage(
 }
 
 /** An inspection has the image's config and history; the largest seen are some hundred KB. */
-const INSPECTION_SIZE_LIMIT = 8 * 1024 * 1024;
+const MAX_INSPECTION_SIZE = 8 * 1024 * 1024;
 
 /**
  * The id that an image has in the daemon (`GET /images/{name}/json`): the digest of its config, or of its
@@ -63,7 +63,7 @@ export async function daemonImageId(
     let size = 0;
     for await (const chunk of body as AsyncIterable<Buffer>) {
       size += chunk.length;
-      if (size > INSPECTION_SIZE_LIMIT) break;
+      if (size > MAX_INSPECTION_SIZE) break;
       chunks.push(chunk);
     }
     const id = /"Id"\s*:\s*"([^"]*)"/.exec(Buffer.concat(chunks).toString("utf8"))?.[1] ?? "";

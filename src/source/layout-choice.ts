@@ -17,7 +17,7 @@ export interface LayoutRequest {
 }
 
 /** Images that a message lists; a folder may hold hundreds. */
-export const LISTED_LIMIT = 20;
+export const MAX_LISTED = 20;
 
 /**
  * The entries of a layout's `index.json` that are the wanted image: one, or several for as many platforms.
@@ -58,7 +58,7 @@ function hasName({ annotations }: IndexEntry, tag: string): boolean {
 
 function listImages(images: readonly IndexEntry[]): string {
   if (images.length === 0) return "no image";
-  const lines = images.slice(0, LISTED_LIMIT).map(({ digest, annotations, platform }) => {
+  const lines = images.slice(0, MAX_LISTED).map(({ digest, annotations, platform }) => {
     const name = annotations?.[REF_NAME];
     return [
       name === undefined ? "" : `:${name}`,
@@ -68,6 +68,6 @@ function listImages(images: readonly IndexEntry[]): string {
       .filter(Boolean)
       .join(" ");
   });
-  if (images.length > LISTED_LIMIT) lines.push(`and ${images.length - LISTED_LIMIT} more`);
+  if (images.length > MAX_LISTED) lines.push(`and ${images.length - MAX_LISTED} more`);
   return lines.join(", ");
 }

@@ -5,7 +5,7 @@ import type { Descriptor } from "../oci/descriptor.ts";
 import { type Digest, digestAlgorithm, digestHex } from "../oci/digest.ts";
 import { OciError } from "../oci/errors.ts";
 import type { Image, ImageSource } from "../oci/image.ts";
-import { type ImageIndex, MANIFEST_SIZE_LIMIT, parseManifest } from "../oci/manifest.ts";
+import { type ImageIndex, MAX_MANIFEST_SIZE, parseManifest } from "../oci/manifest.ts";
 import { ManifestType } from "../oci/media-types.ts";
 import { requestPlatform } from "../oci/platform.ts";
 import { choosePlatform } from "../oci/platform-choice.ts";
@@ -85,11 +85,11 @@ export class OciLayoutSource implements ImageSource {
     const size = await files.size("index.json");
     if (typeof size === "string") throw new SourceError("LAYOUT_INVALID", { uri, problem: `stat index.json: ${size}` });
     const what = `the index.json of ${JSON.stringify(uri)}`;
-    if (size > MANIFEST_SIZE_LIMIT) {
+    if (size > MAX_MANIFEST_SIZE) {
       const kind = "index of a layout";
-      throw new OciError("DOCUMENT_TOO_LARGE", { what, seen: size, limit: MANIFEST_SIZE_LIMIT, kind });
+      throw new OciError("DOCUMENT_TOO_LARGE", { what, seen: size, limit: MAX_MANIFEST_SIZE, kind });
     }
-    const bytes = await files.read("index.json", MANIFEST_SIZE_LIMIT, signal);
+    const bytes = await files.read("index.json", MAX_MANIFEST_SIZE, signal);
     const index = parseManifest(bytes, { what, mediaType: ManifestType.ociIndex });
     if (index.kind === "index") return index;
     throw new SourceError("LAYOUT_INVALID", { uri, problem: "its index.json is an image manifest, not an index" });
@@ -107,8 +107,8 @@ export class OciLayoutSource implements ImageSource {
       readManifest: async (descriptor, signal) => {
         const { digest, size, mediaType } = descriptor;
         const what = `the manifest of ${JSON.stringify(this.#uri)}`;
-        if (size > MANIFEST_SIZE_LIMIT) {
-          throw new OciError("DOCUMENT_TOO_LARGE", { what, seen: size, limit: MANIFEST_SIZE_LIMIT });
+        if (size > MAX_MANIFEST_SIZE) {
+          throw new OciError("DOCUMENT_TOO_LARGE", { what, seen: size, limit: MAX_MANIFEST_SIZE });
         }
         return { bytes: await readBlob(descriptor, signal), digest, mediaType };
       },

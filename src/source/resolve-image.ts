@@ -1,5 +1,5 @@
 import type { Readable } from "node:stream";
-import { CONFIG_SIZE_LIMIT, type ImageConfig, parseImageConfig } from "../oci/config.ts";
+import { type ImageConfig, MAX_CONFIG_SIZE, parseImageConfig } from "../oci/config.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
 import type { Digest } from "../oci/digest.ts";
 import { OciError } from "../oci/errors.ts";
@@ -38,7 +38,7 @@ export interface ResolveOptions {
 }
 
 /** Indexes inside indexes: two levels occur (a layout of multi-platform images), a few more do no harm. */
-const INDEX_DEPTH_LIMIT = 6;
+const MAX_INDEX_DEPTH = 6;
 
 /** Goes from what a reference names, an index or a manifest, to the image for the platform. */
 export async function resolveImage(top: ServedManifest, store: ImageStore, options: ResolveOptions): Promise<Image> {
@@ -48,8 +48,8 @@ export async function resolveImage(top: ServedManifest, store: ImageStore, optio
   checkRunnable(manifest, name);
   const { size } = manifest.config;
   const what = `the config of ${name}`;
-  if (size > CONFIG_SIZE_LIMIT) {
-    throw new OciError("DOCUMENT_TOO_LARGE", { what, seen: size, limit: CONFIG_SIZE_LIMIT, kind: "config" });
+  if (size > MAX_CONFIG_SIZE) {
+    throw new OciError("DOCUMENT_TOO_LARGE", { what, seen: size, limit: MAX_CONFIG_SIZE, kind: "config" });
   }
   const config = parseImageConfig(await readConfig(manifest.config, store, options), what);
   const { layers } = manifest;
@@ -101,7 +101,7 @@ async function findManifest(
 ): Promise<{ manifest: Manifest; digest: Digest; offered: Platform[] | undefined }> {
   let served = top;
   let offered: Platform[] | undefined;
-  for (let depth = 0; depth <= INDEX_DEPTH_LIMIT; depth++) {
+  for (let depth = 0; depth <= MAX_INDEX_DEPTH; depth++) {
     const what = `the ${depth === 0 ? "" : "platform's "}manifest of ${JSON.stringify(reference)}`;
     const document = parseManifest(served.bytes, { what, mediaType: served.mediaType });
     if (document.kind === "manifest") return { manifest: document, digest: served.digest, offered };
@@ -109,7 +109,7 @@ async function findManifest(
     offered = offeredPlatforms(document.manifests);
     served = await store.readManifest(choosePlatform(document.manifests, platform, reference), signal);
   }
-  throw new OciError("INDEX_TOO_DEEP", { what: JSON.stringify(reference), limit: INDEX_DEPTH_LIMIT });
+  throw new OciError("INDEX_TOO_DEEP", { what: JSON.stringify(reference), limit: MAX_INDEX_DEPTH });
 }
 
 /**

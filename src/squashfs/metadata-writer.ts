@@ -4,7 +4,7 @@ import { SquashfsError } from "./errors.ts";
 import { METADATA_BLOCK_SIZE, METADATA_STORED } from "./format.ts";
 
 /** Places in the tables are u32. */
-const TABLE_LIMIT = 0xffff_ffff;
+const MAX_TABLE_SIZE = 0xffff_ffff;
 
 /**
  * Cuts a table into metadata blocks of 8 KiB and compresses them. They stay in memory until `drain`, so a
@@ -74,8 +74,8 @@ export class MetadataWriter {
     this.#size += chunk.length;
     this.#pending += chunk.length;
     this.#used = 0;
-    if (this.#size > TABLE_LIMIT)
-      throw new SquashfsError("TABLE_TOO_LARGE", { table: this.#table, limit: TABLE_LIMIT });
+    if (this.#size > MAX_TABLE_SIZE)
+      throw new SquashfsError("TABLE_TOO_LARGE", { table: this.#table, limit: MAX_TABLE_SIZE });
   }
 
   /** Writes the complete blocks out and forgets them. */

@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { CONFIG_SIZE_LIMIT, parseImageConfig } from "../../src/oci/config.ts";
+import { MAX_CONFIG_SIZE, parseImageConfig } from "../../src/oci/config.ts";
 import {
   checkRunnable,
-  LAYER_COUNT_LIMIT,
-  MANIFEST_SIZE_LIMIT,
+  MAX_MANIFEST_LAYERS,
+  MAX_MANIFEST_SIZE,
   type Manifest,
   parseManifest,
 } from "../../src/oci/manifest.ts";
@@ -69,8 +69,8 @@ describe("parseManifest()", () => {
     ["DOCUMENT_SHAPE", "config.annotations.a is 1", { config: { ...CONFIG, annotations: { a: 1 } } }],
     [
       "DOCUMENT_SHAPE",
-      `at most ${LAYER_COUNT_LIMIT}`,
-      { config: CONFIG, layers: Array(LAYER_COUNT_LIMIT + 1).fill(LAYER) },
+      `at most ${MAX_MANIFEST_LAYERS}`,
+      { config: CONFIG, layers: Array(MAX_MANIFEST_LAYERS + 1).fill(LAYER) },
     ],
     ["DIGEST_INVALID", 'of the manifest of "x"', { config: { ...CONFIG, digest: "sha256:1" } }],
     ["DIGEST_INVALID", "algorithm", { config: CONFIG, layers: [{ ...LAYER, digest: "../../etc/passwd:" }] }],
@@ -84,7 +84,7 @@ describe("parseManifest()", () => {
     ],
     ["MANIFEST_SCHEMA_1", "schema 1", { schemaVersion: 1, fsLayers: [] }],
     ["MANIFEST_SCHEMA_1", "schema 1", { mediaType: "application/vnd.docker.distribution.manifest.v1+prettyjws" }],
-    ["DOCUMENT_TOO_LARGE", `limit ${MANIFEST_SIZE_LIMIT}`, " ".repeat(MANIFEST_SIZE_LIMIT + 1)],
+    ["DOCUMENT_TOO_LARGE", `limit ${MAX_MANIFEST_SIZE}`, " ".repeat(MAX_MANIFEST_SIZE + 1)],
   ])("%s: %s", (code, message, document) => {
     expect(() => parse(document)).toThrow(expect.objectContaining({ code, message: expect.stringContaining(message) }));
   });
@@ -196,7 +196,7 @@ describe("parseImageConfig()", () => {
     ["DOCUMENT_SHAPE", "created is 1", { created: 1 }],
     ["DOCUMENT_SHAPE", "rootfs.diff_ids[0] is 1", { rootfs: { diff_ids: [1] } }],
     ["DIGEST_INVALID", 'the config of "x"', { rootfs: { diff_ids: ["x"] } }],
-    ["DOCUMENT_TOO_LARGE", "limit", "x".repeat(CONFIG_SIZE_LIMIT)],
+    ["DOCUMENT_TOO_LARGE", "limit", "x".repeat(MAX_CONFIG_SIZE)],
   ])("%s: %s", (code, message, document) => {
     expect(() => parseConfig(document)).toThrow(
       expect.objectContaining({ code, message: expect.stringContaining(message) }),

@@ -13,9 +13,9 @@ export type ScriptEnd =
   | { readonly kind: "exec"; readonly argv: readonly string[] };
 
 /** Rounds of all loops of a script together: env scripts go through some folders and lists. */
-const ROUND_LIMIT = 100_000;
+const MAX_ROUNDS = 100_000;
 /** Scripts that source each other, functions that call each other. */
-const CALL_LIMIT = 100;
+const MAX_CALLS = 100;
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
 /** How commands that change where a script goes on reach the place that they lead to. */
@@ -87,8 +87,8 @@ class Executor {
 
   #enter(): void {
     this.#calls += 1;
-    if (this.#calls > CALL_LIMIT)
-      throw new ShellUnsupported(`more than ${CALL_LIMIT} scripts or functions in each other`, 0);
+    if (this.#calls > MAX_CALLS)
+      throw new ShellUnsupported(`more than ${MAX_CALLS} scripts or functions in each other`, 0);
   }
 
   async #run(command: Command): Promise<number> {
@@ -169,7 +169,7 @@ class Executor {
     try {
       for (;;) {
         this.#rounds += 1;
-        if (this.#rounds > ROUND_LIMIT) throw new ShellUnsupported(`more than ${ROUND_LIMIT} rounds of loops`, line);
+        if (this.#rounds > MAX_ROUNDS) throw new ShellUnsupported(`more than ${MAX_ROUNDS} rounds of loops`, line);
         try {
           if (!(await round())) return;
         } catch (error) {

@@ -12,7 +12,7 @@ import {
 const CLOSING: ReadonlySet<string> = new Set(["then", "elif", "else", "fi", "do", "done", "esac", "}"]);
 const FUNCTION_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 /** Deeper than anybody writes; the parser calls itself for each level. */
-const DEPTH_LIMIT = 200;
+const MAX_DEPTH = 200;
 
 /**
  * Reads a script of the subset: simple commands with assignments, quotes and parameters, `;`, `&&`, `||`, `!`, `if`,
@@ -41,7 +41,7 @@ class Parser {
 
   /** Commands up to a closing word, `;;`, `)` or the end. */
   list(depth: number): Command {
-    if (depth > DEPTH_LIMIT) throw new ShellUnsupported(`more than ${DEPTH_LIMIT} nested commands`, this.line);
+    if (depth > MAX_DEPTH) throw new ShellUnsupported(`more than ${MAX_DEPTH} nested commands`, this.line);
     const commands: Command[] = [];
     for (;;) {
       this.#skipSeparators();

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { addAbortSignal, type Readable } from "node:stream";
 import { detectCompression } from "../../layer/decompress.ts";
-import { CONFIG_SIZE_LIMIT, parseImageConfig } from "../../oci/config.ts";
+import { MAX_CONFIG_SIZE, parseImageConfig } from "../../oci/config.ts";
 import type { Descriptor } from "../../oci/descriptor.ts";
 import { computeDigest, type Digest, isDigest } from "../../oci/digest.ts";
 import type { Image, ImageSource } from "../../oci/image.ts";
@@ -73,7 +73,7 @@ async function resolveSaved(
   options: SourceOptions,
   signal: AbortSignal,
 ): Promise<Image> {
-  const configBytes = await archive.read(saved.config, CONFIG_SIZE_LIMIT, signal);
+  const configBytes = await archive.read(saved.config, MAX_CONFIG_SIZE, signal);
   const { diffIds } = parseImageConfig(configBytes, `the config of ${JSON.stringify(uri)}`);
   const config = {
     mediaType: "application/vnd.docker.container.image.v1+json",

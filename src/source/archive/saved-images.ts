@@ -1,8 +1,8 @@
 import { parseJson } from "../../oci/json-node.ts";
-import { LAYER_COUNT_LIMIT, MANIFEST_SIZE_LIMIT } from "../../oci/manifest.ts";
+import { MAX_MANIFEST_LAYERS, MAX_MANIFEST_SIZE } from "../../oci/manifest.ts";
 import { formatReference, parseDockerReference } from "../../oci/reference.ts";
 import { SourceError } from "../errors.ts";
-import { LISTED_LIMIT } from "../layout-choice.ts";
+import { MAX_LISTED } from "../layout-choice.ts";
 import type { ArchiveFile } from "./archive-file.ts";
 
 /** One image of a `manifest.json` (Moby image spec 1.2, "Combined Image JSON + Filesystem Changeset Format"). */
@@ -15,8 +15,8 @@ export interface SavedImage {
 }
 
 /** Far more than `docker save` is given; bounds against absurd input. */
-const IMAGE_COUNT_LIMIT = 4096;
-const TAG_COUNT_LIMIT = 1024;
+const MAX_IMAGES = 4096;
+const MAX_TAGS = 1024;
 
 /** The images of an archive. Throws `OciError` for a document that is not one. */
 export async function readSavedImages(
@@ -24,17 +24,17 @@ export async function readSavedImages(
   uri: string,
   signal: AbortSignal,
 ): Promise<readonly SavedImage[]> {
-  const bytes = await archive.read("manifest.json", MANIFEST_SIZE_LIMIT, signal);
-  const document = parseJson(bytes, `the manifest.json of ${JSON.stringify(uri)}`, MANIFEST_SIZE_LIMIT);
-  return document.items(IMAGE_COUNT_LIMIT).map((image) => ({
+  const bytes = await archive.read("manifest.json", MAX_MANIFEST_SIZE, signal);
+  const document = parseJson(bytes, `the manifest.json of ${JSON.stringify(uri)}`, MAX_MANIFEST_SIZE);
+  return document.items(MAX_IMAGES).map((image) => ({
     config: image.member("Config").string(),
     layers: image
       .member("Layers")
-      .items(LAYER_COUNT_LIMIT)
+      .items(MAX_MANIFEST_LAYERS)
       .map((layer) => layer.string()),
     repoTags: image
       .member("RepoTags")
-      .items(TAG_COUNT_LIMIT)
+      .items(MAX_TAGS)
       .map((tag) => tag.string()),
   }));
 }
@@ -69,6 +69,6 @@ function listImages(images: readonly SavedImage[]): string {
   const names = images.flatMap(({ repoTags, config }) =>
     repoTags.length > 0 ? repoTags : [`(untagged, config ${config})`],
   );
-  const left = names.length - LISTED_LIMIT;
-  return names.slice(0, LISTED_LIMIT).join(", ") + (left > 0 ? `, and ${left} more` : "");
+  const left = names.length - MAX_LISTED;
+  return names.slice(0, MAX_LISTED).join(", ") + (left > 0 ? `, and ${left} more` : "");
 }

@@ -15,12 +15,12 @@ export interface Member {
 export type Members = ReadonlyMap<string, Member>;
 
 /** An image archive has a few members per layer; past this it is something else. */
-export const MEMBER_COUNT_LIMIT = 100_000;
+export const MAX_MEMBERS = 100_000;
 /** Room for a header and its extensions; of most entries only the first 512 bytes matter. */
 const HEADER_READ_SIZE = 4096;
 const BLOCK_SIZE = 512;
 /** Links that are followed from one member; `docker save` makes one. */
-const LINK_DEPTH_LIMIT = 8;
+const MAX_LINK_DEPTH = 8;
 
 /**
  * Lists a plain tar that can be read at any place: headers are read, contents are jumped over, so that a
@@ -53,10 +53,10 @@ export async function listTarMembers(
   return members;
 }
 
-/** Notes an entry that is a file or a link. Throws `SourceError` ARCHIVE_INVALID past MEMBER_COUNT_LIMIT. */
+/** Notes an entry that is a file or a link. Throws `SourceError` ARCHIVE_INVALID past MAX_MEMBERS. */
 export function addMember(members: Map<string, Member>, header: Header, offset: number, uri: string): void {
-  if (members.size === MEMBER_COUNT_LIMIT) {
-    throw new SourceError("ARCHIVE_INVALID", { uri, problem: `it has more than ${MEMBER_COUNT_LIMIT} members` });
+  if (members.size === MAX_MEMBERS) {
+    throw new SourceError("ARCHIVE_INVALID", { uri, problem: `it has more than ${MAX_MEMBERS} members` });
   }
   const name = memberName(header.name);
   const { type, size, linkname } = header;
@@ -69,8 +69,7 @@ export function addMember(members: Map<string, Member>, header: Header, offset: 
 /** Follows links. Undefined where there is no such member; links in a circle count as none. */
 export function findMember(members: Members, name: string): Member | undefined {
   let member = members.get(memberName(name));
-  for (let depth = 0; member?.link !== undefined && depth < LINK_DEPTH_LIMIT; depth++)
-    member = members.get(member.link);
+  for (let depth = 0; member?.link !== undefined && depth < MAX_LINK_DEPTH; depth++) member = members.get(member.link);
   return member?.link === undefined ? member : undefined;
 }
 

@@ -12,11 +12,11 @@ export interface Answer {
 }
 
 /** A small body that is not wanted is read away, to keep the connection; a large one costs the connection. */
-const DRAIN_LIMIT = 64 * 1024;
+const MAX_DRAINED_SIZE = 64 * 1024;
 
 /** Gives up a body that nobody wants. Never rejects. */
 export async function dropBody({ body }: Pick<Answer, "body">): Promise<void> {
-  await body.dump({ limit: DRAIN_LIMIT }).catch(() => {});
+  await body.dump({ limit: MAX_DRAINED_SIZE }).catch(() => {});
 }
 
 /** Reads a body of at most `limit` bytes; of a longer one, `limit` + 1 bytes, so that the caller sees it is. */

@@ -2,7 +2,7 @@ import type { BlobCache } from "../../cache/blob-cache.ts";
 import type { Descriptor } from "../../oci/descriptor.ts";
 import type { Digest } from "../../oci/digest.ts";
 import type { Image } from "../../oci/image.ts";
-import { MANIFEST_SIZE_LIMIT } from "../../oci/manifest.ts";
+import { MAX_MANIFEST_SIZE } from "../../oci/manifest.ts";
 import { SourceError, type SourceErrorCode } from "../errors.ts";
 import type { ImageStore, ServedManifest } from "../resolve-image.ts";
 
@@ -12,7 +12,7 @@ export function cacheDocuments(store: ImageStore, cache: BlobCache): ImageStore 
     ...store,
     async readManifest(descriptor, signal) {
       const { digest, size, mediaType } = descriptor;
-      const found = await cache.read(digest, Math.min(size, MANIFEST_SIZE_LIMIT));
+      const found = await cache.read(digest, Math.min(size, MAX_MANIFEST_SIZE));
       if (found !== undefined) return { bytes: found, digest, mediaType };
       const served = await store.readManifest(descriptor, signal);
       await cache.keep(served.digest, served.bytes);
@@ -29,7 +29,7 @@ export function cacheDocuments(store: ImageStore, cache: BlobCache): ImageStore 
 
 /** The manifest or index of a digest that is known already. */
 export async function cachedManifest(cache: BlobCache, digest: Digest): Promise<ServedManifest | undefined> {
-  const bytes = await cache.read(digest, MANIFEST_SIZE_LIMIT);
+  const bytes = await cache.read(digest, MAX_MANIFEST_SIZE);
   return bytes === undefined ? undefined : { bytes, digest, mediaType: undefined };
 }
 

@@ -10,11 +10,11 @@ const TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
 const PARAM = new RegExp(`\\s*,?\\s*(${TOKEN})\\s*=\\s*(?:"((?:[^"\\\\]|\\\\.)*)"|(${TOKEN}))`, "y");
 const SCHEME = new RegExp(`[\\s,]*(${TOKEN})(?=\\s*$|\\s*,|\\s+[^\\s=])`, "y");
 /** Longer headers are not of a registry; the patterns are linear all the same. */
-const HEADER_LENGTH_LIMIT = 16_384;
+const MAX_HEADER_LENGTH = 16_384;
 
 /** Reads the header's values; several challenges may stand in one value. What is malformed ends the list. */
 export function parseChallenges(header: string | readonly string[] | undefined): readonly Challenge[] {
-  const text = (typeof header === "string" ? header : (header ?? []).join(", ")).slice(0, HEADER_LENGTH_LIMIT);
+  const text = (typeof header === "string" ? header : (header ?? []).join(", ")).slice(0, MAX_HEADER_LENGTH);
   const challenges: Challenge[] = [];
   let position = 0;
   for (;;) {

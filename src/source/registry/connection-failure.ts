@@ -43,7 +43,7 @@ const OTHER_PROTOCOL = "Expected HTTP/";
 const FIRST_CONTACT_ATTEMPTS = 3;
 
 /** Errors inside errors that are looked at: undici, AggregateError, socket are three. */
-const CAUSE_DEPTH_LIMIT = 5;
+const MAX_CAUSE_DEPTH = 5;
 
 /** Says what an error of undici, a socket or TLS means, and whether another try may help. */
 export function connectionFailure(error: unknown, context: ConnectionContext): SourceError {
@@ -97,7 +97,7 @@ function isParserError(error: unknown): boolean {
 
 /** The code, which several layers of wrapping may hide: `AggregateError` of both address families, a `cause`. */
 function errorCode(error: unknown): string {
-  for (let inner = error, depth = 0; inner instanceof Error && depth < CAUSE_DEPTH_LIMIT; depth++) {
+  for (let inner = error, depth = 0; inner instanceof Error && depth < MAX_CAUSE_DEPTH; depth++) {
     const { code, errors, cause } = inner as Error & { code?: unknown; errors?: unknown[]; cause?: unknown };
     if (typeof code === "string" && code !== "UND_ERR_SOCKET") return code;
     inner = errors?.[0] ?? cause;
@@ -108,7 +108,7 @@ function errorCode(error: unknown): string {
 
 function innermostMessage(error: unknown): string {
   let message = "";
-  for (let inner = error, depth = 0; inner instanceof Error && depth < CAUSE_DEPTH_LIMIT; depth++) {
+  for (let inner = error, depth = 0; inner instanceof Error && depth < MAX_CAUSE_DEPTH; depth++) {
     if (inner.message !== "") message = inner.message;
     inner = (inner as { errors?: unknown[] }).errors?.[0] ?? inner.cause;
   }

@@ -16,7 +16,7 @@ export interface Exchange {
 }
 
 /** Registries redirect once or twice, to a blob store; five is what browsers' first limit was. */
-const REDIRECT_LIMIT = 5;
+const MAX_REDIRECTS = 5;
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 
 /**
@@ -44,12 +44,12 @@ export async function followRedirects(exchange: Exchange): Promise<Answer> {
     if (target === undefined || !/^https?:$/.test(target.protocol)) {
       throw new SourceError("REDIRECT_INVALID", { what, host: url.host });
     }
-    if (redirects === REDIRECT_LIMIT) {
+    if (redirects === MAX_REDIRECTS) {
       throw new SourceError("REDIRECT_LOOP", {
         what,
         host: exchange.url.host,
         target: target.host,
-        limit: REDIRECT_LIMIT,
+        limit: MAX_REDIRECTS,
       });
     }
     if (target.origin !== exchange.url.origin) {

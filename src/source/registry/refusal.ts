@@ -18,14 +18,14 @@ export interface RefusalContext {
 }
 
 /** Error documents are small (distribution spec 1.1 §"Error Codes"); of pages the beginning is enough. */
-const ERROR_BODY_LIMIT = 64 * 1024;
-const QUOTE_LIMIT = 200;
+const MAX_ERROR_BODY_SIZE = 64 * 1024;
+const MAX_QUOTED_LENGTH = 200;
 
 /** Turns an answer that is not a success into the error that it means; reads its body. */
 export async function readRefusal(answer: Answer, context: RefusalContext): Promise<SourceError> {
   const { status, host } = answer;
   const { what, missing, credential, secrets, speaker } = context;
-  const text = (await readBody(answer, ERROR_BODY_LIMIT).catch(() => Buffer.alloc(0))).toString("utf8");
+  const text = (await readBody(answer, MAX_ERROR_BODY_SIZE).catch(() => Buffer.alloc(0))).toString("utf8");
   const { code, message } = parseErrorDocument(text);
   const details = {
     what,
@@ -104,7 +104,7 @@ function redact(text: string | undefined, secrets: readonly Secret[]): string | 
     if (secret !== "") clean = clean.replaceAll(secret, "[secret]");
   }
   clean = clean.replace(/\b(Bearer|Basic)\s+[\w.+/=~-]{8,}/gi, "$1 [secret]");
-  return clean.length > QUOTE_LIMIT ? `${clean.slice(0, QUOTE_LIMIT)}…` : clean;
+  return clean.length > MAX_QUOTED_LENGTH ? `${clean.slice(0, MAX_QUOTED_LENGTH)}…` : clean;
 }
 
 /** Docker Hub's `ratelimit-limit: 100;w=21600`. */

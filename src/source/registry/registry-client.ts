@@ -1,7 +1,7 @@
 import type { Dispatcher } from "undici";
 import type { Credential } from "../../auth/credential.ts";
 import { computeDigest, type Digest, digestAlgorithm, isDigest } from "../../oci/digest.ts";
-import { MANIFEST_SIZE_LIMIT } from "../../oci/manifest.ts";
+import { MAX_MANIFEST_SIZE } from "../../oci/manifest.ts";
 import { ACCEPTED_MANIFEST_TYPES, bareMediaType } from "../../oci/media-types.ts";
 import type { OnProgress } from "../../progress.ts";
 import { SourceError } from "../errors.ts";
@@ -73,7 +73,7 @@ export class RegistryClient {
     return this.#withRetries(what, signal, async () => {
       const request = { method: "GET", target: endpoint.base, headers: {}, what, missing: "NAME_UNKNOWN" } as const;
       const answer = await this.attempt({ ...request, signal });
-      const page = await this.#guard({ what }, signal, () => readBody(answer, MANIFEST_SIZE_LIMIT));
+      const page = await this.#guard({ what }, signal, () => readBody(answer, MAX_MANIFEST_SIZE));
       const { host, status } = answer;
       if (isHtml(answer, page.toString("latin1", 0, 100)))
         throw new SourceError("NOT_A_REGISTRY", { what, host, status });
@@ -94,7 +94,7 @@ export class RegistryClient {
     const what = `reading manifest ${reference} in ${this.name}`;
     const served = await this.#withRetries(what, signal, async () => {
       const answer = await this.#askForManifest("GET", reference, what, signal);
-      const bytes = await this.#guard({ what }, signal, () => readBody(answer, MANIFEST_SIZE_LIMIT));
+      const bytes = await this.#guard({ what }, signal, () => readBody(answer, MAX_MANIFEST_SIZE));
       return { answer, bytes };
     });
     const { answer, bytes } = served;

@@ -38,7 +38,7 @@ const CLIENT_ID = "sifon";
 const DEFAULT_LIFETIME_SEC = 60;
 /** A token is renewed when this part of its lifetime has gone, before a request that is under way finds it expired. */
 const RENEWAL_SHARE = 0.9;
-const TOKEN_BODY_LIMIT = 1024 * 1024;
+const MAX_TOKEN_BODY_SIZE = 1024 * 1024;
 
 /**
  * Gets a bearer token as a registry's challenge says: by GET with user and password or with nothing
@@ -110,7 +110,7 @@ async function tokenRefusal(answer: Answer, { credential, what }: TokenRequest):
 
 async function readToken(answer: Answer, what: string): Promise<BearerToken> {
   const fail = (problem: string) => new SourceError("TOKEN_INVALID", { what, host: answer.host, problem });
-  const bytes = await readBody(answer, TOKEN_BODY_LIMIT).catch((cause: Error) => {
+  const bytes = await readBody(answer, MAX_TOKEN_BODY_SIZE).catch((cause: Error) => {
     const { host } = answer;
     throw new SourceError("CONNECTION_LOST", {
       what,

@@ -51,7 +51,7 @@ export interface DataArea {
 /** In front of each metadata block: its size, and whether it is stored. */
 const METADATA_HEADER_SIZE = 2;
 
-const DEFAULT_WHOLE_LIMIT: number = 16 * 1024 * 1024;
+const MAX_WHOLE_SIZE: number = 16 * 1024 * 1024;
 
 /**
  * A SquashFS 4.0 image, read in place: only what is asked for is read and decompressed. Paths are byte strings
@@ -148,7 +148,7 @@ export class SquashfsImage {
   /** A small file's content, whole. */
   async readWhole(file: ByteString | FileInode, options: ReadWholeOptions = {}): Promise<Uint8Array> {
     const inode = await this.#asFile(file);
-    const limit = options.limit ?? DEFAULT_WHOLE_LIMIT;
+    const limit = options.limit ?? MAX_WHOLE_SIZE;
     if (inode.size > limit)
       throw new SquashfsReadError("FILE_TOO_LARGE", {
         source: this.#context.source.name,
