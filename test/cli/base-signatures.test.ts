@@ -60,7 +60,7 @@ const NOT_BY_ALL = REFUSED("image not signed by required entities");
 
 describe("Fingerprints", () => {
   it("are of keys that must all have signed all of the image", async (test) => {
-    const { folder, signed, build } = await createKeyedPlace(test);
+    const { signed, build } = await createKeyedPlace(test);
     await signed("ann.sif", annSigns);
     await signed("both.sif", annSigns, bobSigns);
     expect(await build("ann.sif", ann)).toEqual({ lines: [CHECKING(ann)], code: 0 });
