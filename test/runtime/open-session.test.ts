@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { readdirSync, readFileSync } from "node:fs";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -264,6 +265,25 @@ describe.skipIf(!ready)("openSession()", () => {
     },
   );
 
+  it.each([{ pid: false }, { pid: true }])(
+    "shows nobody the variables of a child of ours in the list of processes: %j",
+    async (namespaces) => {
+      const opened = await session();
+      const environment = { PATH: "/bin", TOKEN: "for-the-program-alone" };
+      const running = await opened.runAsChild(program("echo up; read line; echo $TOKEN", { namespaces, environment }), {
+        stdio: "pipe",
+      });
+      const out = running.stdout!.setEncoding("utf8");
+      expect(String(await once(out, "data"))).toBe("up\n");
+      const lines = commandLines().filter((line) => line.includes("read line; echo $TOKEN"));
+      expect(lines.length).toBeGreaterThan(0);
+      expect(lines.filter((line) => line.includes("for-the-program-alone"))).toEqual([]);
+      running.stdin!.end("\n");
+      expect(await text(out)).toBe("for-the-program-alone\n");
+      await running.ended;
+    },
+  );
+
   it("names what of a container could not be set up", async () => {
     const opened = await session();
     const mounts = [{ kind: "bind", source: "/nonexistent", target: "/opt" }] as const;
@@ -365,6 +385,19 @@ describe.skipIf(!ready)("openSession()", () => {
     await expect(opening).rejects.toMatchObject({ code: "MOUNT_FAILED", message: expect.stringContaining(file) });
   });
 });
+
+/** What every user reads of the processes that there are. */
+function commandLines(): string[] {
+  const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
+  return pids.flatMap((pid) => {
+    try {
+      return readFileSync(`/proc/${pid}/cmdline`, "latin1");
+    } catch {
+      // It has ended.
+      return [];
+    }
+  });
+}
 
 /** False for a zombie, too: whoever should have waited for it is a program of the container. */
 function isAlive(pid: number): Promise<boolean> {

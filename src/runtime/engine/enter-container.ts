@@ -26,11 +26,28 @@ export interface EnteringProgram {
  * The shell that waits for a program in a PID namespace, as only children are born into one. Signals that it catches
  * are at their default again in the program; those that it would ignore were ignored there, too. How the program
  * ended, it tells by its exit code alone.
+ *
+ * The program's variables come in variables of the shell's: its command line stands in the list of processes for as
+ * long as the program runs, where every user could read them. env(1) sets them, as a shell drops names that it could
+ * not have itself; its own command line is gone when it becomes nsenter.
  */
-const WAITING = `trap : HUP INT QUIT TERM USR1 USR2 ALRM
+function waitingShell(
+  enter: readonly string[],
+  program: Readonly<Record<string, string>>,
+): Omit<EnteringProgram, "isBelowShell"> {
+  const pairs = Object.entries(program).map(([name, value], index) => [`E${index}`, `${name}=${value}`] as const);
+  const names = pairs.map(([name]) => name);
+  const script = `trap : HUP INT QUIT TERM USR1 USR2 ALRM
 exec 3>&2 2>/dev/null
-(exec "$@" 2>&3 3>&-)
+(set -- /usr/bin/env -i -- ${names.map((name) => `"$${name}"`).join(" ")} "$@"; unset ${names.join(" ")}
+exec "$@" 2>&3 3>&-)
 exit $?`;
+  return {
+    argv: ["/bin/sh", "-c", script, "sh", ...enter],
+    environment: { ...TOOL_ENVIRONMENT, ...Object.fromEntries(pairs) },
+  };
+}
+
 /** What the shell and the tools before the program need. */
 const TOOL_ENVIRONMENT = { PATH: "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", LC_ALL: "C" };
 
@@ -55,13 +72,10 @@ export function enterContainer(entrance: Entrance): EnteringProgram {
   ];
   const environment = { ...program.environment, PWD: cwd };
   if (namespaces.pid !== true) return { argv: [...first, ...enter], environment, isBelowShell: false };
-  const pairs = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
+  const shell = waitingShell(enter, environment);
   return {
-    argv: [
-      ...[...first, nsenter, "--target", String(container), "--pid", "--no-fork", "--"],
-      ...["/bin/sh", "-c", WAITING, "sh", "/usr/bin/env", "-i", "--", ...pairs, ...enter],
-    ],
-    environment: TOOL_ENVIRONMENT,
+    argv: [...first, nsenter, "--target", String(container), "--pid", "--no-fork", "--", ...shell.argv],
+    environment: shell.environment,
     isBelowShell: true,
   };
 }
