@@ -14,6 +14,8 @@ describe("linkerVariables()", () => {
     [{ LD_LIBRARY_PATH: "/.singularity.d/libs" }, []],
     [{ LD_LIBRARY_PATH: `/nonexistent:${folder}` }, ["LD_LIBRARY_PATH"]],
     [{ LD_LIBRARY_PATH: "/nonexistent:" }, ["LD_LIBRARY_PATH"]],
+    // What stat refuses to tell; EACCES does not hold for root.
+    [{ LD_LIBRARY_PATH: `/${"x".repeat(256)}` }, []],
   ])("names those that programs of the host heed: %j", (environment, names) => {
     expect(linkerVariables(new Map(Object.entries(environment)))).toEqual(names);
   });

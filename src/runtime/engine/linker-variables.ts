@@ -15,6 +15,11 @@ export function linkerVariables(environment: ReadonlyMap<string, string>): strin
 }
 
 function isFolder(path: string): boolean {
-  // An empty one is the working directory.
-  return path === "" || statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+  try {
+    // An empty one is the working directory.
+    return path === "" || statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+  } catch {
+    // Images name folders like /root/lib, which on the host the caller, and so the loader, may not look into.
+    return false;
+  }
 }
