@@ -97,13 +97,14 @@ function bracketSource(token: string): string {
     if (name !== undefined) source += (Object.hasOwn(CLASSES, name) ? CLASSES[name] : undefined) ?? "";
     else if (dash === "-" && to !== undefined) {
       at += 2;
-      // A range that runs backwards, as in [z-a], has nothing in it.
-      if (from <= to) source += `${classLiteral(from)}-${classLiteral(to)}`;
+      // A range that runs backwards, as in [z-a], has nothing in it. Strings compare otherwise: by halves of pairs.
+      if (codePoint(from) <= codePoint(to)) source += `${classLiteral(from)}-${classLiteral(to)}`;
     } else source += classLiteral(from);
   }
   return `[${isNegated ? "^" : ""}${source}]`;
 }
 
+const codePoint = (character: string): number => character.codePointAt(0) as number;
 const literal = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
 const classLiteral = (text: string): string =>
   text.replace(/[\\^\-[\]&|~!#$%*+,.:;<=>?@`{}()/]/g, (c) => (/[\\^\-[\]]/.test(c) ? `\\${c}` : c));
