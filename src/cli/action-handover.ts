@@ -1,13 +1,53 @@
+import { spawn } from "node:child_process";
+import type { ProgramEnd } from "../runtime.ts";
 import { CONTAINER_OPTIONS } from "./action-options.ts";
-import { attributeName, type OptionValues } from "./options.ts";
+import type { Context } from "./context.ts";
+import { FatalError } from "./exit.ts";
+import { forwardSignals } from "./forward-signals.ts";
+import { type Logger, Verbosity } from "./logger.ts";
+import { attributeName, type OptionValues, PREFIXES } from "./options.ts";
 import type { TypedAction } from "./run-action.ts";
 
+const VERBOSITY_FLAGS: readonly (readonly [Verbosity, string])[] = [
+  [Verbosity.silent, "--silent"],
+  [Verbosity.quiet, "--quiet"],
+  [Verbosity.verbose, "--verbose"],
+  [Verbosity.debug, "--debug"],
+];
+
+interface HandOverTools {
+  readonly values: OptionValues;
+  readonly log: Logger;
+  readonly context: Context;
+}
+
+/** Has an installed Apptainer or Singularity do what was typed; resolves to how it ended. */
+export async function handOver(typed: TypedAction, { values, log, context }: HandOverTools): Promise<ProgramEnd> {
+  const words = apptainerArguments(typed, values, log.verbosity);
+  const environment = apptainerEnvironment(context.environment);
+  for (const program of ["apptainer", "singularity"]) {
+    const end = await runProgram(program, words, environment);
+    if (end !== undefined) return end;
+    log.debug(`${program} is not installed`);
+  }
+  throw new FatalError(
+    "--engine apptainer: neither apptainer nor singularity is installed (or in PATH); leave the option out to run with Sifon's own engine",
+  );
+}
+
 /** The words with which Apptainer does the same. */
-export function apptainerArguments({ action, image, args }: TypedAction, values: OptionValues): string[] {
-  const words: string[] = [action];
+function apptainerArguments(
+  { action, image, args }: TypedAction,
+  values: OptionValues,
+  verbosity: Verbosity,
+): string[] {
+  const words: string[] = VERBOSITY_FLAGS.filter(([level]) => level === verbosity).map(([, flag]) => flag);
+  words.push(action);
   for (const { flags, repeatable } of CONTAINER_OPTIONS) {
     const name = attributeName(flags);
     const flag = /--[a-z-]+/.exec(flags)?.[0] ?? "";
+    // Apptainer's other actions do not know it.
+    if (name === "shell" && action !== "shell") continue;
     if (repeatable) words.push(...values.texts(name).map((value) => `${flag}=${value}`));
     else if (flags.includes("<")) {
       const value = values.text(name);
@@ -15,4 +55,39 @@ export function apptainerArguments({ action, image, args }: TypedAction, values:
     } else if (values.flag(name)) words.push(flag);
   }
   return [...words, image, ...args];
+}
+
+/** Without the variables of options, which are among the words already, and with those of the container by its names. */
+function apptainerEnvironment(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const options = CONTAINER_OPTIONS.flatMap(({ env = [] }) => env);
+  const told = new Set(PREFIXES.flatMap((prefix) => options.map((key) => prefix + key)));
+  const kept = Object.entries(environment).filter(([name]) => !told.has(name) && !name.startsWith("SIFONENV_"));
+  const forced = Object.entries(environment)
+    .filter(([name]) => name.startsWith("SIFONENV_"))
+    .map(([name, value]) => [`APPTAINERENV_${name.slice("SIFONENV_".length)}`, value]);
+  return Object.fromEntries([...kept, ...forced]) as NodeJS.ProcessEnv;
+}
+
+/** Undefined where there is no such program. */
+function runProgram(
+  program: string,
+  words: readonly string[],
+  environment: NodeJS.ProcessEnv,
+): Promise<ProgramEnd | undefined> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, words, { stdio: "inherit", env: environment });
+    const stop = forwardSignals(process, {
+      ...{ stdin: null, stdout: null, stderr: null, ended: new Promise(() => {}) },
+      kill: (name) => child.kill(name),
+    });
+    child.once("error", (error: NodeJS.ErrnoException) => {
+      stop();
+      if (error.code === "ENOENT") resolve(undefined);
+      else reject(error);
+    });
+    child.once("close", (status, signal) => {
+      stop();
+      resolve(signal === null ? { kind: "exit", code: status ?? 1 } : { kind: "signal", signal });
+    });
+  });
 }

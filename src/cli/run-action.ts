@@ -1,7 +1,5 @@
-import { spawn } from "node:child_process";
 import type { Command } from "commander";
 import { type ActionRequest, type ProgramEnd, type RuntimeMessage, runContainer } from "../runtime.ts";
-import { apptainerArguments } from "./action-handover.ts";
 import { containerOptions } from "./container-options.ts";
 import type { Context } from "./context.ts";
 import { FatalError } from "./exit.ts";
@@ -31,7 +29,10 @@ export async function runAction(typed: TypedAction, tools: ActionTools): Promise
     throw new FatalError(`there is no engine "${engine}"; there are host and apptainer`);
   const { image, release } = await findImage(typed.image, tools);
   try {
-    if (engine === "apptainer") return await handOver({ ...typed, image }, tools);
+    if (engine === "apptainer") {
+      const { handOver } = await import("./action-handover.ts");
+      return await handOver({ ...typed, image }, tools);
+    }
     const options = await containerOptions(typed.action, tools);
     let stop = () => {};
     let remove = async () => {};
@@ -77,32 +78,4 @@ async function findImage(
 
 function tell(log: Logger, { level, text }: RuntimeMessage): void {
   log[level](text);
-}
-
-/** Starts an installed Apptainer or Singularity with the same words. */
-async function handOver(typed: TypedAction, { values, log, context }: ActionTools): Promise<ProgramEnd> {
-  const words = apptainerArguments(typed, values);
-  for (const program of ["apptainer", "singularity"]) {
-    const end = await new Promise<ProgramEnd | undefined>((resolve, reject) => {
-      const child = spawn(program, words, { stdio: "inherit", env: context.environment });
-      const stop = forwardSignals(process, {
-        ...{ stdin: null, stdout: null, stderr: null, ended: new Promise(() => {}) },
-        kill: (name) => child.kill(name),
-      });
-      child.once("error", (error: NodeJS.ErrnoException) => {
-        stop();
-        if (error.code === "ENOENT") resolve(undefined);
-        else reject(error);
-      });
-      child.once("close", (status, signal) => {
-        stop();
-        resolve(signal === null ? { kind: "exit", code: status ?? 1 } : { kind: "signal", signal });
-      });
-    });
-    if (end !== undefined) return end;
-    log.debug(`${program} is not installed`);
-  }
-  throw new FatalError(
-    "--engine apptainer: neither apptainer nor singularity is installed (or in PATH); leave the option out to run with Sifon's own engine",
-  );
 }
