@@ -1,10 +1,12 @@
-import { mkdirSync, readFileSync } from "node:fs";
+import { accessSync, constants, mkdirSync, readFileSync } from "node:fs";
 import { tmpdir, userInfo } from "node:os";
-import { join, resolve } from "node:path";
+import { join, posix, resolve } from "node:path";
 import { hostArch } from "./bytes/architecture.ts";
+import { printable } from "./bytes/printable.ts";
 import { findAccount, findGroups, groupFile, passwdFile } from "./runtime/account-files.ts";
 import { type ActionRequest, helpText } from "./runtime/action/choose-command.ts";
 import { findProgram } from "./runtime/action/find-program.ts";
+import { interpreterOf, PROGRAM_HEAD_SIZE } from "./runtime/action/interpreter.ts";
 import { ContainerError } from "./runtime/container/errors.ts";
 import { hostRuns } from "./runtime/container/host-runs.ts";
 import { directoryTree, type FileTree, overlaidTree, squashfsTree } from "./runtime/container/image-tree.ts";
@@ -12,11 +14,20 @@ import { MountedTree, viewOf } from "./runtime/container/mounted-tree.ts";
 import { nvidiaBinds } from "./runtime/container/nvidia.ts";
 import { placeMounts } from "./runtime/container/place-mounts.ts";
 import { SESSION_SIZE_MIB, type UserBind, wantedMounts } from "./runtime/container/wanted-mounts.ts";
+import { makeWorkdirFolders, workdirFolder } from "./runtime/container/workdir.ts";
 import { workingDirectory } from "./runtime/container/working-directory.ts";
+import { EngineError } from "./runtime/engine/errors.ts";
 import { SESSION_FOLDER } from "./runtime/engine/host-root.ts";
 import { linkerVariables } from "./runtime/engine/linker-variables.ts";
 import { openSession } from "./runtime/engine/open-session.ts";
-import type { Namespaces, Overlay, ProgramEnd, RootImage, SessionPlan } from "./runtime/engine/plan.ts";
+import {
+  isWritable,
+  type Namespaces,
+  type Overlay,
+  type ProgramEnd,
+  type RootImage,
+  type SessionPlan,
+} from "./runtime/engine/plan.ts";
 import type { ProgramStreams, RunningProgram } from "./runtime/engine/session.ts";
 import { hostEnvironment } from "./runtime/environment/host-environment.ts";
 import type { RuntimeMessage } from "./runtime/message.ts";
@@ -80,12 +91,28 @@ export interface RunContainerRequest extends ActionRequest {
  */
 export async function runContainer(request: RunContainerRequest): Promise<ProgramEnd> {
   const path = resolve(request.hostCwd, request.image);
-  const image = await openLocalImage(path);
+  const image = await openImage(path);
   try {
     checkArchitecture(image, path);
     return await runOpened(image, path, request);
   } finally {
     await image.close();
+  }
+}
+
+/** Says in Apptainer's words why there is no image at a path. */
+async function openImage(path: string): Promise<LocalImage> {
+  try {
+    return await openLocalImage(path);
+  } catch (cause) {
+    const { code } = (cause instanceof Error ? (cause.cause ?? cause) : {}) as NodeJS.ErrnoException;
+    const refuse = (problem: string) => new ContainerError("IMAGE_UNREADABLE", { path, problem, cause });
+    if (code === "ENOENT")
+      throw refuse(`failed to retrieve path for ${path}: lstat ${path}: no such file or directory. Check the path.`);
+    if (code === "EACCES") throw refuse(`${path} is not readable by the current user, check permissions`);
+    if (code === "NOT_AN_IMAGE")
+      throw refuse("image format not recognized: it is neither a SIF nor a SquashFS file nor a directory");
+    throw cause;
   }
 }
 
@@ -108,15 +135,17 @@ async function runOpened(image: LocalImage, path: string, request: RunContainerR
   const root = overlay.kind === "directories" ? overlaidTree(overlay.upper, treeOf(image)) : treeOf(image);
   const tree = new MountedTree(root);
   const tell = (messages: readonly RuntimeMessage[]) => messages.forEach(onMessage);
+  const { scratch = [], workdir } = options;
+  if (workdir !== undefined) makeWorkdirFolders(workdir, { contain, scratch });
 
   const binds = [...(options.nvidia ? nvidiaBinds({ newDev: contain }) : []), ...(options.binds ?? [])];
   const wanted = wantedMounts({
-    ...{ contain, pid: namespaces.pid === true, noMount: options.noMount ?? [], workdir: options.workdir },
+    ...{ contain, pid: namespaces.pid === true, ipc: namespaces.ipc === true, noMount: options.noMount ?? [], workdir },
     home: options.noHome
       ? undefined
-      : { source: contain && options.home === undefined ? undefined : home.source, target: home.target },
-    ...{ scratch: options.scratch ?? [], binds, cwd: request.hostCwd },
-    files: await madeFiles(tree, { home: home.target, caller, tell }),
+      : { source: contain && options.home === undefined ? containedHome(workdir) : home.source, target: home.target },
+    ...{ scratch, binds, cwd: request.hostCwd },
+    files: await madeFiles(tree, { home: home.target, caller, options, overlay, tell }),
     imagePaths: (options.bindImages ?? []).map((_, index) => `${SESSION_FOLDER}/image${index}`),
   });
   await placeMounts(tree, wanted, { canMakePoints: !isDirect(overlay), sessionFolder: SESSION_FOLDER, onMessage });
@@ -178,14 +207,21 @@ async function openRoot(
   try {
     return await openSession(plan(rootImage(image, path)), watch);
   } catch (error) {
-    const isMount = error instanceof Error && "code" in error && UNPACKABLE.has(String(error.code));
-    if (!isMount || image.kind === "sandbox" || unpack === undefined) throw error;
+    if (!isMountProblem(error) || image.kind === "sandbox" || unpack === undefined) throw error;
     return openSession(plan({ kind: "directory", path: await unpack(path, error) }), watch);
   }
 }
 
-/** Errors of the engine that an unpacked image helps against. */
-const UNPACKABLE: ReadonlySet<string> = new Set(["FUSE_UNAVAILABLE", "MOUNT_FAILED"]);
+/** Whether an unpacked image helps against an error. */
+function isMountProblem(error: unknown): error is EngineError {
+  if (!(error instanceof EngineError)) return false;
+  const { code, details } = error;
+  return (
+    code === "FUSE_UNAVAILABLE" ||
+    code === "MOUNT_FAILED" ||
+    (code === "TOOL_MISSING" && details.tool === "squashfuse_ll")
+  );
+}
 
 function rootImage(image: LocalImage, path: string): RootImage {
   if (image.kind === "sandbox") return { kind: "directory", path };
@@ -217,6 +253,15 @@ async function checkProgram(
 ): Promise<void> {
   const found = await findProgram(textView(viewOf(tree)), argv[0], { path: environment.get("PATH"), cwd });
   if ("problem" in found) throw new ContainerError("PROGRAM_NOT_FOUND", { program: argv[0], problem: found.problem });
+  const place = posix.resolve(cwd, found.path);
+  const interpreter = interpreterOf((await tree.readHead(place, PROGRAM_HEAD_SIZE)) ?? new Uint8Array());
+  if (interpreter === undefined) return;
+  const { entry } = await tree.resolve(posix.resolve(cwd, interpreter));
+  const refuse = (problem: string) =>
+    new ContainerError("PROGRAM_NOT_FOUND", { program: argv[0], problem: `exec ${place} failed: ${problem}` });
+  if (entry === undefined) throw refuse(`its interpreter ${printable(interpreter)} is not in the container`);
+  if (entry.kind !== "file" || (entry.mode & 0o111) === 0)
+    throw refuse(`permission denied: its interpreter ${printable(interpreter)} cannot be executed`);
 }
 
 /**
@@ -260,32 +305,45 @@ function callerOf(environment: NodeJS.ProcessEnv): Caller {
   }
 }
 
-/** passwd, group and resolv.conf of the container. */
+/** What `--contain` has for a home directory: one of its own in `--workdir`, else one in memory. */
+function containedHome(workdir: string | undefined): string | undefined {
+  return workdir === undefined ? undefined : workdirFolder(workdir, "home");
+}
+
+/** passwd, group, resolv.conf and hostname of the container. */
 async function madeFiles(
   tree: MountedTree,
-  { home, caller, tell }: MadeFilesOptions,
+  { home, caller, options, overlay, tell }: MadeFilesOptions,
 ): Promise<ReadonlyMap<string, Uint8Array>> {
   const files = new Map<string, Uint8Array>();
   const { uid, gid, name = String(uid) } = caller;
   const account = findAccount(hostText("/etc/passwd"), uid) ?? { name, uid, gid, gecos: "", shell: "/bin/sh" };
   const gids = [...new Set([gid, ...(process.getgroups?.() ?? [])])];
   const groups = findGroups(hostText("/etc/group"), gids);
-  for (const [path, made] of [
-    ["/etc/passwd", (own: Uint8Array) => passwdFile(own, account, home)],
-    ["/etc/group", (own: Uint8Array) => groupFile(own, account, groups)],
-  ] as const) {
+  const insideUid = options.fakeroot ? 0 : uid;
+  // Root changes the files themselves where it may, as useradd does.
+  const isOwn = uid === 0 && !options.fakeroot && isWritable(overlay);
+  for (const [path, made] of isOwn
+    ? []
+    : ([
+        ["/etc/passwd", (own: Uint8Array) => passwdFile(own, account, { home, insideUid })],
+        ["/etc/group", (own: Uint8Array) => groupFile(own, account, groups)],
+      ] as const)) {
     const own = await tree.read(path);
     if (own !== undefined) files.set(path, made(own));
     else tell([{ level: "warning", text: `${path.slice(5)} file doesn't exist in container, not updating` }]);
   }
   const resolver = hostText("/etc/resolv.conf");
   if (resolver !== "") files.set("/etc/resolv.conf", Buffer.from(resolver));
+  if (options.hostname !== undefined) files.set("/etc/hostname", Buffer.from(`${options.hostname}\n`));
   return files;
 }
 
 interface MadeFilesOptions {
   readonly home: string;
   readonly caller: Caller;
+  readonly options: ContainerOptions;
+  readonly overlay: Overlay;
   readonly tell: (messages: readonly RuntimeMessage[]) => void;
 }
 
@@ -302,7 +360,10 @@ function chooseOverlay(options: ContainerOptions, image: LocalImage, cwd: string
   const { overlays = [], writable = false, writableTmpfs = false } = options;
   if (writable) {
     if (image.kind === "sandbox") return { kind: "none", writable: true };
-    const problem = `no SIF writable overlay partition found in ${resolve(cwd, image.path)}`;
+    const path = resolve(cwd, image.path);
+    const problem = isWritableFile(path)
+      ? `no SIF writable overlay partition found in ${path}`
+      : `could not use ${path} for writing, you don't have write permissions`;
     throw new ContainerError("NOT_WRITABLE", { path: image.path, problem });
   }
   const [overlay, second] = overlays;
@@ -317,6 +378,15 @@ function chooseOverlay(options: ContainerOptions, image: LocalImage, cwd: string
     return { kind: "directories", upper, work, readOnly: overlay.readOnly };
   }
   return writableTmpfs ? { kind: "memory", sizeMiB: SESSION_SIZE_MIB } : { kind: "mount-points", points: [] };
+}
+
+function isWritableFile(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function withPoints(overlay: Overlay, points: MountedTree["points"]): Overlay {

@@ -15,16 +15,21 @@ export interface AccountGroup {
 
 /**
  * The container's /etc/passwd: the image's bytes, in which the caller's entry gets the home directory of the
- * container; where there is no such entry, one is appended (Apptainer 1.4.5).
+ * container; where there is no such entry, one is appended (Apptainer 1.4.5). `insideUid` is who the caller is in the
+ * container.
  */
-export function passwdFile(image: Uint8Array, account: Account, home: string): Buffer {
+export function passwdFile(
+  image: Uint8Array,
+  account: Account,
+  { home, insideUid = account.uid }: { readonly home: string; readonly insideUid?: number },
+): Buffer {
   // Bytes as characters: names and comments of an image need not be UTF-8.
   const text = Buffer.from(image).toString("latin1");
   const own = bytes(home);
   let found = false;
   const lines = text.split("\n").map((line) => {
     const fields = line.split(":");
-    if (found || fields.length < 7 || fields[2] !== String(account.uid)) return line;
+    if (found || fields.length < 7 || fields[2] !== String(insideUid)) return line;
     found = true;
     fields[5] = own;
     return fields.join(":");

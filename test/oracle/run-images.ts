@@ -1,10 +1,11 @@
 import { readFileSync } from "node:fs";
-import { mkdir, rm } from "node:fs/promises";
+import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { digestOf, makeImage, tagged, writeLayout } from "../support/registry-image.ts";
-import { busybox, busyboxLayer, type ImageFile, layerOf } from "../support/runnable-image.ts";
+import { busybox, busyboxLayer, type ImageFile, layerOf, rootImageOf } from "../support/runnable-image.ts";
 import { makeSif } from "../support/small-sif.ts";
+import { PROBE } from "./run-probe.ts";
 
 /** An image: its files beside busybox (all of them where `bare`), and its configuration. */
 interface ImageRecipe {
@@ -16,6 +17,13 @@ interface ImageRecipe {
 const WORDS = ["it's", 'dq"x', "$HOME", "`id`", "back\\slash", "", "two  words", "new\nline", "-n", "*", "\\"];
 const PRINT = ["/bin/printf", "<%s>\\n"];
 const program = (mode = 0o755): ImageFile => ({ content: readFileSync(busybox as string).toString("latin1"), mode });
+/** In every image, with or without a shell of its own. */
+const probe = (): Record<string, ImageFile> => ({
+  "etc/": {},
+  "probe/busybox": program(),
+  "probe/sh": { linkTo: "busybox" },
+  "probe/probe": { content: PROBE, mode: 0o755 },
+});
 const script = (text: string): ImageFile => ({ content: `#!/bin/sh\n${text}\n`, mode: 0o755 });
 
 // biome-ignore-start lint/suspicious/noTemplateCurlyInString: no templates, but what a shell would expand
@@ -32,6 +40,11 @@ const HARD_ENV = [
   "EMPTY=",
   "LD_LIBRARY_PATH=/image/lib",
 ];
+const DEFINED = `export GREETING="hello \${GREETING:-nobody}" LIST=
+for part in a "b c"; do LIST="\${LIST:+$LIST,}$part"; done
+case "$HOME" in /home/*) export KIND=user ;; *) export KIND=root ;; esac
+export LIST COUNT=$((6 * 7)) NESTED="$(printf '%s' "a  b")"
+`;
 // biome-ignore-end lint/suspicious/noTemplateCurlyInString: as above
 
 const RECIPES = {
@@ -64,8 +77,15 @@ const RECIPES = {
     config: {},
   },
   "set-uid files": {
-    files: () => ({ "opt/setuid": program(0o4755), "opt/setgid": { ...program(0o2755), uid: 7 } }),
-    config: { Entrypoint: ["/bin/stat", "-c", "%a %n", "/opt/setuid", "/opt/setgid"] },
+    files: () => ({
+      ...{ "opt/setuid/id": program(0o4755), "opt/setgid/id": { ...program(0o2755), uid: 7 } },
+      ...{
+        "opt/secret": { content: "secret\n", mode: 0o600, uid: 5 },
+        "root/": { mode: 0o700 },
+        "tmp/": { mode: 0o1777 },
+      },
+    }),
+    config: { Entrypoint: ["/bin/stat", "-c", "%a %n", "/opt/setuid/id", "/opt/setgid/id"] },
   },
   "apps and sections": {
     files: () => ({
@@ -78,6 +98,16 @@ const RECIPES = {
     }),
     config: { Cmd: ["/bin/true"] },
   },
+  "definition's scripts": {
+    files: () => ({
+      "bin/bash": { content: '#!/bin/sh\n[ $# = 0 ] || echo "bash of the image: $*"\nexec /bin/sh\n', mode: 0o755 },
+      ".singularity.d/env/90-environment.sh": script(DEFINED),
+      ".singularity.d/env/91-environment.sh": script("export WRITTEN_BY_POST=yes"),
+      ".singularity.d/env/broken.sh": { content: 'export BROKEN="no end\n', mode: 0o755 },
+      "var/tmp/": { mode: 0o1777 },
+    }),
+    config: { Env: ["GREETING=of ENV", "LC_ALL=C"], Cmd: ["/probe/probe", "of CMD"] },
+  },
   "no /tmp, no accounts": {
     bare: true,
     files: () => ({ "bin/busybox": program(), "bin/sh": { linkTo: "busybox" }, "bin/echo": { linkTo: "busybox" } }),
@@ -88,27 +118,42 @@ const RECIPES = {
 export type ImageName = keyof typeof RECIPES;
 export const IMAGE_NAMES: readonly ImageName[] = Object.keys(RECIPES) as ImageName[];
 
-/** File of an image in the test's folder: made by Sifon, or by Apptainer. */
-export function imageFile(image: ImageName, maker: "ours" | "theirs"): string {
-  return `${layoutName(image)}-${maker}.sif`;
+/** A SIF by Sifon or by Apptainer, and forms of Apptainer's: a directory, the file system out of the SIF. */
+export type ImageForm = "ours.sif" | "theirs.sif" | "sandbox" | "sqfs";
+
+/** Name of an image in the test's folder. */
+export function imageFile(image: ImageName, form: ImageForm): string {
+  return `${layoutName(image)}-${form}`;
 }
+
+/** Writes the file system out of Apptainer's SIF of an image. */
+export async function extractFileSystem(folder: string, image: ImageName): Promise<void> {
+  const { file, offset, size } = (await rootImageOf(join(folder, imageFile(image, "theirs.sif")))) as SquashfsFile;
+  const bytes = readFileSync(file).subarray(offset, offset + size);
+  await writeFile(join(folder, imageFile(image, "sqfs")), bytes);
+}
+
+type SquashfsFile = Awaited<ReturnType<typeof rootImageOf>> & { readonly kind: "squashfs" };
 
 /** Writes all images as OCI layouts and as Sifon's SIFs; gives the words with which Apptainer makes its own. */
 export async function makeImages(folder: string): Promise<string[][]> {
   const builds: string[][] = [];
   for (const image of IMAGE_NAMES) {
     const { bare = false, files = () => ({}), config }: ImageRecipe = RECIPES[image];
-    const layer = bare ? await layerOf(files()) : await busyboxLayer(files());
+    const all = { ...probe(), ...files() };
+    const layer = bare ? await layerOf(all) : await busyboxLayer(all);
     const options = { layers: [layer], diffIds: [digestOf(gunzipSync(layer))], config: { Cmd: null, ...config } };
     const { blobs, descriptor } = await makeImage(options);
     const layout = join(folder, layoutName(image));
     await rm(layout, { recursive: true, force: true });
     await mkdir(layout, { recursive: true });
     await writeLayout(layout, blobs, [tagged(descriptor, "latest")]);
-    await makeSif(join(folder, imageFile(image, "ours")), options);
-    builds.push(["build", "--force", imageFile(image, "theirs"), `oci:${layoutName(image)}`]);
+    await makeSif(join(folder, imageFile(image, "ours.sif")), options);
+    // Without its cache, which two builds at once damage.
+    builds.push(["build", "--force", "--disable-cache", imageFile(image, "theirs.sif"), `oci:${layoutName(image)}`]);
   }
-  return builds;
+  const image = layoutName("environment");
+  return [...builds, ["build", "--sandbox", "--disable-cache", imageFile("environment", "sandbox"), `oci:${image}`]];
 }
 
 function layoutName(image: ImageName): string {

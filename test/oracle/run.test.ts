@@ -1,15 +1,16 @@
+import { readlinkSync } from "node:fs";
 import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { findApptainer } from "../support/apptainer.ts";
-import { runCommand } from "../support/command.ts";
 import { busybox } from "../support/runnable-image.ts";
 import { SIFON_MAIN } from "../support/sifon.ts";
 import { requireTool } from "../support/tools.ts";
-import { type BatchCall, type BatchResult, runBatch } from "./apptainer-batch.ts";
-import { imageFile, makeImages } from "./run-images.ts";
-import { INVOCATIONS, type Invocation } from "./run-invocations.ts";
+import { settle } from "./run-differences.ts";
+import { extractFileSystem, imageFile, makeImages } from "./run-images.ts";
+import { ROWS, type Row } from "./run-invocations.ts";
+import { type Call, type CallResult, entersTree, runCalls, type Stage, type Who } from "./run-stage.ts";
 
 const apptainer = findApptainer();
 const ready = [
@@ -20,105 +21,98 @@ const ready = [
 ].every((tool) => tool !== undefined);
 const isRoot = process.getuid?.() === 0;
 const HOST_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-/** An ordinary user without an account here, so that the home directory is that of Apptainer's tree's user. */
-const USER_ID = 4321;
+const NAMESPACES = Object.fromEntries(
+  (["pid", "ipc", "net", "uts"] as const).map((name) => [name, readlinkSync(`/proc/self/ns/${name}`)]),
+) as Parameters<typeof settle>[1]["namespaces"];
+const PROGRAMS = ["apptainer", "sifon"] as const;
+type Program = (typeof PROGRAMS)[number];
 
-const rows = INVOCATIONS.map((invocation, index) => ({ invocation, index }));
-const nameOf = ({ before, image, after = [], env = {} }: Invocation) =>
+/** For work on a few rows: SIFON_TEST_ROWS, a regular expression of their names. */
+const only = process.env.SIFON_TEST_ROWS === undefined ? /./ : new RegExp(process.env.SIFON_TEST_ROWS);
+const nameOf = ({ before, image, after = [], env = {}, cwd = "", form }: Row) =>
   [
-    ...Object.entries(env).map((pair) => pair.join("=")),
+    ...(form === undefined ? [] : [`${form}:`]),
+    ...Object.keys(env).map((name) => `${name}=…`),
+    ...(cwd === "" ? [] : [`in ${cwd}`]),
     ...before,
     `<${image}>`,
     ...after.map((word) => JSON.stringify(word)),
   ].join(" ");
+const rows = (["root", "user"] as const).flatMap((who) =>
+  ROWS.map((row, index) => ({ who, row, index, name: `${who}: ${nameOf(row)}` })).filter(({ name }) => only.test(name)),
+);
 
 describe.skipIf(!ready || !isRoot)("run, exec, shell, test and run-help beside Apptainer", () => {
   let folder: string;
+  const results = {} as Record<Program, CallResult[]>;
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "sifon-run-oracle-"));
     await chmod(folder, 0o777);
-    const builds = await makeImages(folder);
-    const built = await runBatch(
-      apptainer as string,
-      builds.map((args) => ({ args, env: { PATH: HOST_PATH, HOME: "/root" } })),
-      { folder: join(folder, "builds") },
+    const wrapper = (await entersTree(apptainer as string)) ? (apptainer as string) : undefined;
+    const words = wrapper === undefined ? [apptainer as string] : ["apptainer"];
+    const stage = (name: string): Stage => ({
+      folder: join(folder, name),
+      ...(wrapper === undefined || name === "sifon" ? {} : { wrapper }),
+    });
+    const env = { PATH: HOST_PATH, HOME: "/root" };
+    const builds = (await makeImages(folder)).map(
+      (args): Call => ({
+        ...{ words: [...words, ...args], env, cwd: folder, who: "root" },
+      }),
     );
-    for (const { code, stderr } of built) expect(code, stderr).toBe(0);
+    for (const { code, stderr } of await runCalls(stage("builds"), builds)) expect(code, stderr).toBe(0);
+    await makeShared();
+    await extractFileSystem(folder, "environment");
+    const start = async (program: Program, argv: readonly string[]) => {
+      const calls = rows.map(({ who, row, index }) => callOf(row, index, who, program, argv));
+      results[program] = await runCalls(stage(program), calls);
+    };
+    await Promise.all([start("apptainer", words), start("sifon", [process.execPath, SIFON_MAIN])]);
+  }, 900_000);
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  async function makeShared(): Promise<void> {
     await mkdir(join(folder, "shared/overlay/upper"), { recursive: true });
     await mkdir(join(folder, "shared/overlay/work"));
     await writeFile(join(folder, "shared/overlay/upper/kept"), "kept\n");
     await mkdir(join(folder, "shared/data"), { recursive: true });
     await writeFile(join(folder, "shared/data/file"), "shared file\n");
     await writeFile(join(folder, "shared/variables"), 'export FROM_FILE="of $HOME"\nSECOND=plain\n');
-    for (const own of ["apptainer", "sifon"]) {
-      for (const name of ["tmp", "var_tmp", "home", ""]) {
-        await mkdir(join(folder, "own", own, name), { recursive: true });
-        await chmod(join(folder, "own", own, name), 0o777);
-      }
-    }
-  });
-  afterAll(() => rm(folder, { recursive: true, force: true }));
+  }
 
   /** The call of a row by one program; the images of both makers take turns. */
-  function callOf(
-    { before, image, after = [], env = {}, stdin, umask }: Invocation,
-    index: number,
-    own: string,
-    home: string,
-  ): BatchCall {
-    const fill = (word: string) =>
-      word.replaceAll("SHARED", join(folder, "shared")).replaceAll("OWN", join(folder, "own", own));
+  function callOf(row: Row, index: number, who: Who, program: Program, argv: readonly string[]): Call {
+    const { before, image, after = [], env = {}, stdin, umask, cwd, form } = row;
+    const own = join(folder, "own", program, who, String(index));
+    const fill = (word: string) => word.replaceAll("SHARED", join(folder, "shared")).replaceAll("OWN", own);
     const filled = Object.entries(env).map(([name, value]) => [name, fill(value)]);
     return {
-      args: [...before.map(fill), join(folder, imageFile(image, index % 2 === 0 ? "ours" : "theirs")), ...after],
-      env: { PATH: HOST_PATH, HOME: home, ...Object.fromEntries(filled) },
+      words: [
+        ...argv,
+        ...before.map(fill),
+        join(folder, imageFile(image, form ?? (index % 2 === 0 ? "ours.sif" : "theirs.sif"))),
+        ...after,
+      ],
+      env: { PATH: HOST_PATH, HOME: who === "root" ? "/root" : "/home/user", ...Object.fromEntries(filled) },
+      ...{ who, cwd: cwd ?? folder },
       ...(stdin === undefined ? {} : { stdin }),
       ...(umask === undefined ? {} : { umask }),
+      ...(before.includes("OWN") ? { own } : {}),
+      ...(form === "sandbox" && before.includes("--writable") ? { copied: join(folder, imageFile(image, form)) } : {}),
     };
   }
 
-  async function runSifon({ args, env, stdin, umask }: BatchCall, wrapper: readonly string[]): Promise<BatchResult> {
-    const none = Object.fromEntries(Object.keys(process.env).map((name) => [name, undefined]));
-    const words = ["/bin/sh", "-c", `${umask === undefined ? "" : `umask ${umask}; `}exec "$@"`, "sh", ...wrapper];
-    const pairs = Object.entries(env).map(([name, value]) => `${name}=${value}`);
-    // `env` last: the shell before would add variables of its own.
-    const [program, ...rest] = [...words, "env", "-i", ...pairs, process.execPath, SIFON_MAIN, ...args] as [
-      string,
-      ...string[],
-    ];
-    return runCommand(program, rest, { cwd: folder, env: none, stdin: stdin ?? "" });
-  }
-
-  describe.each([
-    { who: "root", home: "/root", wrapper: [] },
-    {
-      ...{ who: "an ordinary user", home: "/home/user" },
-      wrapper: ["/usr/bin/setpriv", `--reuid=${USER_ID}`, `--regid=${USER_ID}`, "--clear-groups"],
+  it.each(rows.map(({ name, row, index, who }, at) => [name, row, index, who, at] as const))(
+    "%s",
+    (_name, row, index, who, at) => {
+      const told = (program: Program) => {
+        const { code, stdout, stderr, left } = results[program][at] as CallResult;
+        const own = join(folder, "own", program, who, String(index));
+        const text = (words: string) =>
+          settle(words.replaceAll(own, "OWN"), { program, row, who, namespaces: NAMESPACES });
+        return { code, stdout: text(stdout), stderr: text(stderr), left };
+      };
+      expect(told("sifon")).toEqual(told("apptainer"));
     },
-  ])("as $who", ({ who, home, wrapper }) => {
-    const own = rows.filter(({ invocation }) => who === "root" || invocation.rootOnly !== true);
-    let expected: Map<number, BatchResult>;
-    beforeAll(async () => {
-      const calls = own.map(({ invocation, index }) => callOf(invocation, index, "apptainer", home));
-      const results = await runBatch(apptainer as string, calls, {
-        folder: join(folder, `results-${wrapper.length}`),
-        asUser: who !== "root",
-      });
-      expected = new Map(results.map((result, at) => [own[at]!.index, result]));
-    });
-
-    it.concurrent.each(own.map(({ invocation, index }) => [nameOf(invocation), invocation, index] as const))(
-      "%s",
-      async (_name, invocation, index) => {
-        const seen = await runSifon(callOf(invocation, index, "sifon", home), wrapper);
-        const theirs = expected.get(index) as BatchResult;
-        // Apptainer's runscript without a command is the shell's `set`, which tells the number of its parent, too.
-        const told = ({ code, stdout }: BatchResult) => ({
-          code,
-          stdout: stdout.replaceAll("\0", "\n").replace(/^PPID=.*\n/m, ""),
-        });
-        expect(told(seen), `Apptainer said ${theirs.stderr}\nSifon said ${seen.stderr}`).toEqual(told(theirs));
-      },
-    );
-  });
+  );
 });

@@ -143,12 +143,12 @@ describe("account files", () => {
     ["no newline at its end", "root:x:0:0::/:", "root:x:0:0::/:\nme:x:1000:100:Mé:/h:/bin/zsh\n"],
     ["the user", "a:x:1000:5:A:/a:/bin/a\nb:x:1:1:::\n", "a:x:1000:5:A:/h:/bin/a\nb:x:1:1:::\n"],
   ])("passwdFile() of an image with %s", (_what, image, expected) => {
-    expect(passwdFile(Buffer.from(image), me, "/h").toString()).toBe(expected);
+    expect(passwdFile(Buffer.from(image), me, { home: "/h" }).toString()).toBe(expected);
   });
 
   it("keeps bytes that are no text", () => {
     const image = Buffer.from([0xff, 0x0a]);
-    expect(passwdFile(image, { ...me, gecos: "" }, "/h").subarray(0, 2)).toEqual(image);
+    expect(passwdFile(image, { ...me, gecos: "" }, { home: "/h" }).subarray(0, 2)).toEqual(image);
   });
 
   it("groupFile() appends the user's groups", () => {

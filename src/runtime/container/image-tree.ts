@@ -1,5 +1,6 @@
-import { lstatSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { closeSync, lstatSync, openSync, readdirSync, readFileSync, readlinkSync, readSync } from "node:fs";
 import { posix } from "node:path";
+import { buffer } from "node:stream/consumers";
 import { toByteString } from "../../bytes/byte-string.ts";
 import type { SquashfsImage } from "../../squashfs/reader/image.ts";
 import type { Inode } from "../../squashfs/reader/inode.ts";
@@ -21,6 +22,8 @@ export interface FileTree {
   entry(path: string): Promise<TreeEntry | undefined>;
   /** A regular file's content. */
   read(path: string): Promise<Uint8Array>;
+  /** Its first bytes, at most so many. */
+  readHead(path: string, size: number): Promise<Uint8Array>;
   /** Names in a directory. */
   list(path: string): Promise<readonly string[]>;
 }
@@ -55,6 +58,10 @@ export function squashfsTree(image: SquashfsImage): FileTree {
       // By its path where it is none, which says so.
       return image.readWhole(inode?.kind === "file" ? inode : bytesOf(path));
     },
+    async readHead(path, size) {
+      const inode = await inodeAt(path);
+      return buffer(image.readFile(inode?.kind === "file" ? inode : bytesOf(path), { end: size }));
+    },
     async list(path) {
       const names: string[] = [];
       const inode = await inodeAt(path);
@@ -74,6 +81,15 @@ export function directoryTree(directory: string): FileTree {
     },
     async read(path) {
       return readFileSync(at(path));
+    },
+    async readHead(path, size) {
+      const descriptor = openSync(at(path), "r");
+      try {
+        const head = Buffer.alloc(size);
+        return head.subarray(0, readSync(descriptor, head, 0, size, 0));
+      } finally {
+        closeSync(descriptor);
+      }
     },
     async list(path) {
       return readdirSync(at(path));
@@ -116,6 +132,9 @@ export function overlaidTree(upperDirectory: string, lower: FileTree): FileTree 
     },
     async read(path) {
       return (owner(path) ?? lower).read(path);
+    },
+    async readHead(path, size) {
+      return (owner(path) ?? lower).readHead(path, size);
     },
     async list(path) {
       const names = new Set<string>();

@@ -88,12 +88,25 @@ export class MountedTree {
 
   /** A regular file's content, links followed; undefined where there is none. */
   async read(path: string): Promise<Uint8Array | undefined> {
+    return this.#readBy(path, (tree, below) => tree.read(below));
+  }
+
+  /** Its first bytes, at most so many. */
+  async readHead(path: string, size: number): Promise<Uint8Array | undefined> {
+    return this.#readBy(path, (tree, below) => tree.readHead(below, size));
+  }
+
+  async #readBy(
+    path: string,
+    readFrom: (tree: FileTree, below: string) => Promise<Uint8Array>,
+  ): Promise<Uint8Array | undefined> {
     const { path: real, entry } = await this.resolve(path);
     if (entry?.kind !== "file") return undefined;
     const mount = this.#mountAt(real);
     if (mount?.kind === "file") return mount.content;
+    const tree = this.#treeOf(mount);
     try {
-      return await this.#treeOf(mount)?.read(pathBelow(real, mount));
+      return tree === undefined ? undefined : await readFrom(tree, pathBelow(real, mount));
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === "EACCES") return undefined;
       throw error;

@@ -1,3 +1,4 @@
+import { posix } from "node:path";
 import type { Mount } from "../engine/plan.ts";
 import type { RuntimeMessage } from "../message.ts";
 import { ContainerError } from "./errors.ts";
@@ -25,11 +26,9 @@ export async function placeMounts(
   for (const one of wanted) await place(tree, one, options);
 }
 
-async function place(
-  tree: MountedTree,
-  { mount, need, group, makesPoint }: WantedMount,
-  options: PlacingOptions,
-): Promise<void> {
+async function place(tree: MountedTree, wanted: WantedMount, options: PlacingOptions): Promise<void> {
+  const { mount, need, group, makesPoint } = wanted;
+  const name = wanted.name ?? nameOf(mount);
   const kind = kindOf(mount, options);
   const warn = (text: string) => options.onMessage({ level: "warning", text });
   if (kind === undefined) {
@@ -44,12 +43,20 @@ async function place(
   const { path, entry } = found;
   if (path === "/" && group !== "userbinds") return;
   if (entry === undefined) {
+    if (group === "userbinds" && found.mount === undefined && !options.canMakePoints)
+      warn(
+        `By using --writable, Sifon can't create ${mount.target} destination automatically without overlay or underlay`,
+      );
     // In what is mounted from the host nothing is made; in memory bubblewrap makes it.
-    const canMake = found.mount === undefined ? makesPoint && options.canMakePoints : found.mount.kind === "tmpfs";
+    const isMemory = found.mount?.kind === "tmpfs" || found.mount?.kind === "dev";
+    const canMake = found.mount === undefined ? makesPoint && options.canMakePoints : isMemory;
+    if (!canMake && group === "home" && (await hideParent(tree, path))) {
+      tree.mount({ ...mount, target: path });
+      return;
+    }
     if (!canMake) {
       if (need === "required") refuse(mount, `destination ${mount.target} doesn't exist in container`);
-      if (need === "expected")
-        warn(`Skipping mount ${nameOf(mount)} [${group}]: ${mount.target} doesn't exist in container`);
+      if (need === "expected") warn(`Skipping mount ${name} [${group}]: ${mount.target} doesn't exist in container`);
       return;
     }
     if (found.mount === undefined) tree.makePoint(path, kind);
@@ -61,11 +68,20 @@ async function place(
       );
     if (need === "expected")
       warn(
-        `Skipping mount ${nameOf(mount)} [${group}]: ${mount.target} is ${entry.kind === "directory" ? "a" : "no"} directory in the container`,
+        `Skipping mount ${name} [${group}]: ${mount.target} is ${entry.kind === "directory" ? "a" : "no"} directory in the container`,
       );
     return;
   }
   tree.mount({ ...mount, target: path });
+}
+
+/** Where a home directory cannot be made, one in memory takes the place of its parent (/home), as in Apptainer. */
+async function hideParent(tree: MountedTree, path: string): Promise<boolean> {
+  const parent = posix.dirname(path);
+  const { path: real, entry, mount } = await tree.resolve(parent);
+  if (real !== parent || parent === "/" || entry?.kind !== "directory" || mount !== undefined) return false;
+  tree.mount({ kind: "tmpfs", target: parent, mode: 0o755 });
+  return true;
 }
 
 function kindOf(mount: Mount, { sessionFolder }: PlacingOptions): "directory" | "file" | undefined {

@@ -1,10 +1,13 @@
 import { lstatSync, realpathSync, statSync } from "node:fs";
 import { posix } from "node:path";
 import type { Mount } from "../engine/plan.ts";
+import { workdirFolder } from "./workdir.ts";
 
 /** Something to be mounted, as it was asked for: its target may be a link, or may not be there. */
 export interface WantedMount {
   readonly mount: Mount;
+  /** As it is called in messages, where that is not the mount's source. */
+  readonly name?: string;
   /**
    * `required`: the user asked for it, and without it nothing is run. `expected`: told of where it cannot be.
    * `optional`: left out without a word.
@@ -31,6 +34,8 @@ export interface MountOptions {
   readonly contain: boolean;
   /** A new PID namespace: /proc is its own. */
   readonly pid: boolean;
+  /** A new IPC namespace: a new /dev has its message queues. */
+  readonly ipc: boolean;
   /** The home directory: what is mounted, and where; `source` undefined for none of the host's. */
   readonly home: { readonly source: string | undefined; readonly target: string } | undefined;
   /** Words and paths of `--no-mount`. */
@@ -38,7 +43,7 @@ export interface MountOptions {
   readonly workdir?: string | undefined;
   readonly scratch: readonly string[];
   readonly binds: readonly UserBind[];
-  /** Made anew: passwd, group, resolv.conf, by their paths. */
+  /** Made anew: passwd, group, resolv.conf, hostname, by their paths. */
   readonly files: ReadonlyMap<string, Uint8Array>;
   /** The caller's; undefined where it is not to be mounted. */
   readonly cwd: string | undefined;
@@ -60,18 +65,22 @@ export function wantedMounts(options: MountOptions): WantedMount[] {
   const { contain, noMount, workdir } = options;
   const wanted: WantedMount[] = [];
   const without = (...words: string[]) => words.some((word) => noMount.includes(word));
-  const own = (mount: Mount, group: string, makesPoint = true) =>
-    wanted.push({ mount, group, makesPoint, need: "expected" });
+  const own = (mount: Mount, group: string, makesPoint = true, name?: string) =>
+    wanted.push({ mount, group, makesPoint, need: "expected", ...(name === undefined ? {} : { name }) });
 
-  if (!without("dev")) own(contain ? { kind: "dev", target: "/dev" } : bind("/dev", "/dev", { devices: true }), "dev");
+  if (!without("dev")) {
+    own(contain ? { kind: "dev", target: "/dev" } : bind("/dev", "/dev", { devices: true }), "dev");
+    if (contain) own({ kind: "tmpfs", target: "/dev/shm", mode: 0o1777 }, "dev");
+    if (contain && options.ipc) own({ kind: "mqueue", target: "/dev/mqueue" }, "dev");
+  }
   if (!without("bind-paths")) {
-    for (const path of CONFIGURED_BINDS) if (!without(path) && exists(path)) own(bind(path, path), "binds");
+    for (const path of CONFIGURED_BINDS) if (!without(path) && exists(path)) own(bind(path, path), "binds", true, path);
   }
   if (!without("proc")) own(options.pid ? { kind: "proc", target: "/proc" } : bind("/proc", "/proc"), "kernel");
   if (!without("sys")) own(bind("/sys", "/sys"), "kernel");
   if (options.home !== undefined && !without("home")) {
     const { source, target } = options.home;
-    own(source === undefined ? memory(target, 0o750) : bind(source, target), "home");
+    own(source === undefined ? memory(target, 0o755) : bind(source, target), "home");
   }
   if (!without("tmp")) {
     for (const [target, name] of [
@@ -79,12 +88,12 @@ export function wantedMounts(options: MountOptions): WantedMount[] {
       ["/var/tmp", "var_tmp"],
     ] as const) {
       // An image without the folder gets a warning, as Apptainer gives it.
-      if (workdir !== undefined && contain) own(bind(posix.join(workdir, name), target), "tmp", false);
+      if (workdir !== undefined && contain) own(bind(workdirFolder(workdir, name), target), "tmp", false);
       else own(contain ? memory(target, 0o1777) : bind(target, target), "tmp", false);
     }
   }
   for (const target of options.scratch) {
-    const source = workdir === undefined ? undefined : posix.join(workdir, "scratch", target);
+    const source = workdir === undefined ? undefined : workdirFolder(workdir, "scratch", target);
     wanted.push({
       ...{ mount: source === undefined ? memory(target, 0o755) : bind(source, target), group: "scratch" },
       ...{ makesPoint: true, need: "required" },
@@ -99,8 +108,11 @@ export function wantedMounts(options: MountOptions): WantedMount[] {
     !/^\/(proc|sys|dev)(\/|$)/.test(cwd)
   )
     wanted.push({ mount: bind(cwd, cwd), group: "cwd", makesPoint: true, need: "optional" });
-  for (const [target, content] of options.files)
-    wanted.push({ mount: { kind: "file", target, content }, group: "files", makesPoint: false, need: "optional" });
+  for (const [target, content] of options.files) {
+    // A host name is the user's wish; other files are those that the image has, changed.
+    const makesPoint = target === "/etc/hostname";
+    wanted.push({ mount: { kind: "file", target, content }, group: "files", makesPoint, need: "optional" });
+  }
   for (const { source, target, readOnly, image } of options.binds) {
     const from = image === undefined ? source : posix.join(options.imagePaths[image] ?? "", source);
     wanted.push({ mount: bind(from, target, { readOnly }), group: "userbinds", makesPoint: true, need: "required" });

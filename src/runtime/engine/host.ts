@@ -18,6 +18,11 @@ export const TOOL_PACKAGES = {
 /** One of these programs. */
 export type Tool = keyof typeof TOOL_PACKAGES;
 
+/** Whether a squashfuse can show all files as one user's (0.2 and newer): it has the option's format in it. */
+export function squashfuseTakesOwner(file: string): boolean {
+  return read(file, "latin1").includes("uid=%d");
+}
+
 /** A range of subordinate ids that the caller may map. */
 export interface SubordinateIds {
   readonly first: number;
@@ -112,9 +117,9 @@ function isAccessible(file: string, mode: number): boolean {
   }
 }
 
-function read(file: string): string {
+function read(file: string, encoding: BufferEncoding = "utf8"): string {
   try {
-    return readFileSync(file, "utf8");
+    return readFileSync(file, encoding);
   } catch {
     return "";
   }

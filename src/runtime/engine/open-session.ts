@@ -7,7 +7,7 @@ import { EngineError } from "./errors.ts";
 import { type Host, probeHost } from "./host.ts";
 import { hostRootOptions } from "./host-root.ts";
 import { mapSubordinateIds } from "./id-mapping.ts";
-import type { ProgramPlan, RootImage, SessionPlan } from "./plan.ts";
+import { isWritable, type ProgramPlan, type RootImage, type SessionPlan } from "./plan.ts";
 import { type PreparedContainer, prepareContainer } from "./prepare-container.ts";
 import { containerOptions, programOptions } from "./program-options.ts";
 import { startProgram } from "./run-program.ts";
@@ -181,7 +181,7 @@ function openedSession(parts: OpenedParts): EngineSession {
   const isSelf = !privileged && plan.ids === "self";
   const identity = {
     shown: isSelf ? { uid: host.uid, gid: host.gid } : undefined,
-    rootWritable: isWritable(plan),
+    rootWritable: isWritable(plan.overlay),
   };
 
   return {
@@ -262,9 +262,4 @@ async function startInContainer(
     if ((error as NodeJS.ErrnoException).code !== "E2BIG") throw error;
     throw argumentsTooLong(entrance.program, error as Error);
   }
-}
-
-function isWritable({ image, overlay }: SessionPlan): boolean {
-  if (overlay.kind === "none") return image.kind === "directory" && overlay.writable === true;
-  return overlay.kind === "memory" || (overlay.kind === "directories" && overlay.readOnly !== true);
 }

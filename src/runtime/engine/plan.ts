@@ -25,6 +25,12 @@ export type Overlay =
       readonly points?: readonly MountPoint[];
     };
 
+/** Whether a container's root can be written to. */
+export function isWritable(overlay: Overlay): boolean {
+  if (overlay.kind === "none") return overlay.writable === true;
+  return overlay.kind === "memory" || (overlay.kind === "directories" && overlay.readOnly !== true);
+}
+
 /** A directory or file that has to be there so that something can be mounted on it. No symbolic link leads to it. */
 export interface MountPoint {
   /** Absolute, in the container. */
@@ -57,6 +63,8 @@ export type Mount =
   | { readonly kind: "tmpfs"; readonly target: string; readonly mode?: number; readonly sizeMiB?: number }
   /** A new procfs: needs the `pid` namespace. */
   | { readonly kind: "proc"; readonly target: string }
+  /** The message queues of the program's IPC namespace. */
+  | { readonly kind: "mqueue"; readonly target: string }
   /** A new /dev with null, zero, full, random, urandom, tty, the std links, pts and shm. */
   | { readonly kind: "dev"; readonly target: string };
 

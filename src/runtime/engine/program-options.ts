@@ -64,6 +64,8 @@ function mountOptions(mount: Mount, descriptor: number): string[] {
       ];
     case "proc":
       return ["--proc", target];
+    case "mqueue":
+      return ["--mqueue", target];
     case "dev":
       return ["--dev", target];
   }

@@ -1,7 +1,7 @@
 import { posix } from "node:path";
 import { escapeSingleQuoted } from "../../singularity-d/shell-quote.ts";
 import { EngineError } from "./errors.ts";
-import type { Host } from "./host.ts";
+import { type Host, squashfuseTakesOwner } from "./host.ts";
 import { SESSION_FOLDER } from "./host-root.ts";
 import type { MountPoint, RootImage, SessionPlan } from "./plan.ts";
 
@@ -16,6 +16,8 @@ export interface ScriptSettings {
   readonly host: Host;
   /** Real root, not that of a user namespace. */
   readonly privileged: boolean;
+  /** All files are shown as the caller's, who could not read those of ids that it lacks. */
+  readonly asCaller?: boolean;
 }
 
 /** The session's setup as a shell script, and what bubblewrap has to bind for it. */
@@ -31,7 +33,8 @@ export interface SessionScript {
  * standard input to end, which it does when Sifon does, however that happens. A step that fails prints `failed STEP`.
  * @throws EngineError TOOL_MISSING, FUSE_UNAVAILABLE, OVERLAY_UNAVAILABLE
  */
-export function sessionScript(plan: SessionPlan, settings: ScriptSettings): SessionScript {
+export function sessionScript(plan: SessionPlan, given: ScriptSettings): SessionScript {
+  const settings = { ...given, asCaller: !given.privileged && plan.ids === "self" };
   const { overlay, image } = plan;
   const mount = shellQuote(requireTool(settings.host, "mount", "it mounts the image's layers"));
   const lines = ["umask 022", 'failed() { echo "failed $1"; exit 1; }'];
@@ -82,7 +85,7 @@ export function sessionScript(plan: SessionPlan, settings: ScriptSettings): Sess
 }
 
 function mountImage(image: RootImage & { kind: "squashfs" }, target: string, settings: ScriptSettings): string {
-  const { host, privileged } = settings;
+  const { host, privileged, asCaller = false } = settings;
   const file = shellQuote(image.file);
   const ways: string[] = [];
   if (privileged) {
@@ -94,7 +97,8 @@ function mountImage(image: RootImage & { kind: "squashfs" }, target: string, set
   const fuse = host.tools.squashfuse_ll ?? host.tools.squashfuse;
   if (host.fuseDevice && fuse !== undefined) {
     // The kernel must check permissions, or an overlay on top is refused everything (EACCES) without privileges.
-    const options = `allow_other,default_permissions,offset=${image.offset}`;
+    const owner = asCaller && squashfuseTakesOwner(fuse) ? "uid=0,gid=0," : "";
+    const options = `${owner}allow_other,default_permissions,offset=${image.offset}`;
     ways.push(`${shellQuote(fuse)} -o ${options} ${file} ${target}`);
   }
   if (ways.length === 0) {

@@ -20,6 +20,8 @@ export const NEVER_PASSED: ReadonlyMap<string, { readonly settable: boolean }> =
   ["SINGULARITY_SHELL", { settable: false }],
   ["SINGULARITY_APPNAME", { settable: false }],
   ["LD_LIBRARY_PATH", { settable: true }],
+  // Apptainer's interpreter keeps its own.
+  ["IFS", { settable: true }],
 ]);
 
 /** Host variables that set one of the container, the strongest first. */

@@ -68,7 +68,7 @@ export function hostEnvironment(options: HostEnvironmentOptions): HostEnvironmen
   }
   start.set("APPTAINER_APPNAME", app);
   if (app !== "") start.set("SINGULARITY_APPNAME", app);
-  if (shell !== undefined) start.set("SINGULARITY_SHELL", shell);
+  if (shell !== undefined) for (const prefix of ["APPTAINER_", "SINGULARITY_"]) start.set(`${prefix}SHELL`, shell);
   start.set("APPTAINER_COMMAND", options.action);
   return { start, forced, noEval, messages };
 }
