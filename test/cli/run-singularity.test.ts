@@ -74,7 +74,7 @@ exec '${process.execPath}' '${join(PROJECT, file)}' "$@"
     const ended = new Promise((resolve) => child.once("close", (code, signal) => resolve({ code, signal })));
     await new Promise((resolve) => child.stdout.once("data", resolve));
     child.kill("SIGTERM");
-    expect(await ended).toEqual({ code: 143, signal: null });
+    expect(await ended).toEqual({ code: null, signal: "SIGTERM" });
   });
 
   it("says what it is where it is not one", async () => {
