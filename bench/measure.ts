@@ -20,14 +20,22 @@ export interface Cost {
 
 const SAMPLE_MS = 20;
 
-/** Runs a command to its end through a shell that keeps the accounts. Throws with its output where it fails. */
-export async function measure(command: readonly string[], cwd: string, env: NodeJS.ProcessEnv): Promise<Cost> {
+/**
+ * Runs a command to its end through a shell that keeps the accounts. Throws with its output where it fails.
+ * @param watchesMemory false for runs so short that looking at them would show in their times; `peakRss` is 0 then
+ */
+export async function measure(
+  command: readonly string[],
+  cwd: string,
+  env: NodeJS.ProcessEnv,
+  watchesMemory = true,
+): Promise<Cost> {
   const script = '"$@" 3>&-; code=$?; times >&3; cat /proc/$$/io >&3; exit $code';
   const begun = performance.now();
   const child = spawn("sh", ["-c", script, "sh", ...command], { cwd, env, stdio: ["ignore", "pipe", "pipe", "pipe"] });
   let peakRss = 0;
   const sampler = setInterval(() => {
-    peakRss = Math.max(peakRss, residentSize(child.pid as number));
+    if (watchesMemory) peakRss = Math.max(peakRss, residentSize(child.pid as number));
   }, SAMPLE_MS);
   const ended = new Promise<number | null>((resolve, reject) => {
     child.once("error", reject);
