@@ -1,6 +1,6 @@
 import { lstatSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { removeLeftovers, temporaryName } from "../sink/temporary-file.ts";
 import { removeTree } from "./remove-tree.ts";
 import { runTool } from "./run-tool.ts";
@@ -10,8 +10,10 @@ import { runTool } from "./run-tool.ts";
  * which this user's runs left behind that were killed. The caller removes it, with `removeTree`.
  */
 export async function makeTemporaryFolder(place: string, name: string): Promise<string> {
-  await removeLeftovers(place, name, removeLeftFolder);
-  const folder = join(place, temporaryName(name));
+  // Programs that use it are started in other directories.
+  const absolute = resolve(place);
+  await removeLeftovers(absolute, name, removeLeftFolder);
+  const folder = join(absolute, temporaryName(name));
   await mkdir(folder, { mode: 0o700 });
   return folder;
 }

@@ -1,5 +1,5 @@
 import { chmodSync, chownSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, join, relative } from "node:path";
 import { describe, expect, it } from "vitest";
 import { processMark } from "../../src/bytes/process-mark.ts";
 import { makeTemporaryFolder } from "../../src/sandbox/temporary-folder.ts";
@@ -25,6 +25,12 @@ describe("makeTemporaryFolder()", () => {
     expect(dirname(folder)).toBe(place);
     expect(basename(folder)).toMatch(new RegExp(`^\\.sifon-x\\.${processMark()}-[0-9a-f]{12}\\.tmp$`));
     expect(statSync(folder).mode & 0o7777).toBe(0o700);
+  });
+
+  it("gives an absolute path, since programs are started in other directories", async () => {
+    const place = temporaryDirectory();
+    const folder = await makeTemporaryFolder(relative(process.cwd(), place), "sifon-x");
+    expect(dirname(folder)).toBe(place);
   });
 
   it("removes those of that name that killed runs have left behind, and no others", async () => {
