@@ -17,6 +17,9 @@ export class XattrSets {
   /** Open addressing; 0 is a free slot, as set 0 is never stored. */
   #slots = new Uint32Array(FIRST_CAPACITY);
   #count = 0;
+  /** The set that came last: a reader gives the same array to all files that have it. */
+  #recent: readonly Xattr[] = [];
+  #recentId = 0;
 
   /** Sets besides the empty one; they are numbered 1…count. */
   get count(): number {
@@ -26,6 +29,13 @@ export class XattrSets {
   /** The number of a set. Order does not matter; of two values for one name the later counts. Values are copied. */
   intern(xattrs: readonly Xattr[]): number {
     if (xattrs.length === 0) return 0;
+    if (xattrs === this.#recent) return this.#recentId;
+    this.#recent = xattrs;
+    this.#recentId = this.#intern(xattrs);
+    return this.#recentId;
+  }
+
+  #intern(xattrs: readonly Xattr[]): number {
     const encoded = encodeSet(xattrs);
     const hash = hashBytes(encoded);
     let slot = hash & (this.#slots.length - 1);

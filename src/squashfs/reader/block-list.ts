@@ -1,3 +1,4 @@
+import { METADATA_BLOCK_SIZE } from "../format.ts";
 import { type DataBlock, dataBlock } from "./data-block.ts";
 import type { ImageContext } from "./image-context.ts";
 import type { FileInode } from "./inode.ts";
@@ -6,6 +7,8 @@ import type { MetadataRegion } from "./metadata.ts";
 /** Blocks listed at a time: bounds memory for files of any size. */
 const BATCH = 512;
 const WORD_SIZE = 4;
+/** Blocks of a file whose list goes through so many metadata blocks that nobody else wants those in its middle. */
+const LONG_LIST: number = (4 * METADATA_BLOCK_SIZE) / WORD_SIZE;
 
 /** A block of a file's own, or a hole of any number of blocks. */
 export type FileBlock =
@@ -37,7 +40,8 @@ export async function* fileBlocks(
   const { blockSize } = context.header;
   const count = Math.min(blockCount(inode, blockSize), end);
   if (count === 0) return;
-  const cursor = await inodes.cursor(inode.blockList.blockStart, inode.blockList.blockOffset);
+  const use = count > LONG_LIST ? "passing" : "kept";
+  const cursor = await inodes.cursor(inode.blockList.blockStart, inode.blockList.blockOffset, use);
   let offset = inode.blocksStart;
   let start = 0;
   while (start < count) {

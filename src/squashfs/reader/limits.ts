@@ -5,10 +5,21 @@ export const MAX_XATTR_NAME_SIZE = 255;
 export const MAX_XATTR_VALUE_SIZE = 65_536;
 
 /**
- * Most bytes of one inode's attributes. Values out of line may be shared, so a small image can name many:
- * without this an inode of 32 KB could ask for gigabytes. Linux lists at most 64 KiB of names per file.
+ * Most bytes of one inode's attributes, as in the tar header that they come with. Values out of line may be shared,
+ * so a small image can name many: without this an inode of 32 KB could ask for gigabytes.
  */
-export const MAX_XATTRS_SIZE: number = 16 * 1024 * 1024;
+export const MAX_XATTRS_SIZE: number = 1024 * 1024;
+
+/**
+ * Most bytes of all different sets of attributes: so many, and for each byte that the table has on disk
+ * {@link XATTRS_EXPANSION} more. Signatures of a million files are large on disk, too; a bomb is not.
+ */
+export const XATTRS_BASE: number = 4 * 1024 * 1024;
+/** What compression and sharing may make of a byte: values of 512 bytes, referred to in 16, make 32. */
+export const XATTRS_EXPANSION = 32;
+
+/** Attributes kept: those of the set that was asked for last at least. */
+export const XATTR_CACHE_SIZE: number = 256 * 1024;
 
 /** Longest path that a walk gives. Linux opens 4096 bytes at a time; deeper trees exist, endless ones do not. */
 export const MAX_PATH_SIZE = 16_384;

@@ -16,6 +16,12 @@ export interface MetadataBlock {
   readonly data: Uint8Array;
 }
 
+/**
+ * Whether blocks are kept for the next one who asks. What is read once, in order, and is long must go by: blocks that
+ * fall out of the cache are garbage in V8's old generation, which it lets grow by tens of MiB before it looks.
+ */
+export type MetadataUse = "kept" | "passing";
+
 /** A stretch of the image that holds metadata blocks one after the other, and nothing else. */
 export class MetadataRegion {
   readonly table: TableName;
@@ -38,11 +44,11 @@ export class MetadataRegion {
   }
 
   /** The block whose header stands at `start` (absolute). */
-  async block(start: number): Promise<MetadataBlock> {
-    return this.#cache.get(start) ?? this.#load(start);
+  async block(start: number, use: MetadataUse = "kept"): Promise<MetadataBlock> {
+    return this.#cache.get(start) ?? this.#load(start, use);
   }
 
-  async #load(start: number): Promise<MetadataBlock> {
+  async #load(start: number, use: MetadataUse): Promise<MetadataBlock> {
     const { table, end } = this;
     const context = this.#context;
     if (start < this.start || start > end - HEADER_SIZE)
@@ -72,7 +78,7 @@ export class MetadataRegion {
       });
     const payload = raw.subarray(HEADER_SIZE, HEADER_SIZE + size);
     const block = { start, next, data: stored ? payload.slice() : this.#decompress(payload, start) };
-    this.#cache.set(start, block);
+    if (use === "kept") this.#cache.set(start, block);
     return block;
   }
 
@@ -96,8 +102,8 @@ export class MetadataRegion {
     return data;
   }
 
-  /** Reads on from a byte of the block at `blockStart` (absolute). */
-  async cursor(blockStart: number, blockOffset: number): Promise<MetadataCursor> {
+  /** Reads on from a byte of the block at `blockStart` (absolute). `use` is for the blocks behind that one. */
+  async cursor(blockStart: number, blockOffset: number, use: MetadataUse = "kept"): Promise<MetadataCursor> {
     const block = await this.block(blockStart);
     // At the very end of a full block stands the first byte of the next one.
     if (blockOffset > block.data.length || (blockOffset === block.data.length && block.next >= this.end))
@@ -107,7 +113,7 @@ export class MetadataRegion {
         seen: blockOffset,
         limit: block.data.length,
       });
-    return new MetadataCursor(this, this.#context, block, blockOffset);
+    return new MetadataCursor(this, this.#context, block, blockOffset, use);
   }
 }
 
@@ -122,6 +128,7 @@ export function metadataCache(): ByteCache<MetadataBlock> {
 export class MetadataCursor {
   readonly #region: MetadataRegion;
   readonly #context: ImageContext;
+  readonly #use: MetadataUse;
   #block: MetadataBlock;
   /** The rest of earlier blocks and the current one. */
   #buffer: Uint8Array;
@@ -129,9 +136,16 @@ export class MetadataCursor {
   /** Where in `#buffer` the current block's data begins; negative if it has been partly cut off. */
   #blockBase = 0;
 
-  constructor(region: MetadataRegion, context: ImageContext, block: MetadataBlock, offset: number) {
+  constructor(
+    region: MetadataRegion,
+    context: ImageContext,
+    block: MetadataBlock,
+    offset: number,
+    use: MetadataUse = "kept",
+  ) {
     this.#region = region;
     this.#context = context;
+    this.#use = use;
     this.#block = block;
     this.#buffer = block.data;
     this.#position = offset;
@@ -177,7 +191,7 @@ export class MetadataCursor {
           rule: `a metadata block that is not the last must have ${METADATA_BLOCK_SIZE} bytes`,
           seen: data.length,
         });
-      const block = await this.#region.block(next);
+      const block = await this.#region.block(next, this.#use);
       const rest = this.available;
       if (rest === 0) {
         this.#buffer = block.data;
@@ -198,6 +212,18 @@ export class MetadataCursor {
     const start = this.#position;
     this.#position += size;
     return this.#buffer.subarray(start, this.#position);
+  }
+
+  /** The next `size` bytes, at hand or not, as the caller's own. `size` is the caller's to bound. */
+  async copy(size: number): Promise<Uint8Array> {
+    const copy = new Uint8Array(size);
+    for (let done = 0; done < size; ) {
+      if (this.available === 0) await this.fill(1);
+      const part = this.take(Math.min(this.available, size - done));
+      copy.set(part, done);
+      done += part.length;
+    }
+    return copy;
   }
 
   /** As {@link take}, without going on. */

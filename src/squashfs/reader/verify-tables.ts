@@ -17,7 +17,7 @@ async function verifyRegion(context: ImageContext, region: MetadataRegion, signa
   let position = region.start;
   while (position < region.end) {
     signal?.throwIfAborted();
-    const { data, next } = await region.block(position);
+    const { data, next } = await region.block(position, "passing");
     if (next < region.end && data.length !== METADATA_BLOCK_SIZE)
       throw damaged(context, "METADATA_SHORT", region.table, {
         offset: position,
@@ -39,7 +39,7 @@ async function verifyLookupTable(context: ImageContext, table: LookupTable, sign
         rule: `metadata block ${i} must stand right behind the one before, at ${position}`,
         seen: start,
       });
-    position = (await table.region.block(start)).next;
+    position = (await table.region.block(start, "passing")).next;
   }
   if (position !== table.region.end)
     throw damaged(context, "CONTENT_MISMATCH", table.table, {

@@ -1,9 +1,18 @@
 import type { ByteString } from "../../bytes/byte-string.ts";
 import type { Xattr } from "../../bytes/file-body.ts";
 import { XATTR_ID, XATTR_KEY, XATTR_OUT_OF_LINE, XATTR_VALUE, XattrPrefix } from "../format.ts";
+import { ByteCache } from "./byte-cache.ts";
 import { damaged, type ImageContext } from "./image-context.ts";
-import { MAX_XATTR_NAME_SIZE, MAX_XATTR_VALUE_SIZE, MAX_XATTRS_SIZE } from "./limits.ts";
+import {
+  MAX_XATTR_NAME_SIZE,
+  MAX_XATTR_VALUE_SIZE,
+  MAX_XATTRS_SIZE,
+  XATTR_CACHE_SIZE,
+  XATTRS_BASE,
+  XATTRS_EXPANSION,
+} from "./limits.ts";
 import type { MetadataCursor } from "./metadata.ts";
+import { NumberSet } from "./number-set.ts";
 import type { XattrTables } from "./tables.ts";
 
 const PREFIXES: Readonly<Record<number, string>> = {
@@ -17,6 +26,10 @@ const REFERENCE_SIZE = 8;
 export class XattrTable {
   readonly #context: ImageContext;
   readonly #tables: XattrTables | undefined;
+  readonly #sets = new ByteCache<readonly Xattr[]>(XATTR_CACHE_SIZE, sizeOf);
+  /** Sets that were read, and their bytes. */
+  readonly #counted = new NumberSet();
+  #countedSize = 0;
 
   constructor(context: ImageContext, tables: XattrTables | undefined) {
     this.#context = context;
@@ -28,8 +41,16 @@ export class XattrTable {
     return this.#tables?.ids.count ?? 0;
   }
 
-  /** The set `index`, in the image's order; values are the caller's to keep. */
-  async read(index: number): Promise<Xattr[]> {
+  /** The set `index`, in the image's order; values may be kept, but not changed. */
+  async read(index: number): Promise<readonly Xattr[]> {
+    const known = this.#sets.get(index);
+    if (known !== undefined) return known;
+    const xattrs = await this.#read(index);
+    this.#sets.set(index, xattrs);
+    return xattrs;
+  }
+
+  async #read(index: number): Promise<readonly Xattr[]> {
     const tables = this.#tables;
     if (tables === undefined || index >= tables.ids.count)
       throw damaged(this.#context, "REFERENCE_OUTSIDE", "xattr table", {
@@ -50,7 +71,16 @@ export class XattrTable {
         throw this.#invalid(cursor, "one inode's attributes are too large", total, MAX_XATTRS_SIZE);
       xattrs.push({ name, value });
     }
+    this.#count(index, total, tables, cursor);
     return xattrs;
+  }
+
+  #count(index: number, size: number, { keys }: XattrTables, cursor: MetadataCursor): void {
+    if (!this.#counted.add(index)) return;
+    this.#countedSize += size;
+    const limit = XATTRS_BASE + (keys.end - keys.start) * XATTRS_EXPANSION;
+    if (this.#countedSize > limit)
+      throw this.#invalid(cursor, "all attributes together are too large for their table", this.#countedSize, limit);
   }
 
   async #key(cursor: MetadataCursor): Promise<{ name: ByteString; outOfLine: boolean }> {
@@ -85,8 +115,7 @@ export class XattrTable {
     const { valueSize } = XATTR_VALUE.read(cursor.take(XATTR_VALUE.size));
     if (valueSize > MAX_XATTR_VALUE_SIZE)
       throw this.#invalid(cursor, "an attribute's value is too large", valueSize, MAX_XATTR_VALUE_SIZE);
-    if (cursor.available < valueSize) await cursor.fill(valueSize);
-    return cursor.take(valueSize).slice();
+    return cursor.copy(valueSize);
   }
 
   async #open(tables: XattrTables, reference: bigint): Promise<MetadataCursor> {
@@ -104,4 +133,11 @@ export class XattrTable {
     const details = { offset: cursor.offset, rule, seen };
     return damaged(this.#context, "XATTR_INVALID", "xattr keys", limit === undefined ? details : { ...details, limit });
   }
+}
+
+/** Roughly what a set takes in memory beside its bytes, so that empty ones count as well. */
+const SET_OVERHEAD = 128;
+
+function sizeOf(xattrs: readonly Xattr[]): number {
+  return xattrs.reduce((size, { name, value }) => size + SET_OVERHEAD + name.length + value.length, SET_OVERHEAD);
 }
