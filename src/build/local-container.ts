@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { hostArch } from "../bytes/architecture.ts";
+import { parseJson } from "../bytes/parse-json.ts";
 import { countTree } from "../fstree/count.ts";
 import type { FsTree } from "../fstree/tree.ts";
 import { imageArchitecture } from "../sandbox/image-architecture.ts";
@@ -75,7 +76,7 @@ export async function formerOrigin(image: LocalImage): Promise<ImageOrigin | und
   const object = findJson(image.sif, METADATA);
   if (object === undefined) return undefined;
   try {
-    const metadata: unknown = JSON.parse(Buffer.from(await readObject(image.access, object)).toString("utf8"));
+    const metadata: unknown = parseJson(Buffer.from(await readObject(image.access, object)).toString("utf8"));
     const record = readBuildRecord(metadata);
     return record === undefined ? undefined : readOrigin(record);
   } catch {

@@ -1,4 +1,5 @@
 import type { ByteString } from "../bytes/byte-string.ts";
+import { parseJson } from "../bytes/parse-json.ts";
 import type { ImageConfig } from "../oci/config.ts";
 import type { LocalImage } from "../sandbox/local-image.ts";
 import { isCapturedPath } from "../singularity-d/captured-paths.ts";
@@ -86,7 +87,7 @@ function configOf(labels: Readonly<Record<string, string>>): ImageConfig {
 /** None where the file is no JSON object of texts. */
 function parseLabels(content: Uint8Array | undefined): Record<string, string> {
   try {
-    const parsed: unknown = JSON.parse(Buffer.from(content ?? []).toString("utf8"));
+    const parsed: unknown = parseJson(Buffer.from(content ?? []).toString("utf8"));
     if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) return {};
     return Object.fromEntries(
       Object.entries(parsed).filter((label): label is [string, string] => typeof label[1] === "string"),

@@ -1,3 +1,4 @@
+import { parseJson } from "../bytes/parse-json.ts";
 import { DataType, FsType } from "../sif/data-type.ts";
 import { findJson, findPrimaryPartition, type SifImage, type SifObject } from "../sif/image.ts";
 import { readObject, streamObject } from "../sif/reader.ts";
@@ -87,7 +88,7 @@ async function readRecord(image: ImageFile, sif: SifImage): Promise<BuildRecord 
 async function parseObject({ source, path }: ImageFile, object: SifObject): Promise<unknown> {
   const bytes = await readObject(source, object);
   try {
-    return JSON.parse(Buffer.from(bytes).toString("utf8"));
+    return parseJson(Buffer.from(bytes).toString("utf8"));
   } catch (cause) {
     const { id, offset } = object;
     throw new ImageFileError("OBJECT_NOT_JSON", { path, id, offset, problem: (cause as Error).message, cause });

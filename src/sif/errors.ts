@@ -35,7 +35,7 @@ const MESSAGES: MessageTable<SifErrorCode> = {
   OBJECT_OUTSIDE_FILE: (d) =>
     `Cannot read object ${d.id} of ${file(d)}: its descriptor says bytes ${d.offset} to ${d.end}, the file has ${d.limit}. The file is cut short or damaged; fetch it again.`,
   OBJECT_TOO_LARGE: (d) =>
-    `Cannot read object ${d.id} of ${file(d)} whole: it has ${d.seen} bytes, at most ${d.limit} are read at once.`,
+    `Cannot read object ${d.id} of ${file(d)} whole: it has ${d.seen} bytes, at most ${d.limit} are read at once. "sif dump" writes it out.`,
   OBJECT_NOT_FOUND: (d) => `There is no object ${d.id} in ${file(d)}; "sif list" shows which there are.`,
   OBJECT_NOT_PARTITION: (d) => `Object ${d.id} of ${file(d)} is not a partition, but ${d.seen}.`,
   PARTITION_NOT_SYSTEM: (d) =>

@@ -6,10 +6,10 @@ import { headerFromRecord, objectFromRecord } from "./records.ts";
 
 /** Largest descriptor table that is read: 16,384 slots, 9.6 MB. Writers make 48. */
 export const MAX_DESCRIPTORS = 16_384;
-/** Largest object that {@link readObject} returns whole. Definition and metadata have kilobytes. */
-export const MAX_WHOLE_OBJECT: number = 64 * 1024 * 1024;
+/** Largest object that {@link readObject} returns whole. Definition and metadata have kilobytes, and are copied often. */
+export const MAX_WHOLE_OBJECT: number = 4 * 1024 * 1024;
 /** What one piece of {@link streamObject} has at most. */
-const PIECE = 1024 * 1024;
+const PIECE: number = 256 * 1024;
 
 /**
  * Reads header and descriptors. A wrong count of free slots and any launch script are accepted, as other
@@ -104,7 +104,7 @@ export function objectAccess(access: RandomAccess, object: SifObject): RandomAcc
 }
 
 /**
- * The bytes of an object in pieces of at most 1 MiB.
+ * The bytes of an object in pieces of at most 256 KiB, borrowed until the next one is asked for.
  * @throws SifError OBJECT_OUTSIDE_FILE
  */
 export async function* streamObject(
@@ -112,8 +112,9 @@ export async function* streamObject(
   object: SifObject,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   checkInside(access, object);
+  const room = new Uint8Array(Math.min(PIECE, object.size));
   for (let done = 0; done < object.size; ) {
-    const piece = await access.read(object.offset + done, Math.min(PIECE, object.size - done));
+    const piece = await access.read(object.offset + done, Math.min(room.length, object.size - done), room);
     done += piece.length;
     yield piece;
   }

@@ -1,3 +1,4 @@
+import { parseJson } from "../bytes/parse-json.ts";
 import { formatDigest, parseDigest, type SignedDigest } from "./digest.ts";
 
 /** What a signature says of one object. */
@@ -35,7 +36,7 @@ export function encodeMetadata({ headerDigest, objects }: ImageMetadata): string
  * @throws TypeError whose message says what is wrong
  */
 export function parseMetadata(text: string): ImageMetadata {
-  const root = record(parseJson(text), "it");
+  const root = record(parseDocument(text), "it");
   if (root["version"] !== VERSION) throw new TypeError(`its version is ${JSON.stringify(root["version"])}, not 1`);
   const objects = root["objects"];
   if (!Array.isArray(objects)) throw new TypeError("it has no list of objects");
@@ -56,9 +57,9 @@ export function parseMetadata(text: string): ImageMetadata {
   };
 }
 
-function parseJson(text: string): unknown {
+function parseDocument(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch (cause) {
     throw new TypeError("it is no JSON", { cause });
   }

@@ -9,8 +9,8 @@ import type { SignedImage } from "./signed-image.ts";
 
 /** First line of signatures from before Singularity 3.6. */
 const LEGACY_PREFIX = "SIFHASH:\n";
-/** A message has some 190 bytes per object; this is for 16,384 of them, in base64. */
-const MAX_SIGNATURE_SIZE = 8 * 1024 * 1024;
+/** A message has some 190 bytes per object, in base64 250: enough for 4,000 of them. It is taken apart in memory. */
+const MAX_SIGNATURE_SIZE = 1024 * 1024;
 
 /** A signature object whose content is understood, not yet believed. */
 export type StoredSignature = { readonly object: SifObject } & (

@@ -1,4 +1,5 @@
 import { type ByteString, toByteString } from "../bytes/byte-string.ts";
+import { parseJson } from "../bytes/parse-json.ts";
 
 /** What `inspect` tells of a container or of one of its apps. Texts are byte strings, without newlines at the end. */
 export interface SectionTexts {
@@ -30,7 +31,7 @@ export type Section = (typeof SECTIONS)[number];
  * @throws TypeError where a member is of another type; SyntaxError where it is no JSON
  */
 export function parseMetadata(bytes: Uint8Array): ContainerMetadata {
-  const document: unknown = JSON.parse(Buffer.from(bytes).toString("utf8"));
+  const document: unknown = parseJson(Buffer.from(bytes).toString("utf8"));
   const attributes = record(record(record(document, "the document")["data"], "data")["attributes"], "attributes");
   const apps = Object.entries(record(attributes["apps"], "apps"));
   return {
@@ -55,7 +56,7 @@ function parseSections(members: Readonly<Record<string, unknown>>): SectionTexts
 export function parseLabels(content: ByteString): { readonly labels: Map<ByteString, ByteString>; problem?: string } {
   let parsed: unknown;
   try {
-    parsed = JSON.parse(Buffer.from(content, "latin1").toString("utf8"));
+    parsed = parseJson(Buffer.from(content, "latin1").toString("utf8"));
   } catch (error) {
     return { labels: new Map(), problem: lowerFirst((error as SyntaxError).message) };
   }

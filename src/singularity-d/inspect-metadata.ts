@@ -1,4 +1,6 @@
 import { type ByteString, displayBytes } from "../bytes/byte-string.ts";
+import { parseJson } from "../bytes/parse-json.ts";
+import { trimEnd } from "../bytes/trim-end.ts";
 import type { CapturedFiles } from "./captured-paths.ts";
 import type { ContainerFiles } from "./container-files.ts";
 import { type GoValue, goJson } from "./go-json.ts";
@@ -62,7 +64,7 @@ function environmentOf(contents: CapturedFiles, pattern: RegExp): Map<string, st
 /** Labels of an app, read as Go reads them: none where the file is no JSON object, "" for what is no text. */
 function labelsOf(content: Uint8Array | undefined): Map<string, string> {
   try {
-    const parsed: unknown = JSON.parse(Buffer.from(content ?? []).toString("utf8"));
+    const parsed: unknown = parseJson(Buffer.from(content ?? []).toString("utf8"));
     if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) return new Map();
     return new Map(Object.entries(parsed).map(([key, value]) => [key, typeof value === "string" ? value : ""]));
   } catch {
@@ -72,5 +74,5 @@ function labelsOf(content: Uint8Array | undefined): Map<string, string> {
 
 /** As a shell's `$(cat file)`: no newlines at the end. */
 function textOf(content: Uint8Array | undefined): string | undefined {
-  return content === undefined ? undefined : displayBytes(Buffer.from(content).toString("latin1")).replace(/\n+$/, "");
+  return content === undefined ? undefined : trimEnd(displayBytes(Buffer.from(content).toString("latin1")), "\n");
 }

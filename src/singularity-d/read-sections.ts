@@ -1,4 +1,5 @@
 import type { ByteString } from "../bytes/byte-string.ts";
+import { trimEnd } from "../bytes/trim-end.ts";
 import type { ContainerFileView } from "./container-file-view.ts";
 import {
   type ContainerMetadata,
@@ -90,5 +91,5 @@ async function readText(view: ContainerFileView, path: ByteString): Promise<Byte
   const content = await view.read(path);
   return content === undefined
     ? undefined
-    : Buffer.from(content).toString("latin1").replaceAll("\0", "").replace(/\n+$/, "");
+    : trimEnd(Buffer.from(content).toString("latin1").replaceAll("\0", ""), "\n");
 }

@@ -1,8 +1,13 @@
+import { trimEnd } from "../../bytes/trim-end.ts";
+
 const BEGIN = "-----BEGIN PGP SIGNED MESSAGE-----";
 const BEGIN_SIGNATURE = "-----BEGIN PGP SIGNATURE-----";
 const END_SIGNATURE = "-----END PGP SIGNATURE-----";
 /** RFC 9580 §6.2: at most 76 columns; Go's writers use 64, which Apptainer's files show. */
 const COLUMNS = 64;
+
+/** Most lines of a text and its signature; the message is one line, and a MiB in base64 has 17,000. */
+const MAX_LINES = 20_000;
 
 /** A clear-signed text taken apart. */
 export interface ClearText {
@@ -14,13 +19,16 @@ export interface ClearText {
 
 /** Undefined where there is no such text (RFC 9580 §7). */
 export function parseClearText(content: Uint8Array): ClearText | undefined {
-  const lines = Buffer.from(content).toString("utf8").split(/\r?\n/);
+  const lines = Buffer.from(content)
+    .toString("utf8")
+    .split(/\r?\n/, MAX_LINES + 1);
+  if (lines.length > MAX_LINES) return undefined;
   const begin = lines.indexOf(BEGIN);
   const blank = lines.indexOf("", begin + 1);
   const middle = lines.indexOf(BEGIN_SIGNATURE, blank + 1);
   const end = lines.indexOf(END_SIGNATURE, middle + 1);
   if (begin < 0 || blank < 0 || middle < 0 || end < 0) return undefined;
-  const body = lines.slice(blank + 1, middle).map((line) => line.replace(/^- /, "").replace(/[ \t]+$/, ""));
+  const body = lines.slice(blank + 1, middle).map((line) => trimEnd(line.replace(/^- /, ""), " \t"));
   const armor = lines.slice(middle + 1, end);
   // A checksum line (RFC 4880 §6.1) begins with "=", as no line of data does. It proves nothing a signature does not.
   const base64 = armor.slice(armor.indexOf("") + 1).filter((line) => !line.startsWith("="));
