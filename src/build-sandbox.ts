@@ -2,7 +2,7 @@ import { dirname, resolve } from "node:path";
 import type { Watch } from "./build/container-source.ts";
 import { openLocalContainer } from "./build/local-container.ts";
 import { openOciContainer } from "./build/oci-container.ts";
-import { checkRewriteSpace } from "./build/rewrite-space.ts";
+import { checkSandboxSpace } from "./build/rewrite-space.ts";
 import type { ConvertTuning } from "./build/tuning.ts";
 import { type BaseTrust, verifyLocalImage } from "./build/verify-local-image.ts";
 import { writeSandbox } from "./build/write-sandbox.ts";
@@ -54,7 +54,7 @@ export async function buildSandbox(options: BuildSandboxOptions): Promise<BuildS
       : await withLocalImage(from.path, (image) =>
           writeSandbox(async () => {
             await verifyLocalImage(image, [], { ...options, signal, onProgress });
-            await checkRewriteSpace(image, { ...room, onProgress });
+            await checkSandboxSpace(image, { directory: place, ignore: options.ignoreSpace, signal, onProgress });
             return openLocalContainer(image, options);
           }, target),
         );

@@ -2,9 +2,10 @@ import type { LocalImage } from "../sandbox/local-image.ts";
 import { checkSpace, estimateRewritten, type SpaceNeeds } from "../space.ts";
 import { SuperblockFlag } from "../squashfs/format.ts";
 import type { Compression } from "../wasm/compression.ts";
+import type { Watch } from "./container-source.ts";
+import { unpackedSize } from "./unpacked-size.ts";
 
 export interface RewriteSpace extends Pick<SpaceNeeds, "directory" | "onProgress"> {
-  /** `none` for a sandbox, whose files lie there as they are. */
   readonly compression: Compression["kind"];
   /** Whether its compressed blocks are taken over as they are. */
   readonly adopted?: boolean;
@@ -24,4 +25,17 @@ export async function checkRewriteSpace(image: LocalImage, options: RewriteSpace
   const { start, end } = await image.squashfs.dataArea();
   const from = (header.flags & SuperblockFlag.uncompressedData) !== 0 ? "none" : header.compressor;
   await checkSpace({ size: estimateRewritten(end - start, { from, to, adopted }), directory, ignore, onProgress });
+}
+
+/**
+ * The same for a sandbox, whose files lie there as they are: their sizes are known.
+ * @throws SinkError SPACE_TOO_SMALL; SquashfsReadError where the image is damaged
+ */
+export async function checkSandboxSpace(
+  image: LocalImage,
+  { directory, ignore, onProgress, signal }: Omit<RewriteSpace, "compression" | "adopted"> & Watch,
+): Promise<void> {
+  if (image.kind === "sandbox") return;
+  const size = await unpackedSize(image.squashfs, { signal });
+  await checkSpace({ size: { likely: size, least: size }, directory, ignore: ignore ?? false, onProgress });
 }
