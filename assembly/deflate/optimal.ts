@@ -1,13 +1,15 @@
 import { collect, ROW_BYTES } from "../inline/collect";
 import { log2 } from "../inline/entropy";
 import { pushLiterals, pushMatch, RUN_CUT } from "../inline/records";
-import { hash3, hashOf, insert, rowOf, tagOf } from "../inline/rows";
+import { hash3, hashOf, head4, insert, rowOf, tagOf } from "../inline/rows";
 import { countLiteral, cutChunk } from "../inline/tally";
 import {
   DISTANCE_COST,
   DISTANCE_EXTRA,
   HEADS3,
   HEADS3_BITS,
+  HEADS4,
+  HEADS4_BITS,
   INPUT,
   LENGTH_COST,
   LENGTH_SLOT,
@@ -41,6 +43,7 @@ const FAR3: u32 = 4096;
 export function gatherMatches(size: u32): void {
   memory.fill(ROWS, 0, ROWS_SIZE);
   memory.fill(HEADS3, 0, (<usize>2) << HEADS3_BITS);
+  memory.fill(HEADS4, 0, (<usize>2) << HEADS4_BITS);
   const stop = INPUT + size;
   // From here on a position keeps its 3-byte match and its longest, for which there is always room.
   const plenty = matches + 4 * (MATCHES_PER_BYTE - 2) * <usize>size;
@@ -50,8 +53,9 @@ export function gatherMatches(size: u32): void {
   while (at < stop) {
     store<u32>(index, <u32>cursor);
     index += 4;
-    const word = load<u32>(at);
-    const hash = hashOf(word, ROW_BYTES);
+    const bytes = load<u64>(at);
+    const word = <u32>bytes;
+    const hash = hashOf(bytes, ROW_BYTES);
     const row = rowOf(hash, ROW_BITS);
     const tag = tagOf(hash);
     const head = hash3(word);
@@ -63,7 +67,9 @@ export function gatherMatches(size: u32): void {
         cursor += 4;
       }
     }
-    let end = collect(at, stop, word, row, tag, NICE, cursor);
+    const newest4 = head4(word);
+    let end = collect(at, stop, bytes, load<u16>(newest4), row, tag, NICE, cursor);
+    store<u16>(newest4, at);
     if (cursor > plenty && end > cursor + 4) {
       store<u32>(cursor, load<u32>(end - 4));
       end = cursor + 4;
@@ -77,10 +83,11 @@ export function gatherMatches(size: u32): void {
     for (const skipTo = at - 1 + length; at < skipTo; at++) {
       store<u32>(index, <u32>cursor);
       index += 4;
-      const word = load<u32>(at);
-      const hash = hashOf(word, ROW_BYTES);
+      const bytes = load<u64>(at);
+      const hash = hashOf(bytes, ROW_BYTES);
       insert(rowOf(hash, ROW_BITS), tagOf(hash), at);
-      store<u16>(hash3(word), at);
+      store<u16>(hash3(<u32>bytes), at);
+      store<u16>(head4(<u32>bytes), at);
     }
   }
   store<u32>(index, <u32>cursor);
