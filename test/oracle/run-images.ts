@@ -27,7 +27,8 @@ const probe = (): Record<string, ImageFile> => ({
 const script = (text: string): ImageFile => ({ content: `#!/bin/sh\n${text}\n`, mode: 0o755 });
 
 // biome-ignore-start lint/suspicious/noTemplateCurlyInString: no templates, but what a shell would expand
-const HARD_ENV = [
+/** ENV of an image with all that is hard to pass on. */
+export const HARD_ENV = [
   "PATH=/opt/x:/bin",
   "PLAIN=image value",
   'QUOTE=say "hi" it\'s',

@@ -5,25 +5,13 @@ import { hostEnvironment } from "../../src/runtime/environment/host-environment.
 import { prepareProgram } from "../../src/runtime/prepare-program.ts";
 import { findApptainer, runApptainer } from "../support/apptainer.ts";
 import { folder, type Made, make, ready, rootOf } from "./busybox-image.ts";
+import { HARD_ENV } from "./run-images.ts";
 
 const BASE = { PATH: process.env.PATH ?? "", HOME: "/root" };
 /** What a wrapper around Apptainer, or its shell, may add to the environment that it sees. */
 const FOREIGN = /^(LAB(_.*)?|OLDPWD|SHLVL|_|DEBIAN_FRONTEND|DOCKER_HOST|SIFON_LAB|TMPDIR|PWD)$/;
 
 // biome-ignore-start lint/suspicious/noTemplateCurlyInString: no templates, but what a shell would expand
-const ENV = [
-  "PATH=/opt/x:/bin",
-  "PLAIN=image value",
-  'QUOTE=say "hi" it\'s',
-  "DOLLAR=$HOME ${USER} $$ $1",
-  "BACKSLASH=back\\slash \\n \\\\ end\\",
-  "NEWLINE=line1\nline2\n",
-  "CONTROL=\u0001\u001b[1m\u007f\r\n",
-  "BRACES=a}b{c}}",
-  "WORDS=* ? ~ a;b&c|d>e<f # ! %s (x) [y] <( é 😀",
-  "EMPTY=",
-  "LD_LIBRARY_PATH=/image/lib",
-];
 const USER_SCRIPT = `#!/bin/sh
 export FROM_SCRIPT="\${PLAIN}-\${HOST_ONLY:-unseen}"
 SHELL_ONLY=1
@@ -90,7 +78,7 @@ describe.skipIf(!ready)("the environment of a container", () => {
   let made: Made;
   beforeAll(async () => {
     const root = rootOf({ ".singularity.d/env/50-user.sh": { file: USER_SCRIPT, mode: 0o755 } });
-    made = await make({ Env: ENV }, root, { withTheirs: true });
+    made = await make({ Env: HARD_ENV }, root, { withTheirs: true });
   });
 
   describe.each(["ours", "theirs"] as const)("of an image of %s", (maker) => {
@@ -140,7 +128,7 @@ export SUM SEEN="\${TERM:-unseen}"
 `;
   let made: Made;
   beforeAll(async () => {
-    made = await make({ Env: ENV }, rootOf({ ".singularity.d/env/50-user.sh": { file: script, mode: 0o755 } }));
+    made = await make({ Env: HARD_ENV }, rootOf({ ".singularity.d/env/50-user.sh": { file: script, mode: 0o755 } }));
   });
 
   it.each([
