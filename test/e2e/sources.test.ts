@@ -15,7 +15,7 @@ import { type Docker, startDocker } from "../support/docker.ts";
 import { type Registry, startRegistry } from "../support/registry.ts";
 import { digestOf, makeImage, makeLayer, type TestImage, tagged, writeLayout } from "../support/registry-image.ts";
 import { type FakeRegistry, guardWith, onPath, sendError, startFakeRegistry } from "../support/registry-server.ts";
-import { mustSifon } from "../support/sifon.ts";
+import { mustSifon, sifon } from "../support/sifon.ts";
 import { primaryPartition, requireRoot } from "../support/squashfs-mount.ts";
 import { requireTool } from "../support/tools.ts";
 
@@ -140,6 +140,22 @@ describe.skipIf(!ready)("one image, from every source", () => {
     const source = createSource(uri, { env: { HOME: folder }, spoolDirectory: at("spool"), ...options, ...given });
     const expected = await sifDigest(createSource(`oci:${at("layout")}:v1`));
     expect(await sifDigest(source)).toBe(expected);
+  });
+
+  it("of the Docker daemon, an archive and a layout is one in the cache, where it is run", async () => {
+    const runs: string[] = [];
+    for (const name of names.filter((each) => !each.includes("standard input"))) {
+      const { uri, args = [], env = {} } = placeOf(name);
+      // No program is in it: what would be run is named once the image has been found.
+      const cache = { SIFON_CACHEDIR: at("run-cache") };
+      const { code, stderr } = await sifon(["exec", ...args, uri, "none"], { env: { ...cache, ...env } });
+      expect({ name, code, stderr }).toMatchObject({
+        code: 255,
+        stderr: expect.stringContaining('"none": executable file'),
+      });
+      runs.push(/^INFO: {4}(Converting|Using cached)/gm.exec(stderr)?.[1] ?? stderr);
+    }
+    expect(runs).toContain("Using cached");
   });
 
   it.each(names)("has the same tree and the same identity through the command line: %s", async (name) => {
