@@ -87,7 +87,8 @@ function assignDistanceCodes(): void {
 /**
  * The hot loop. After a flush at most 7 bits wait, so three literals (45 bits) or one match
  * (15 + 5 + 15 + 13 = 48 bits) fit in front of the next. The last literals of a run are no loop: how many
- * they are is as good as random, and the processor would guess it wrong once per record.
+ * they are is as good as random, and the processor would guess it wrong once per record. Reads up to 3 bytes past
+ * the input.
  */
 function putRecords(from: usize, to: usize, input: usize): void {
   let buffer = bitBuffer;
