@@ -1,4 +1,4 @@
-import type { Host } from "./host.ts";
+import { type Host, TOOL_ENVIRONMENT } from "./host.ts";
 import type { ProgramPlan } from "./plan.ts";
 import { requireTool } from "./session-script.ts";
 
@@ -47,9 +47,6 @@ exit $?`;
     environment: { ...TOOL_ENVIRONMENT, ...Object.fromEntries(pairs) },
   };
 }
-
-/** What the shell and the tools before the program need. */
-const TOOL_ENVIRONMENT = { PATH: "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", LC_ALL: "C" };
 
 /** The command line by which a program enters a container and becomes what it is. @throws EngineError TOOL_MISSING */
 export function enterContainer(entrance: Entrance): EnteringProgram {

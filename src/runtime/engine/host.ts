@@ -18,6 +18,9 @@ export const TOOL_PACKAGES = {
 /** One of these programs. */
 export type Tool = keyof typeof TOOL_PACKAGES;
 
+/** These programs, and the shells that start them, find their libraries without the caller's variables. */
+export const TOOL_ENVIRONMENT = { PATH: "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", LC_ALL: "C" } as const;
+
 /** Whether a squashfuse can show all files as one user's (0.2 and newer): it has the option's format in it. */
 export function squashfuseTakesOwner(file: string): boolean {
   return read(file, "latin1").includes("uid=%d");

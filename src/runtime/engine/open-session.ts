@@ -4,7 +4,7 @@ import type { Readable } from "node:stream";
 import { argumentsTooLong } from "./argument-limits.ts";
 import { type Entrance, enterContainer } from "./enter-container.ts";
 import { EngineError } from "./errors.ts";
-import { type Host, probeHost } from "./host.ts";
+import { type Host, probeHost, TOOL_ENVIRONMENT } from "./host.ts";
 import { hostRootOptions } from "./host-root.ts";
 import { mapSubordinateIds } from "./id-mapping.ts";
 import { isWritable, type ProgramPlan, type RootImage, type SessionPlan } from "./plan.ts";
@@ -20,9 +20,6 @@ export interface OpenSessionOptions {
   readonly host?: Host;
   readonly signal?: AbortSignal;
 }
-
-/** bubblewrap and its companions find their libraries without the caller's variables. */
-const TOOL_ENVIRONMENT = { PATH: "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", LC_ALL: "C" };
 
 /**
  * Opens a session: mounts the image and what is written on top of it, in namespaces of one process.
