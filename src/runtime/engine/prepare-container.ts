@@ -65,7 +65,9 @@ export async function prepareContainer(start: ContainerStart): Promise<PreparedC
   bubblewrap.stderr!.setEncoding("utf8").on("data", (text: string) => {
     complaint = (complaint + text).slice(-4096);
   });
-  const gone = once(bubblewrap, "close").catch(() => {});
+  const gone = once(bubblewrap, "close").catch(({ message }: Error) => {
+    complaint = message;
+  });
 
   let child: ReportedChild | undefined;
   let endRest = async () => {};
@@ -78,9 +80,13 @@ export async function prepareContainer(start: ContainerStart): Promise<PreparedC
     await endRest();
   }
   child = await new Promise<ReportedChild | undefined>((resolve) => {
+    const giveUp = () => resolve(undefined);
     onReportedChild(streams[report]!, resolve);
-    bubblewrap.once("close", () => resolve(undefined));
-    start.signal?.addEventListener("abort", () => resolve(undefined), { once: true });
+    bubblewrap.once("close", () => {
+      start.signal?.removeEventListener("abort", giveUp);
+      giveUp();
+    });
+    start.signal?.addEventListener("abort", giveUp, { once: true });
   });
   if (child?.mountNamespace !== undefined) endRest = guardNamespace(child.mountNamespace, { isKept: hasInit });
   while (child !== undefined && start.signal?.aborted !== true) {
