@@ -23,10 +23,10 @@ const LAYER_BUFFER_PER_WORKER = MIB;
 
 // Processor time of a block of 128 KiB of default lolcow, in µs (bench/RESULTS.md, "Stages").
 /** What this thread spends when it reads layers itself; and zlib's thread and all the rest beside it. */
-const MAIN_TIME = 370;
-const REST_TIME = 400;
+const MAIN_MICROSEC = 370;
+const REST_MICROSEC = 400;
 /** What compressing takes in a worker. */
-const COMPRESS_TIME: Readonly<Record<string, number>> = {
+const COMPRESS_MICROSEC: Readonly<Record<string, number>> = {
   "gzip fast": 800,
   "gzip default": 1950,
   "gzip best": 9000,
@@ -97,6 +97,7 @@ function planReaders(threadCount: number, workers: number): LayerThreadPlan | un
 
 /** CPUs from which on the thread that reads layers and feeds the workers would be what all wait for. */
 function feedingLimit(compression: Compression): number {
-  const compress = compression.kind === "none" ? 0 : (COMPRESS_TIME[`${compression.kind} ${compression.level}`] ?? 0);
-  return Math.ceil((MAIN_TIME + REST_TIME + compress) / MAIN_TIME);
+  const compress =
+    compression.kind === "none" ? 0 : (COMPRESS_MICROSEC[`${compression.kind} ${compression.level}`] ?? 0);
+  return Math.ceil((MAIN_MICROSEC + REST_MICROSEC + compress) / MAIN_MICROSEC);
 }
