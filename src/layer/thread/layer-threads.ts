@@ -1,3 +1,4 @@
+import { InternalError } from "../../errors.ts";
 import type { Layer } from "../../oci/image.ts";
 import type { TarEntry } from "../../tar/entry.ts";
 import { readTar } from "../../tar/read-tar.ts";
@@ -61,7 +62,8 @@ export class LayerThreads {
   /** Ends all threads; resolves once they are gone. */
   async close(): Promise<void> {
     this.#options.signal.removeEventListener("abort", this.#abort);
-    for (const thread of this.#threads) thread.fail(new Error("the layers were closed"));
+    for (const thread of this.#threads)
+      thread.fail(new InternalError("a layer was read after its threads had been ended"));
     await Promise.all(this.#threads.map((thread) => thread.end()));
   }
 
