@@ -9,7 +9,7 @@ import { BuildError } from "./errors.ts";
 
 /** Whose signatures of an image that is built upon are believed. */
 export interface BaseTrust {
-  /** OpenPGP keys that are trusted; none unless given. Asked for when there is a signature. */
+  /** OpenPGP keys that are trusted; none unless given. Asked for when signatures are to be verified. */
   readonly trustedKeys?: () => Promise<readonly PgpKey[]>;
 }
 

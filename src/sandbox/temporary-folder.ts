@@ -8,6 +8,9 @@ import { runTool } from "./run-tool.ts";
 /**
  * Makes a directory for the temporary files of this run, for its user alone, after it has removed those of that name
  * which this user's runs left behind that were killed. The caller removes it, with `removeTree`.
+ * @param place a directory, as a rule the temporary one
+ * @param name what the folder's own begins with, behind a dot: one for each use
+ * @throws the system's error where no folder can be made in `place`; of leftovers, what cannot be removed stays
  */
 export async function makeTemporaryFolder(place: string, name: string): Promise<string> {
   // Programs that use it are started in other directories.
