@@ -1,19 +1,26 @@
-import { accessSync, constants, mkdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { tmpdir, userInfo } from "node:os";
-import { join, posix, resolve } from "node:path";
+import { posix, resolve } from "node:path";
 import { hostArch } from "./bytes/architecture.ts";
 import { printable } from "./bytes/printable.ts";
+import {
+  chooseOverlay,
+  type OpenedOverlay,
+  type OverlayOptions,
+  openOverlays,
+  rootImage,
+  treeOf,
+} from "./container-overlays.ts";
 import { findAccount, findGroups, groupFile, passwdFile } from "./runtime/account-files.ts";
 import { type ActionRequest, helpText } from "./runtime/action/choose-command.ts";
 import { findProgram } from "./runtime/action/find-program.ts";
 import { interpreterOf, PROGRAM_HEAD_SIZE } from "./runtime/action/interpreter.ts";
 import { ContainerError } from "./runtime/container/errors.ts";
 import { hostRuns } from "./runtime/container/host-runs.ts";
-import { directoryTree, type FileTree, overlaidTree, squashfsTree } from "./runtime/container/image-tree.ts";
 import { MountedTree, viewOf } from "./runtime/container/mounted-tree.ts";
 import { nvidiaBinds } from "./runtime/container/nvidia.ts";
 import { placeMounts } from "./runtime/container/place-mounts.ts";
-import { SESSION_SIZE_MIB, type UserBind, wantedMounts } from "./runtime/container/wanted-mounts.ts";
+import { type UserBind, wantedMounts } from "./runtime/container/wanted-mounts.ts";
 import { makeWorkdirFolders, workdirFolder } from "./runtime/container/workdir.ts";
 import { workingDirectory } from "./runtime/container/working-directory.ts";
 import { EngineError } from "./runtime/engine/errors.ts";
@@ -38,7 +45,7 @@ import { archName } from "./sif/architecture.ts";
 import { findPrimaryPartition } from "./sif/image.ts";
 
 /** How a container is run, beside what is run in it; each field is an option of Apptainer's by its name. */
-export interface ContainerOptions {
+export interface ContainerOptions extends OverlayOptions {
   readonly cleanEnv?: boolean;
   readonly noEval?: boolean;
   /** Pairs of all `--env`. */
@@ -54,11 +61,8 @@ export interface ContainerOptions {
   readonly noMount?: readonly string[];
   /** `--pwd`, `--cwd` */
   readonly cwd?: string | undefined;
-  readonly writableTmpfs?: boolean;
-  readonly overlays?: readonly { readonly directory: string; readonly readOnly: boolean }[];
   readonly scratch?: readonly string[];
   readonly workdir?: string | undefined;
-  readonly writable?: boolean;
   readonly fakeroot?: boolean;
   readonly namespaces?: Namespaces;
   readonly hostname?: string | undefined;
@@ -94,7 +98,12 @@ export async function runContainer(request: RunContainerRequest): Promise<Progra
   const image = await openImage(path);
   try {
     checkArchitecture(image, path);
-    return await runOpened(image, path, request);
+    const overlays = await openOverlays(request.options, image, request.onMessage);
+    try {
+      return await runOpened(image, path, request, overlays);
+    } finally {
+      for (const { image: file } of overlays) await file?.close();
+    }
   } finally {
     await image.close();
   }
@@ -126,13 +135,17 @@ export async function containerHelp(path: string, app?: string): Promise<Uint8Ar
   }
 }
 
-async function runOpened(image: LocalImage, path: string, request: RunContainerRequest): Promise<ProgramEnd> {
+async function runOpened(
+  image: LocalImage,
+  path: string,
+  request: RunContainerRequest,
+  opened: readonly OpenedOverlay[],
+): Promise<ProgramEnd> {
   const { options, onMessage } = request;
   const { contain = false, namespaces = {} } = options;
   const caller = callerOf(request.environment);
   const home = options.home ?? { source: caller.home, target: options.fakeroot ? "/root" : caller.home };
-  const overlay = chooseOverlay(options, image, request.hostCwd);
-  const root = overlay.kind === "directories" ? overlaidTree(overlay.upper, treeOf(image)) : treeOf(image);
+  const { overlay, layers, root } = chooseOverlay(options, image, request.hostCwd, opened);
   const tree = new MountedTree(root);
   const tell = (messages: readonly RuntimeMessage[]) => messages.forEach(onMessage);
   const { scratch = [], workdir } = options;
@@ -152,6 +165,7 @@ async function runOpened(image: LocalImage, path: string, request: RunContainerR
   const plan = (files: RootImage): SessionPlan => ({
     image: files,
     overlay: withPoints(overlay, tree.points),
+    layers,
     ids: options.fakeroot ? "subordinate" : "self",
     otherImages: options.bindImages ?? [],
     scratchDirectory: tmpdir(),
@@ -221,21 +235,6 @@ function isMountProblem(error: unknown): error is EngineError {
     code === "MOUNT_FAILED" ||
     (code === "TOOL_MISSING" && details.tool === "squashfuse_ll")
   );
-}
-
-function rootImage(image: LocalImage, path: string): RootImage {
-  if (image.kind === "sandbox") return { kind: "directory", path };
-  const partition = image.sif === undefined ? undefined : findPrimaryPartition(image.sif);
-  return {
-    ...{ kind: "squashfs", file: path },
-    ...(partition === undefined
-      ? { offset: 0, size: image.access.size }
-      : { offset: partition.offset, size: partition.size }),
-  };
-}
-
-function treeOf(image: LocalImage): FileTree {
-  return image.kind === "sandbox" ? directoryTree(resolve(image.path)) : squashfsTree(image.squashfs);
 }
 
 function checkArchitecture(image: LocalImage, path: string): void {
@@ -353,39 +352,6 @@ function hostText(path: string): string {
     return readFileSync(path, "utf8");
   } catch {
     return "";
-  }
-}
-
-function chooseOverlay(options: ContainerOptions, image: LocalImage, cwd: string): Overlay {
-  const { overlays = [], writable = false, writableTmpfs = false } = options;
-  if (writable) {
-    if (image.kind === "sandbox") return { kind: "none", writable: true };
-    const path = resolve(cwd, image.path);
-    const problem = isWritableFile(path)
-      ? `no SIF writable overlay partition found in ${path}`
-      : `could not use ${path} for writing, you don't have write permissions`;
-    throw new ContainerError("NOT_WRITABLE", { path: image.path, problem });
-  }
-  const [overlay, second] = overlays;
-  if (second !== undefined)
-    throw new ContainerError("OPTION_UNFIT", {
-      problem: "--overlay can be given once: one directory is put over the image",
-    });
-  if (overlay !== undefined) {
-    const upper = join(overlay.directory, "upper");
-    const work = join(overlay.directory, "work");
-    if (!overlay.readOnly) for (const folder of [upper, work]) mkdirSync(folder, { recursive: true });
-    return { kind: "directories", upper, work, readOnly: overlay.readOnly };
-  }
-  return writableTmpfs ? { kind: "memory", sizeMiB: SESSION_SIZE_MIB } : { kind: "mount-points", points: [] };
-}
-
-function isWritableFile(path: string): boolean {
-  try {
-    accessSync(path, constants.W_OK);
-    return true;
-  } catch {
-    return false;
   }
 }
 

@@ -50,7 +50,7 @@ export async function containerOptions(
     writableTmpfs: compat || values.flag("writableTmpfs"),
     overlays: values.texts("overlay").map((text) => {
       const { path, readOnly } = parseOverlay(text);
-      return { directory: resolve(path), readOnly };
+      return { path: resolve(path), readOnly };
     }),
     scratch: values.texts("scratch").flatMap((text) => text.split(",")),
     workdir: pathOf(values.text("workdir")),

@@ -4,8 +4,9 @@ import { chmod, chown, copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFil
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { RootImage } from "../../src/runtime.ts";
 import { makeImage, writeLayout } from "../support/registry-image.ts";
-import { busybox, busyboxLayer } from "../support/runnable-image.ts";
+import { busybox, busyboxLayer, rootImageOf } from "../support/runnable-image.ts";
 import { SIFON_MAIN, sifon, startSifon } from "../support/sifon.ts";
 import { makeSif } from "../support/small-sif.ts";
 import { requireTool } from "../support/tools.ts";
@@ -117,6 +118,63 @@ describe.skipIf(!ready)("sifon run, exec, shell, test", () => {
     await writeFile(join(folder, "marker"), "");
     await inFolder("exec", "--overlay", overlay, image, "sh", "-c", "echo kept >/kept");
     expect((await inFolder("exec", "--overlay", `${overlay}:ro`, image, "cat", "/kept")).stdout).toBe("kept\n");
+  });
+
+  it("puts several overlays over an image, the last one on top and what is written above all", async () => {
+    const overlay = async (name: string, text: string) => {
+      const path = join(folder, name);
+      await mkdir(join(path, "upper"), { recursive: true });
+      await writeFile(join(path, "upper/which"), text);
+      return path;
+    };
+    const [a, b, written] = [await overlay("a", "a"), await overlay("b", "b"), await overlay("w", "w")];
+    const squashfs = join(folder, "over.squashfs");
+    const { offset, size } = (await rootImageOf(image)) as RootImage & { kind: "squashfs" };
+    await writeFile(squashfs, (await readFile(image)).subarray(offset, offset + size));
+    const cat = async (...options: string[]) =>
+      (await inFolder("exec", ...options.flatMap((path) => ["--overlay", path]), image, "cat", "/which")).stdout;
+    expect(await cat(`${a}:ro`, `${b}:ro`)).toBe("b");
+    expect(await cat(`${b}:ro`, `${squashfs}:ro`, `${a}:ro`)).toBe("a");
+    expect(await cat(written, `${b}:ro`)).toBe("w");
+    const write = await inFolder(
+      "exec",
+      "--overlay",
+      `${a}:ro`,
+      "--writable-tmpfs",
+      image,
+      "sh",
+      "-c",
+      "echo x >/which; cat /which",
+    );
+    expect(write).toMatchObject({ stdout: "x\n", code: 0 });
+    expect(await readFile(join(a, "upper/which"), "utf8")).toBe("a");
+  });
+
+  it("says what is wrong with an overlay", async () => {
+    const [first, second, ext3] = ["one", "two", "ext3.img"].map((name) => join(folder, `bad-${name}`)) as [
+      string,
+      string,
+      string,
+    ];
+    await mkdir(first);
+    await mkdir(second);
+    const superblock = Buffer.alloc(4096);
+    superblock.writeUInt16LE(0xef53, 1080);
+    await writeFile(ext3, superblock);
+    for (const [overlays, message] of [
+      [[first, second], /more than one writable overlay, .*one .* '--overlay .*two:ro'/],
+      [[`${folder}/none`], /failed to open overlay image .*none: no such file/],
+      [[image], /image format not recognized; directories and SquashFS files are/],
+      [[ext3], /ext3 file system.*e2fsprogs/],
+    ] as const) {
+      const { code, stderr } = await inFolder(
+        "exec",
+        ...overlays.flatMap((path) => ["--overlay", path]),
+        image,
+        "true",
+      );
+      expect({ code, stderr }).toEqual({ code: 255, stderr: expect.stringMatching(message) });
+    }
   });
 
   it.each(

@@ -15,6 +15,8 @@ export interface TreeEntry {
   readonly size: number;
   /** Of symbolic links. */
   readonly target?: string;
+  /** A character device 0:0, by which overlays tell that a name is gone. */
+  readonly isWhiteout?: boolean;
 }
 
 /** Files below one folder. Paths are absolute, `/` is the folder itself, and no part of them but the last is a link. */
@@ -103,45 +105,49 @@ export function hostEntry(path: string): TreeEntry | undefined {
     const stat = lstatSync(path);
     const common = { mode: stat.mode & 0o7777, uid: stat.uid, gid: stat.gid, size: stat.size };
     if (stat.isSymbolicLink()) return { ...common, kind: "symlink", target: readlinkSync(path) };
-    return { ...common, kind: stat.isFile() ? "file" : stat.isDirectory() ? "directory" : "other" };
+    const isWhiteout = stat.isCharacterDevice() && stat.rdev === 0;
+    return { ...common, kind: stat.isFile() ? "file" : stat.isDirectory() ? "directory" : "other", isWhiteout };
   } catch {
     return undefined;
   }
 }
 
 /**
- * A tree below what an overlay's directory holds. Whiteouts (character devices 0:0) hide; that a directory is opaque
- * does not show here, as Node cannot read extended attributes: what it hides is only ever taken for a place to mount on.
+ * A tree below what an overlay holds. Whiteouts hide; that a directory is opaque does not show here, as Node cannot
+ * read extended attributes: what it hides is only ever taken for a place to mount on.
  */
-export function overlaidTree(upperDirectory: string, lower: FileTree): FileTree {
-  const upper = directoryTree(upperDirectory);
+export function overlaidTree(upper: FileTree, lower: FileTree): FileTree {
   /** Whose the path is: undefined where a whiteout, or a file in the place of a directory, hides it. */
-  function owner(path: string): FileTree | undefined {
+  async function owner(path: string): Promise<FileTree | undefined> {
     const parts = path.split("/").filter(Boolean);
     for (let count = 1; count <= parts.length; count++) {
-      const stat = lstatSync(`${upperDirectory}/${parts.slice(0, count).join("/")}`, { throwIfNoEntry: false });
-      if (stat === undefined) return lower;
-      if (stat.isCharacterDevice() && stat.rdev === 0) return undefined;
-      if (!stat.isDirectory()) return count === parts.length ? upper : undefined;
+      const entry = await upper.entry(`/${parts.slice(0, count).join("/")}`);
+      if (entry === undefined) return lower;
+      if (entry.isWhiteout === true) return undefined;
+      if (entry.kind !== "directory") return count === parts.length ? upper : undefined;
     }
     return upper;
   }
   return {
     async entry(path) {
-      return owner(path)?.entry(path);
+      return (await owner(path))?.entry(path);
     },
     async read(path) {
-      return (owner(path) ?? lower).read(path);
+      return ((await owner(path)) ?? lower).read(path);
     },
     async readHead(path, size) {
-      return (owner(path) ?? lower).readHead(path, size);
+      return ((await owner(path)) ?? lower).readHead(path, size);
     },
     async list(path) {
       const names = new Set<string>();
       for (const tree of [lower, upper]) {
         if ((await tree.entry(path))?.kind === "directory") for (const name of await tree.list(path)) names.add(name);
       }
-      return [...names].filter((name) => owner(`${path === "/" ? "" : path}/${name}`) !== undefined);
+      const shown: string[] = [];
+      for (const name of names) {
+        if ((await owner(`${path === "/" ? "" : path}/${name}`)) !== undefined) shown.push(name);
+      }
+      return shown;
     },
   };
 }

@@ -80,6 +80,8 @@ export interface Namespaces {
 export interface SessionPlan {
   readonly image: RootImage;
   readonly overlay: Overlay;
+  /** What lies over the image and below what is written, the topmost first. */
+  readonly layers?: readonly RootImage[];
   readonly ids: IdMapping;
   /** Further image files to be mounted, read-only: sources of binds. */
   readonly otherImages?: readonly RootImage[];

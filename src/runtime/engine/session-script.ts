@@ -40,25 +40,29 @@ export function sessionScript(plan: SessionPlan, given: ScriptSettings): Session
   const lines = ["umask 022", 'failed() { echo "failed $1"; exit 1; }'];
   // Made by bubblewrap, which is there anyway: a process less.
   const binds: string[] = [LOWER, POINTS, ROOT].flatMap((folder) => ["--dir", folder]);
-  const isPlain = overlay.kind === "none" || (overlay.kind === "mount-points" && overlay.points.length === 0);
+  const layers = plan.layers ?? [];
+  const isPlain =
+    overlay.kind === "none" || (overlay.kind === "mount-points" && overlay.points.length === 0 && layers.length === 0);
   const lower = isPlain ? ROOT : LOWER;
   if (image.kind === "directory") {
     const writable = overlay.kind === "none" && overlay.writable === true;
     binds.push(writable ? "--bind" : "--ro-bind", image.path, lower);
   } else lines.push(mountImage(image, lower, settings));
 
-  const imagePaths = (plan.otherImages ?? []).map((other, index) => {
-    const path = `${SESSION_FOLDER}/image${index}`;
+  const mountBeside = (name: string) => (other: RootImage, index: number) => {
+    const path = `${SESSION_FOLDER}/${name}${index}`;
     if (other.kind === "directory") binds.push("--ro-bind", other.path, path);
     else lines.push(`mkdir ${path}`, mountImage(other, path, settings));
     return path;
-  });
+  };
+  const imagePaths = (plan.otherImages ?? []).map(mountBeside("image"));
+  const layerPaths = layers.map(mountBeside("layer"));
   let upperPath: string | undefined;
   if (!isPlain) {
     const points = overlay.points ?? [];
     lines.push(...points.map(makePoint));
     // Below the image: directories that it has keep their owner and mode.
-    let lowers = points.length > 0 ? `${LOWER}:${POINTS}` : LOWER;
+    let lowers = [...layerPaths, LOWER, ...(points.length > 0 ? [POINTS] : [])].join(":");
     let layers = "";
     if (overlay.kind === "memory") {
       lines.push(

@@ -1,0 +1,153 @@
+import { accessSync, closeSync, constants, existsSync, mkdirSync, openSync, readSync, statSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { ContainerError } from "./runtime/container/errors.ts";
+import { directoryTree, type FileTree, overlaidTree, squashfsTree } from "./runtime/container/image-tree.ts";
+import { SESSION_SIZE_MIB } from "./runtime/container/wanted-mounts.ts";
+import type { Overlay, RootImage } from "./runtime/engine/plan.ts";
+import type { RuntimeMessage } from "./runtime/message.ts";
+import { type LocalImage, openLocalImage } from "./sandbox/local-image.ts";
+import { findPrimaryPartition } from "./sif/image.ts";
+
+/** What of a container's root is written to, and where to. */
+export interface OverlayOptions {
+  readonly writableTmpfs?: boolean;
+  /** `--overlay`: absolute paths of directories and SquashFS files, a later one above those before it. */
+  readonly overlays?: readonly { readonly path: string; readonly readOnly: boolean }[];
+  /** `--writable`, of sandboxes. */
+  readonly writable?: boolean;
+}
+
+/** One `--overlay`. */
+export interface OpenedOverlay {
+  readonly path: string;
+  readonly readOnly: boolean;
+  /** Undefined for a directory. */
+  readonly image: LocalImage | undefined;
+}
+
+const OVERLAY_PROBLEM = "while loading overlay images: ";
+
+/** Looks at what `--overlay` names: a directory, or a SquashFS file, which is only read. @throws ContainerError OPTION_UNFIT */
+export async function openOverlays(
+  options: OverlayOptions,
+  image: LocalImage,
+  onMessage: (message: RuntimeMessage) => void,
+): Promise<OpenedOverlay[]> {
+  const opened: OpenedOverlay[] = [];
+  const refuse = (problem: string): never => {
+    throw new ContainerError("OPTION_UNFIT", { problem: OVERLAY_PROBLEM + problem });
+  };
+  let written: string | undefined;
+  try {
+    for (const { path, readOnly } of options.overlays ?? []) {
+      const isDirectory = statSync(path, { throwIfNoEntry: false })?.isDirectory();
+      if (isDirectory === undefined) refuse(`failed to open overlay image ${path}: no such file or directory`);
+      const file = isDirectory ? undefined : await openOverlayFile(path, refuse);
+      if (file !== undefined) opened.push({ path, readOnly: true, image: file });
+      if (file !== undefined && !readOnly)
+        onMessage({ level: "warning", text: `Overlay image ${path} is not writable, proceeding with read-only` });
+      if (file !== undefined) continue;
+      opened.push({ path, readOnly, image: undefined });
+      if (!readOnly && written !== undefined)
+        refuse(
+          `you can't specify more than one writable overlay, ${written} contains a writable overlay, requires to use '--overlay ${path}:ro'`,
+        );
+      if (!readOnly) written = path;
+    }
+    if (opened.length > 0 && options.writable === true && image.kind === "sandbox")
+      throw new ContainerError("OPTION_UNFIT", {
+        problem: "--writable writes to the sandbox itself: leave --overlay out",
+      });
+    return opened;
+  } catch (error) {
+    for (const { image: file } of opened) await file?.close();
+    throw error;
+  }
+}
+
+/** The magic of ext2, ext3 and ext4 lies in their superblock: at 1024 + 56. */
+const EXT_MAGIC = { offset: 1080, value: 0xef53 } as const;
+
+async function openOverlayFile(path: string, refuse: (problem: string) => never): Promise<LocalImage> {
+  const head = Buffer.alloc(2);
+  const file = openSync(path, "r");
+  try {
+    readSync(file, head, 0, 2, EXT_MAGIC.offset);
+  } finally {
+    closeSync(file);
+  }
+  if (head.readUInt16LE() === EXT_MAGIC.value)
+    refuse(
+      `${path} holds an ext3 file system, which Sifon does not mount: copy its folder "upper" into a directory (debugfs of Debian's package e2fsprogs: debugfs -R "rdump / DIR" ${path}) and give that to --overlay, or use --engine apptainer`,
+    );
+  const image = await openLocalImage(path).catch(() => undefined);
+  if (image?.kind === "squashfs") return image;
+  await image?.close();
+  return refuse(
+    `failed to open overlay image ${path}: image format not recognized; directories and SquashFS files are`,
+  );
+}
+
+/** What lies over the image: what is written, the layers below that, and all of it as a tree. @throws ContainerError NOT_WRITABLE */
+export function chooseOverlay(
+  options: OverlayOptions,
+  image: LocalImage,
+  cwd: string,
+  opened: readonly OpenedOverlay[],
+): { readonly overlay: Overlay; readonly layers: readonly RootImage[]; readonly root: FileTree } {
+  const { writable = false, writableTmpfs = false } = options;
+  if (writable) {
+    if (image.kind === "sandbox") return { overlay: { kind: "none", writable: true }, layers: [], root: treeOf(image) };
+    const path = resolve(cwd, image.path);
+    const problem = isWritableFile(path)
+      ? `no SIF writable overlay partition found in ${path}`
+      : `could not use ${path} for writing, you don't have write permissions`;
+    throw new ContainerError("NOT_WRITABLE", { path: image.path, problem });
+  }
+  const layers: RootImage[] = [];
+  let root = treeOf(image);
+  let overlay: Overlay = writableTmpfs
+    ? { kind: "memory", sizeMiB: SESSION_SIZE_MIB }
+    : { kind: "mount-points", points: [] };
+  for (const { path, image: file } of opened.filter(({ readOnly }) => readOnly)) {
+    const upper = join(path, "upper");
+    if (file === undefined && !existsSync(upper)) continue;
+    layers.unshift(file === undefined ? { kind: "directory", path: upper } : rootImage(file, path));
+    root = overlaidTree(file === undefined ? directoryTree(upper) : treeOf(file), root);
+  }
+  const written = opened.find(({ readOnly }) => !readOnly);
+  if (written !== undefined) {
+    const upper = join(written.path, "upper");
+    const work = join(written.path, "work");
+    for (const folder of [upper, work]) mkdirSync(folder, { recursive: true });
+    overlay = { kind: "directories", upper, work };
+    root = overlaidTree(directoryTree(upper), root);
+  }
+  return { overlay, layers, root };
+}
+
+function isWritableFile(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** A local image, as the engine mounts it. */
+export function rootImage(image: LocalImage, path: string): RootImage {
+  if (image.kind === "sandbox") return { kind: "directory", path };
+  const partition = image.sif === undefined ? undefined : findPrimaryPartition(image.sif);
+  return {
+    ...{ kind: "squashfs", file: path },
+    ...(partition === undefined
+      ? { offset: 0, size: image.access.size }
+      : { offset: partition.offset, size: partition.size }),
+  };
+}
+
+/** The files of a local image. */
+export function treeOf(image: LocalImage): FileTree {
+  return image.kind === "sandbox" ? directoryTree(resolve(image.path)) : squashfsTree(image.squashfs);
+}
