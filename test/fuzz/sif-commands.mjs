@@ -27,6 +27,7 @@ import { DataType } from "../../dist/sif/data-type.js";
 import { addObject, deleteObject, setPrimaryPartition } from "../../dist/sif/edit.js";
 import { SifWriter } from "../../dist/sif/writer.js";
 import { attemptAll, fuzz } from "./support/harness.mjs";
+import { mutate } from "./support/mutate.mjs";
 
 const TIME_SEC = 1_700_000_000;
 const TABLE = 4096;
@@ -46,7 +47,7 @@ await fuzz(import.meta.url, async () => {
   let turn = 0;
   return (random) => {
     const { name, bytes } = images[random(images.length)];
-    const mutant = mutate(bytes, random);
+    const mutant = damage(bytes, random);
     const changes = random(16) === 0;
     turn++;
     return { name: `${name} (turn ${turn})`, run: () => useAll(mutant, path, changes) };
@@ -115,8 +116,8 @@ async function useAll(bytes, path, changes) {
 }
 
 /** Half of the changes go to header and descriptors, whose many zeros would else swallow nearly all. */
-function mutate(original, random) {
-  const bytes = Buffer.from(original);
+function damage(original, random) {
+  const end = original.length;
   const place = () => {
     switch (random(6)) {
       case 0:
@@ -127,33 +128,13 @@ function mutate(original, random) {
       case 3:
         return TABLE + random(5 * SLOT);
       default:
-        return random(bytes.length);
+        return random(end);
     }
   };
-  const changes = 1 + (random(3) === 0 ? random(8) : 0);
-  for (let i = 0; i < changes; i++) {
-    const at = Math.min(place(), bytes.length - 8);
-    switch (random(6)) {
-      case 0:
-        bytes[at] ^= 1 << random(8);
-        break;
-      case 1:
-        bytes[at] = random(256);
-        break;
-      case 2:
-        bytes[at] = [0, 1, 0x7f, 0x80, 0xff][random(5)];
-        break;
-      case 3:
-        bytes.writeUInt32LE([0, 1, 0xffff_ffff, 0x7fff_ffff, 0xf000_0001, bytes.length][random(6)], at);
-        break;
-      case 4:
-        bytes.writeBigUInt64LE([0n, 2n ** 63n, 2n ** 64n - 1n, 2n ** 53n, BigInt(bytes.length)][random(5)], at);
-        break;
-      default: {
-        const from = Math.min(place(), bytes.length - 8);
-        bytes.copyWithin(at, from, from + 1 + random(64));
-      }
-    }
-  }
-  return random(10) === 0 ? bytes.subarray(0, random(bytes.length)) : bytes;
+  const words = {
+    u32: [0, 1, 0xffff_ffff, 0x7fff_ffff, 0xf000_0001, end],
+    u64: [0n, 2n ** 63n, 2n ** 64n - 1n, 2n ** 53n, BigInt(end)],
+  };
+  const bytes = mutate(original, random, { place, end, words });
+  return random(10) === 0 ? bytes.subarray(0, random(end)) : bytes;
 }
