@@ -1,10 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { statSync } from "node:fs";
 import { chmod, chown, copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { RootImage } from "../../src/runtime.ts";
+import { runCommand } from "../support/command.ts";
 import { makeImage, writeLayout } from "../support/registry-image.ts";
 import { busybox, busyboxLayer, rootImageOf } from "../support/runnable-image.ts";
 import { SIFON_MAIN, sifon, startSifon } from "../support/sifon.ts";
@@ -88,6 +90,16 @@ describe.skipIf(!ready)("sifon run, exec, shell, test", () => {
       expect(await startSifon(words, { cwd: folder }).ended).toMatchObject({ signal, code: null });
     },
   );
+
+  it("gives the program the very streams that it has itself, and takes the end of a reader as it does", async () => {
+    const run = [process.execPath, SIFON_MAIN, "exec", image];
+    const shell = (script: string) => runCommand("bash", ["-c", script, "bash", ...run], { cwd: folder });
+    await shell(`"$@" stat -L -c %i /dev/fd/0 /dev/fd/1 <image.sif >stdout.inode`);
+    const inodes = [image, join(folder, "stdout.inode")].map((path) => String(statSync(path).ino));
+    expect((await readFile(join(folder, "stdout.inode"), "utf8")).split("\n")).toEqual([...inodes, ""]);
+    expect((await shell(`head -c 100000000 /dev/zero | "$@" cat | wc -c`)).stdout.trim()).toBe("100000000");
+    expect((await shell(`"$@" cat /dev/zero | head -c 1 >/dev/null; echo $PIPESTATUS`)).stdout).toBe("141\n");
+  });
 
   it("lets the container's env(1) set what the host's loader heeds", async () => {
     const words = ["exec", "--env", "LD_PRELOAD=/none.so", image, "sh", "-c", "echo $LD_PRELOAD"];
