@@ -15,7 +15,7 @@ const WORKER_BLOCKS = 8;
 const BEST_BLOCKS = 38;
 
 /** What a thread costs that reads layers: its heap, zlib, the stored bytes in its hands; its buffer comes to that. */
-const LAYER_THREAD = 8 * MIB;
+const LAYER_THREAD = 13 * MIB;
 /** Threads that read layers, where there are any: one layer is merged, the next is read ahead. */
 const LAYER_THREADS = 2;
 /** Bytes of tar that each may hold ready or lend, for each worker: as much as the worker has in hand, and once more. */

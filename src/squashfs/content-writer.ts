@@ -1,3 +1,4 @@
+import { copyBytes } from "../bytes/copy-bytes.ts";
 import type { BodyPart } from "../bytes/file-body.ts";
 import type { ContentId, ContentStore } from "../fstree/content.ts";
 import type { BlockEncoder, EncodedBlock } from "../wasm/block-encoder.ts";
@@ -205,7 +206,7 @@ export class ContentWriter implements ContentStore {
       }
       const buffer = this.#buffer ?? (await this.#nextBuffer());
       const count = Math.min(part.length - from, blockSize - this.#fill);
-      buffer.set(part.subarray(from, from + count), this.#fill);
+      copyBytes(part.subarray(from, from + count), buffer, this.#fill);
       from += count;
       await this.#filled(buffer, count);
     }

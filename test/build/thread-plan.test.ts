@@ -58,9 +58,10 @@ describe("planThreads()", () => {
     [1, undefined, undefined, 2, GZIP, 2, 1, 3],
     [1, undefined, 0, 1, GZIP, 0, 1, 1],
     [undefined, 1024 * MIB, undefined, 64, GZIP, 64, 2, 65],
-    [undefined, 512 * MIB, undefined, 64, GZIP, 30, 2, 31],
+    [undefined, 512 * MIB, undefined, 64, GZIP, 29, 2, 30],
     [undefined, 200 * MIB, undefined, 64, GZIP, 9, 0, 0],
-    [1, 110 * MIB, undefined, 64, GZIP, 0, 1, 1],
+    [1, 112 * MIB, undefined, 64, GZIP, 0, 1, 1],
+    [1, 110 * MIB, undefined, 64, GZIP, 1, 0, 0],
     [1, 104 * MIB, undefined, 64, GZIP, 0, 0, 0],
   ] as const)(
     "of %s layer threads asked for, within %s, with %s workers asked for, %i CPUs and %o: %i workers, %i threads of %i MiB",

@@ -8,13 +8,13 @@ import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { convert, createSource, openSink } from "../../src/index.ts";
 import { LayerThreads } from "../../src/layer/thread/layer-threads.ts";
+import { SLOT_SIZE as SLOT } from "../../src/layer/thread/messages.ts";
 import type { Layer } from "../../src/oci/image.ts";
 import type { ProgressEvent } from "../../src/progress.ts";
 import { collect, cutEvenly } from "../support/chunks.ts";
 import { type SyntheticEntry, writeSyntheticImage } from "../support/synthetic-image.ts";
 import { layerOf, sha256, zstdFrame } from "./blobs.ts";
 
-const SLOT = 256 * 1024;
 const never = () => new AbortController().signal;
 
 /** Bytes that do not repeat soon, a different row for each seed. */
@@ -47,7 +47,7 @@ describe("LayerThreads", () => {
     ["a slot less a byte", bytesOf(SLOT - 1, 1)],
     ["a slot", bytesOf(SLOT, 2)],
     ["a slot and a byte", bytesOf(SLOT + 1, 3)],
-    ["more than the whole buffer", bytesOf(9 * SLOT + 77, 4)],
+    ["more than the whole buffer", bytesOf(6 * SLOT + 77, 4)],
   ])("gives %s as it is, however it is stored and cut up", async (_, data) => {
     const members = Buffer.concat(cutEvenly(data, 100_000).map((part) => gzipSync(part)));
     const stored = [gzipSync(data), zstdFrame(data, 100_000), ...(members.length === 0 ? [] : [members])];
@@ -76,7 +76,7 @@ describe("LayerThreads", () => {
   });
 
   it("reads the next layer down ahead, within its buffer, and tells of it in its turn", async () => {
-    const datas = [bytesOf(20 * SLOT, 6), bytesOf(2 * SLOT, 7)];
+    const datas = [bytesOf(12 * SLOT, 6), bytesOf(2 * SLOT, 7)];
     let sent = 0;
     const stored = datas.map((data) => gzipSync(data, { level: 0 }));
     async function* counted(): AsyncGenerator<Uint8Array> {
@@ -98,7 +98,7 @@ describe("LayerThreads", () => {
       }
       // Four slots, a batch in zlib's hands, what may be on its way, and the streams' own.
       expect(sent).toBeGreaterThan(4 * SLOT);
-      expect(sent).toBeLessThan(13 * SLOT);
+      expect(sent).toBeLessThan(9 * SLOT);
       expect(new Set(events.map((event) => ("digest" in event ? event.digest : "")))).toEqual(
         new Set([upper.descriptor.digest]),
       );
@@ -166,7 +166,7 @@ describe("LayerThreads", () => {
   });
 
   it.each(["abort", "leave", "close"] as const)("leaves no thread behind after: %s", async (how) => {
-    const stored = gzipSync(bytesOf(40 * SLOT, 11), { level: 0 });
+    const stored = gzipSync(bytesOf(20 * SLOT, 11), { level: 0 });
     const layers = [0, 1].map(() => layerOf({ stored, chunks: cutEvenly(stored, 65_536) }));
     const before = threadCount();
     const aborter = new AbortController();

@@ -4,13 +4,10 @@ import { isGivenAway, storedChunks, withStream } from "../stored-bytes.ts";
 import { fromFailure } from "./failure.ts";
 import type { Failure, LayerAnswer, LayerRequest } from "./messages.ts";
 
-/**
- * Stored bytes in a message: more spare messages (10 µs each, with its transfers), fewer keep less memory. zlib is
- * given as much at a time.
- */
-const BATCH_SIZE = 256 * 1024;
+/** Stored bytes in a message: more spare messages and the waking of the thread, fewer keep less memory. */
+const BATCH_SIZE = 512 * 1024;
 /** Stored bytes that may be on their way to the thread or wait there; beyond them the source pauses. */
-const STORED_LIMIT = 1024 * 1024;
+const STORED_LIMIT: number = 2 * BATCH_SIZE;
 
 /** How a pass speaks with its thread. */
 export interface PassLink {

@@ -1,4 +1,5 @@
 import type { MessagePort } from "node:worker_threads";
+import { copyBytes } from "../../bytes/copy-bytes.ts";
 import { freeMemory } from "../../bytes/free-memory.ts";
 import { checkedTar } from "../checked-tar.ts";
 import { SourceFailure, toFailure } from "./failure.ts";
@@ -8,7 +9,9 @@ import { type LayerAnswer, type LayerRequest, SLOT_SIZE } from "./messages.ts";
 export function serveLayers(port: MessagePort, slotCount: number): void {
   const post = (answer: LayerAnswer) => port.postMessage(answer);
   const slots = new TarSlots(slotCount, post);
-  let stored = new StoredQueue(post);
+  // While the source is slow, what there is goes on as it comes.
+  const openQueue = () => new StoredQueue(post, () => slots.flush());
+  let stored = openQueue();
 
   async function serve({ layer, limits }: Extract<LayerRequest, { kind: "open" }>): Promise<void> {
     const onProgress = (event: Extract<LayerAnswer, { kind: "progress" }>["event"]) =>
@@ -27,7 +30,7 @@ export function serveLayers(port: MessagePort, slotCount: number): void {
   port.on("message", (request: LayerRequest) => {
     switch (request.kind) {
       case "open":
-        stored = new StoredQueue(post);
+        stored = openQueue();
         void serve(request);
         break;
       case "stored":
@@ -48,10 +51,13 @@ class StoredQueue {
   readonly #post: (answer: LayerAnswer) => void;
   readonly #batches: (readonly Uint8Array[])[] = [];
   #ended: "whole" | "failed" | undefined;
+  readonly #onStarved: () => void;
   #wake = (): void => {};
 
-  constructor(post: (answer: LayerAnswer) => void) {
+  /** @param onStarved before it waits for more */
+  constructor(post: (answer: LayerAnswer) => void, onStarved: () => void) {
     this.#post = post;
+    this.#onStarved = onStarved;
   }
 
   push(chunks: readonly Uint8Array[]): void {
@@ -77,6 +83,7 @@ class StoredQueue {
       }
       if (this.#ended === "whole") return;
       if (this.#ended === "failed") throw new SourceFailure();
+      this.#onStarved();
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
@@ -104,7 +111,7 @@ class TarSlots {
     for (let from = 0; from < chunk.length; ) {
       this.#slot ??= await this.#take();
       const count = Math.min(chunk.length - from, SLOT_SIZE - this.#fill);
-      this.#bytes(this.#slot).set(chunk.subarray(from, from + count), this.#fill);
+      copyBytes(chunk.subarray(from, from + count), this.#bytes(this.#slot), this.#fill);
       this.#fill += count;
       from += count;
       if (this.#fill === SLOT_SIZE) this.flush();
