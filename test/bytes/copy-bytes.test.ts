@@ -17,7 +17,7 @@ describe("copyBytes()", () => {
       const to = makeTo(size + 10);
       copyBytes(from.subarray(3, 3 + size), to, 5);
       expect(Array.from(to.subarray(5, 5 + size))).toEqual(Array.from(from.subarray(3, 3 + size)));
-      expect([...to.subarray(0, 5), ...to.subarray(5 + size)]).toEqual(new Array(10).fill(0));
+      expect([...to.subarray(0, 5), ...to.subarray(5 + size)]).toEqual(Array.from({ length: 10 }, () => 0));
     }
   });
 });
