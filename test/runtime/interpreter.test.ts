@@ -26,13 +26,14 @@ describe("interpreterOf()", () => {
     ["#!/bin/sh\necho", "/bin/sh"],
     ["#! \t/usr/bin/env -S python3 -u\n", "/usr/bin/env"],
     ["#!/no/end", "/no/end"],
+    ["#!/opt/caf\u00e9/bin/python\n", "/opt/caf\u00e9/bin/python"],
     ["#!\n/bin/sh", undefined],
     ["#!", undefined],
     ["# !/bin/sh\n", undefined],
     ["", undefined],
     ["\x7fELF", undefined],
   ])("of %j is %j", (text, expected) => {
-    expect(interpreterOf(Buffer.from(text, "latin1"))).toBe(expected);
+    expect(interpreterOf(Buffer.from(text))).toBe(expected);
   });
 
   it.each([

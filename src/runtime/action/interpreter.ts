@@ -5,11 +5,12 @@ const PT_INTERP = 3;
 
 /**
  * The program that the kernel starts in the place of a file that begins with `head`: of a script that of its `#!` line,
- * of a dynamically linked ELF file its loader (System V ABI, chapter 5). Undefined where there is none.
+ * of a dynamically linked ELF file its loader (System V ABI, chapter 5). A path as text, as `FileTree` has them;
+ * undefined where there is none.
  */
 export function interpreterOf(head: Uint8Array): string | undefined {
   if (head[0] === 0x23 && head[1] === 0x21) {
-    const [line = ""] = Buffer.from(head.subarray(2, 256)).toString("latin1").split("\n");
+    const [line = ""] = Buffer.from(head.subarray(2, 256)).toString("utf8").split("\n");
     return /^[ \t]*([^ \t]+)/.exec(line)?.[1];
   }
   const isElf = head.length >= 64 && head[0] === 0x7f && head[1] === 0x45 && head[2] === 0x4c && head[3] === 0x46;
@@ -33,7 +34,7 @@ function elfInterpreter(head: Uint8Array): string | undefined {
     const size = word(entry + (is64 ? 32 : 16));
     if (offset + size > head.length) return undefined;
     return Buffer.from(head.subarray(offset, offset + size))
-      .toString("latin1")
+      .toString("utf8")
       .replace(/\0.*$/s, "");
   }
   return undefined;
