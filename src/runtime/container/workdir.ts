@@ -21,15 +21,24 @@ export function makeWorkdirFolders(
     make(workdirFolder(workdir, "var_tmp"), 0o1777);
   }
   if (scratch.length > 0) make(workdirFolder(workdir, "scratch"), 0o750);
-  for (const path of scratch) mkdirSync(workdirFolder(workdir, "scratch", path), { recursive: true, mode: 0o750 });
+  for (const path of scratch) {
+    const folder = workdirFolder(workdir, "scratch", path);
+    refusable(folder, () => mkdirSync(folder, { recursive: true, mode: 0o750 }));
+  }
 }
 
 /** The mode is not the umask's matter: all users of the container may write to its /tmp. */
 function make(path: string, mode: number): void {
-  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return;
-  try {
+  refusable(path, () => {
+    if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return;
     mkdirSync(path);
     chmodSync(path, mode);
+  });
+}
+
+function refusable(path: string, act: () => void): void {
+  try {
+    act();
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException;
     const words: Readonly<Record<string, string>> = {
