@@ -1,4 +1,5 @@
 import { parseJson } from "../../bytes/parse-json.ts";
+
 /** Media type of the signed message. */
 export const PAYLOAD_TYPE = "application/vnd.sylabs.sif-metadata+json";
 
