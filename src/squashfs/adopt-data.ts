@@ -6,6 +6,7 @@ import type { Contents } from "./contents.ts";
 import type { DataArea } from "./data-area.ts";
 import { Compressor, SuperblockFlag } from "./format.ts";
 import type { FragmentWriter } from "./fragment-writer.ts";
+import { blockCount } from "./reader/block-list.ts";
 import type { SquashfsImage } from "./reader/image.ts";
 import type { FileInode } from "./reader/inode.ts";
 import { sizeWordOnDisk } from "./size-word.ts";
@@ -149,7 +150,9 @@ async function addFile(
   const list = lists.length;
   let holes = 0;
   let hasBlocks = false;
-  for await (const batch of image.fileBlocks(file)) {
+  // Most files are a tail alone.
+  const batches = blockCount(file, blockSize) === 0 ? [] : image.fileBlocks(file);
+  for await (const batch of batches) {
     for (const block of batch) {
       if (block.kind === "hole") {
         lists.pushHoles(Math.ceil(block.size / blockSize));
@@ -167,8 +170,8 @@ async function addFile(
   const tail = file.fragment === undefined ? 0 : file.size % blockSize;
   if (file.fragment !== undefined && tail > 0) {
     const { index, offset } = file.fragment;
-    // Checks that there is such a block.
-    await image.fragmentBlock(index);
+    // Says that there is no such block.
+    if (indexes[index] === undefined) await image.fragmentBlock(index);
     contents.setFragment(content, indexes[index] as number, offset);
   }
   return content;

@@ -5,6 +5,8 @@ export class ByteCache<Value> {
   // A Map iterates in the order of insertion: what is used goes to its end, what falls out stands first.
   readonly #values = new Map<number, Value>();
   #size = 0;
+  /** Used last: who goes along a table asks for one block a hundred times. */
+  #newest: number | undefined;
 
   constructor(capacity: number, sizeOf: (value: Value) => number) {
     this.#capacity = capacity;
@@ -13,9 +15,10 @@ export class ByteCache<Value> {
 
   get(key: number): Value | undefined {
     const value = this.#values.get(key);
-    if (value === undefined) return undefined;
+    if (value === undefined || key === this.#newest) return value;
     this.#values.delete(key);
     this.#values.set(key, value);
+    this.#newest = key;
     return value;
   }
 
@@ -26,6 +29,7 @@ export class ByteCache<Value> {
     this.#values.delete(key);
     this.#values.set(key, value);
     this.#size += this.#sizeOf(value);
+    this.#newest = key;
     for (const [oldest, dropped] of this.#values) {
       if (this.#size <= this.#capacity || oldest === key) break;
       this.#values.delete(oldest);

@@ -14,7 +14,7 @@ export class IdTable {
   }
 
   /** All ids, by index. */
-  async load(): Promise<Uint32Array> {
+  load(): Promise<Uint32Array> {
     this.#ids ??= this.#read();
     return this.#ids;
   }

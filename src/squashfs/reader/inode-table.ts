@@ -54,7 +54,8 @@ export class InodeTable {
     if (blockOffset >= METADATA_BLOCK_SIZE)
       throw this.#invalid("REFERENCE_OUTSIDE", blockStart, "an inode begins past its metadata block", blockOffset);
     const ids = await this.#ids.load();
-    const cursor = await this.#region.cursor(blockStart, blockOffset);
+    const cursor =
+      this.#region.cursorAtHand(blockStart, blockOffset) ?? (await this.#region.cursor(blockStart, blockOffset));
     if (cursor.available < INODE_HEADER.size) await cursor.fill(INODE_HEADER.size);
     const header = INODE_HEADER.read(cursor.peek(INODE_HEADER.size));
     const { inodeCount } = this.#context.header;

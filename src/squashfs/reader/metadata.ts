@@ -104,11 +104,20 @@ export class MetadataRegion {
 
   /** Reads on from a byte of the block at `blockStart` (absolute). `use` is for the blocks behind that one. */
   async cursor(blockStart: number, blockOffset: number, use: MetadataUse = "kept"): Promise<MetadataCursor> {
-    const block = await this.block(blockStart);
+    return this.#cursorIn(await this.block(blockStart), blockOffset, use);
+  }
+
+  /** As `cursor`, without a turn of the event loop; undefined where the block is not at hand. */
+  cursorAtHand(blockStart: number, blockOffset: number): MetadataCursor | undefined {
+    const block = this.#cache.get(blockStart);
+    return block && this.#cursorIn(block, blockOffset, "kept");
+  }
+
+  #cursorIn(block: MetadataBlock, blockOffset: number, use: MetadataUse): MetadataCursor {
     // At the very end of a full block stands the first byte of the next one.
     if (blockOffset > block.data.length || (blockOffset === block.data.length && block.next >= this.end))
       throw damaged(this.#context, "REFERENCE_OUTSIDE", this.table, {
-        offset: blockStart,
+        offset: block.start,
         rule: "an offset is past the end of its metadata block",
         seen: blockOffset,
         limit: block.data.length,
