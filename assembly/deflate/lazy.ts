@@ -12,6 +12,8 @@ const NICE: u32 = 65;
  * code and 0.3 % of text against 4 KiB for all.
  */
 const FAR3_SHIFT: u32 = 17;
+/** So near, a 3-byte match pays whatever literals cost. */
+const FAR3_LEAST: u32 = 64;
 
 /** The default level's parse; see the template. */
 export function parseLazy(size: u32): usize {
@@ -19,5 +21,6 @@ export function parseLazy(size: u32): usize {
   memory.fill(HEADS3, 0, (<usize>2) << HEADS3_BITS);
   memory.fill(HEADS4, 0, (<usize>2) << HEADS4_BITS);
   const values = min<u32>(sampledValues(), 255);
-  return lazyParse(size, ROW_BITS, NICE, (values * values * values * values) >>> FAR3_SHIFT);
+  const far3 = max<u32>((values * values * values * values) >>> FAR3_SHIFT, FAR3_LEAST);
+  return lazyParse(size, ROW_BITS, NICE, far3);
 }
