@@ -306,7 +306,7 @@ try {
   const report = [
     `The largest layer of ${name.slice(name.indexOf("/") + 1)}: ${(size / 1e6).toFixed(0)} MB, ${(tar.length / 1e6).toFixed(0)} MB unpacked, ${entryCount} entries, ${blocks.toFixed(0)} blocks of 128 KiB. Processor time per block; speed in bytes of the tar, if that stage alone were to limit. Medians of ${values.rounds} runs.`,
     table(["stage", "main thread", "all threads", "limit"], rows),
-    `The whole conversion of that image into a file, all layers, with its own number of workers; warm, so start-up is counted once for all rounds but not the compiling of our code:`,
+    `The whole conversion of that image into a file, all layers; the first run, which warms up, is not counted:`,
     table(
       ["the pipe", "main thread", "all threads", "limit"],
       pipeRows.map(({ cells }) => cells),
