@@ -152,6 +152,7 @@ export { type CertificateTrust, readCertificates, systemRoots, trustedKey } from
 export { pemSigner } from "./sign/dsse/dsse.ts";
 export { isEncryptedPem, readPrivatePem, readPublicPem } from "./sign/dsse/pem-key.ts";
 export { IntegrityError, type IntegrityErrorCode, KeyError, type KeyErrorCode } from "./sign/errors.ts";
+export { readKeyFile, readKeyText } from "./sign/key-file.ts";
 export { addToKeyring, readKeyring, removeFromKeyring } from "./sign/keyring/keyring.ts";
 export { armorKey, type PgpKey, parseUserId, readPgpKeys, type UserIdParts } from "./sign/openpgp/key.ts";
 export {

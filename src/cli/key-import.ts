@@ -1,6 +1,5 @@
-import { readFile } from "node:fs/promises";
 import { Command } from "commander";
-import { addToKeyring, changePassphrase, KeyError, type PgpKey, publicHalf, readPgpKeys } from "../index.ts";
+import { addToKeyring, changePassphrase, type PgpKey, publicHalf, readKeyFile, readPgpKeys } from "../index.ts";
 import { reasonOf } from "./attempt.ts";
 import type { Context, LogOpener } from "./context.ts";
 import { CommandError, ExitCode, FatalError, UsageError } from "./exit.ts";
@@ -32,7 +31,10 @@ export function importCommand(context: Context, openLog: LogOpener): Command {
       const paths = keyringPaths(values, context);
       const trusted = values.flag("global") ? GLOBAL_KEYRING : paths.public;
       try {
-        for (const key of await readKeys(path)) {
+        const keys = await readKeys(path);
+        // Apptainer says nothing of an empty file; its exit code is the same.
+        if (keys.length === 0) log.warning(`${path} holds no key`);
+        for (const key of keys) {
           if (!key.isSecret) {
             await addToKeyring(trusted, key);
             context.stdout.write(addedText(key, "public"));
@@ -43,8 +45,9 @@ export function importCommand(context: Context, openLog: LogOpener): Command {
           const kept = values.flag("newPassword") ? await withNewPassphrase(key, context, log) : key;
           await addToKeyring(paths.secret, kept);
           context.stdout.write(addedText(key, "private"));
-          if (await addUnlessPresent(paths.public, await publicHalf(key)))
-            context.stdout.write(addedText(key, "public"));
+          // Where the public half is there already the private one is kept, and the run fails all the same.
+          await addToKeyring(trusted, await publicHalf(key));
+          context.stdout.write(addedText(key, "public"));
         }
       } catch (cause) {
         context.signal.throwIfAborted();
@@ -57,19 +60,9 @@ export function importCommand(context: Context, openLog: LogOpener): Command {
 
 async function readKeys(path: string): Promise<readonly PgpKey[]> {
   try {
-    return await readPgpKeys(await readFile(path));
+    return await readPgpKeys(await readKeyFile(path));
   } catch (cause) {
     throw new FatalError(`unable to get entity from: ${path}: ${reasonOf(cause)}`, { cause });
-  }
-}
-
-async function addUnlessPresent(path: string, key: PgpKey): Promise<boolean> {
-  try {
-    await addToKeyring(path, key);
-    return true;
-  } catch (error) {
-    if (error instanceof KeyError && error.code === "KEY_PRESENT") return false;
-    throw error;
   }
 }
 

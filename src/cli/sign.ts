@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import { Command } from "commander";
 import {
   type ImageSigner,
@@ -7,6 +6,7 @@ import {
   pemSigner,
   pgpSigner,
   readKeyring,
+  readKeyText,
   readPrivatePem,
   signImage,
 } from "../index.ts";
@@ -89,7 +89,7 @@ async function pgpSignerOf(keyring: string, index: number | undefined, prompt: (
 }
 
 async function pemSignerOf(path: string, prompt: () => Prompt): Promise<ImageSigner> {
-  const pem = await readFile(path, "utf8");
+  const pem = await readKeyText(path);
   // Deviates: Apptainer 1.4.5 takes no encrypted keys (test/cli/sign.test.ts).
   const passphrase = isEncryptedPem(pem) ? await prompt().askSecret("Enter key passphrase : ") : undefined;
   return pemSigner(readPrivatePem(pem, passphrase));

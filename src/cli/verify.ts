@@ -1,7 +1,7 @@
-import { readFile } from "node:fs/promises";
 import { Command } from "commander";
 import {
   readCertificates,
+  readKeyText,
   readPublicPem,
   systemRoots,
   trustedKey,
@@ -109,7 +109,7 @@ async function trustOf(
       );
     }
     const load = (path: string, what: string) =>
-      attempt(`Failed to load ${what}`, async () => readCertificates(await readFile(path, "utf8")));
+      attempt(`Failed to load ${what}`, async () => readCertificates(await readKeyText(path)));
     const [own] = await load(certificate, "certificate");
     const [between, roots] = [values.text("certificateIntermediates"), values.text("certificateRoots")];
     const intermediates = between === undefined ? [] : await load(between, "intermediate certificates");
@@ -121,7 +121,7 @@ async function trustOf(
   }
   if (key !== undefined) {
     return attempt("Failed to load key material", async () => ({
-      publicKey: readPublicPem(await readFile(key, "utf8")),
+      publicKey: readPublicPem(await readKeyText(key)),
     }));
   }
   if (values.text("url") !== undefined) {

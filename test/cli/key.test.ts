@@ -54,8 +54,24 @@ describe.concurrent("sifon key", () => {
       `ERROR:   key import command failed: the key with fingerprint ${fingerprint} already belongs to the keyring\n`,
     );
     expect(again.code).toBe(2);
+    // The private half is kept, though the public one was there already.
+    await place.run(["key", "remove", "--secret", fingerprint]);
+    const half = await place.run(["key", "import", "s.bin"]);
+    expect(half).toMatchObject({ code: 2, stdout: added("private"), stderr: again.stderr });
+    expect((await place.run(["key", "list", "--secret"])).stdout).toContain(fingerprint);
     expect((await readdir(place.keys)).sort()).toEqual(["pgp-public", "pgp-secret"]);
   });
+
+  it.for(["", "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n-----END PGP PUBLIC KEY BLOCK-----\n"])(
+    "imports nothing of a file without keys: %j",
+    async (text, context) => {
+      const place = await createSigningPlace(context);
+      await writeFile(join(place.folder, "none.asc"), text);
+      const stderr = "WARNING: none.asc holds no key\n";
+      expect(await place.run(["key", "import", "none.asc"])).toMatchObject({ code: 0, stdout: "", stderr });
+      expect(await readdir(place.home)).toEqual([]);
+    },
+  );
 
   it("asks for what was not given; a passphrase twice, until both are the same", async (context) => {
     const place = await createSigningPlace(context);
@@ -69,7 +85,7 @@ describe.concurrent("sifon key", () => {
     expect(wrong.stderr).toMatch(/ERROR: {3}key export command failed: the passphrase does not open the key\n$/);
     expect((await place.run(["key", "export", "--secret", "s"], { stdin: "secret\n" })).code).toBe(0);
     const [first] = (await place.run(["key", "list"])).stdout.match(FINGERPRINT) ?? [];
-    await place.run(["key", "remove", "--secret", first as string]);
+    await place.run(["key", "remove", "--both", first as string]);
     const renewed = await place.run(["key", "import", "--new-password", "s"], { stdin: "secret\nnew\nnew\n" });
     expect(renewed).toMatchObject({ code: 0 });
     expect((await place.run(["key", "export", "--secret", "t"], { stdin: "new\n" })).code).toBe(0);
@@ -117,6 +133,11 @@ describe.concurrent("sifon key", () => {
     [
       ["import", "junk"],
       "key import command failed: unable to get entity from: junk: openpgp: invalid argument: no armored data found",
+      2,
+    ],
+    [
+      ["import", "/dev/zero"],
+      'key import command failed: unable to get entity from: /dev/zero: "/dev/zero" has more than 67108864 bytes, the limit for a file of keys. Give a file with fewer keys.',
       2,
     ],
     [

@@ -145,7 +145,14 @@ describe("readPgpKeys()", () => {
     expect((await readPgpKeys(annPublic.bytes))[0]).toMatchObject({ bitLength: 263, keyIds: annPublic.keyIds });
   });
 
-  it.each(["", "junk", "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nAAAA\n-----END PGP PUBLIC KEY BLOCK-----", "\xc6\xff"])(
+  it.each(["", "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n-----END PGP PUBLIC KEY BLOCK-----\n"])(
+    "finds none in %j",
+    async (text) => {
+      expect(await readPgpKeys(Buffer.from(text))).toEqual([]);
+    },
+  );
+
+  it.each(["junk", "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nAAAA\n-----END PGP PUBLIC KEY BLOCK-----", "\xc6\xff"])(
     "refuses %j",
     async (text) => {
       await expect(readPgpKeys(Buffer.from(text, "latin1"))).rejects.toMatchObject({ code: "KEY_INVALID" });

@@ -1,6 +1,7 @@
-import { type FileHandle, mkdir, open, readFile, rename, rm } from "node:fs/promises";
+import { type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { KeyError } from "../errors.ts";
+import { readKeyFile } from "../key-file.ts";
 import { type PgpKey, readPgpKey } from "../openpgp/key.ts";
 import { PacketError, splitKeys } from "../openpgp/split-keys.ts";
 
@@ -56,7 +57,7 @@ async function findPart(parts: readonly Uint8Array[], fingerprint: string): Prom
 async function readParts(path: string): Promise<readonly Uint8Array[]> {
   let content: Uint8Array;
   try {
-    content = new Uint8Array(await readFile(path));
+    content = await readKeyFile(path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
     throw error;

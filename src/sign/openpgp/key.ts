@@ -41,18 +41,18 @@ export async function readPgpKey(bytes: Uint8Array): Promise<PgpKey> {
 }
 
 /**
- * The keys of a file: binary or armored, several in a row or just one.
+ * The keys of a file: binary or armored, several in a row or just one; none where it is empty.
  * @throws KeyError KEY_INVALID
  */
 export async function readPgpKeys(content: Uint8Array): Promise<readonly PgpKey[]> {
   let parts: readonly Uint8Array[];
+  if (content.length === 0) return [];
   try {
     parts = splitKeys((content[0] ?? 0) >= 0x80 ? content : await dearmor(content));
   } catch (cause) {
     if (cause instanceof KeyError) throw cause;
     throw new KeyError("KEY_INVALID", { reason: (cause as Error).message, cause });
   }
-  if (parts.length === 0) throw new KeyError("KEY_INVALID", { reason: "no key found" });
   const keys: PgpKey[] = [];
   for (const part of parts) keys.push(await readPgpKey(part));
   return keys;
