@@ -81,7 +81,10 @@ export async function runCalls(stage: Stage, calls: readonly Call[]): Promise<Ca
   );
 }
 
-/** Binds accounts and home directories over those of the machine or tree, and makes /srv/work, for this namespace alone. */
+/**
+ * Binds accounts and home directories over those of the machine or tree, whose /var/tmp has what others left there, and
+ * makes /srv/work, for this namespace alone.
+ */
 function stageScript(folder: string): string {
   const at = (name: string) => quote(join(folder, name));
   return `set -e
@@ -93,6 +96,7 @@ mount -t tmpfs -o mode=755 tmpfs /home
 mkdir /home/user
 chown 1000:1000 ${at("user")}
 chmod 700 ${at("root")} ${at("user")}
+mount -t tmpfs -o mode=1777 tmpfs /var/tmp
 mount -t tmpfs -o mode=755 tmpfs /srv
 mkdir /srv/work
 echo root >${at("root/of-home")}
