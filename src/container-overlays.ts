@@ -1,5 +1,6 @@
 import { accessSync, closeSync, constants, existsSync, mkdirSync, openSync, readSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { systemReason } from "./bytes/system-reason.ts";
 import { ContainerError } from "./runtime/container/errors.ts";
 import { directoryTree, type FileTree, overlaidTree, squashfsTree } from "./runtime/container/image-tree.ts";
 import { SESSION_SIZE_MIB } from "./runtime/container/wanted-mounts.ts";
@@ -27,6 +28,8 @@ export interface OpenedOverlay {
 
 const OVERLAY_PROBLEM = "while loading overlay images: ";
 
+type Refuse = (problem: string, cause?: unknown) => never;
+
 /** Looks at what `--overlay` names: a directory, or a SquashFS file, which is only read. @throws ContainerError OPTION_UNFIT */
 export async function openOverlays(
   options: OverlayOptions,
@@ -34,14 +37,13 @@ export async function openOverlays(
   onMessage: (message: RuntimeMessage) => void,
 ): Promise<OpenedOverlay[]> {
   const opened: OpenedOverlay[] = [];
-  const refuse = (problem: string): never => {
-    throw new ContainerError("OPTION_UNFIT", { problem: OVERLAY_PROBLEM + problem });
+  const refuse: Refuse = (problem, cause) => {
+    throw new ContainerError("OPTION_UNFIT", { problem: OVERLAY_PROBLEM + problem, cause });
   };
   let written: string | undefined;
   try {
     for (const { path, readOnly } of options.overlays ?? []) {
-      const isDirectory = statSync(path, { throwIfNoEntry: false })?.isDirectory();
-      if (isDirectory === undefined) refuse(`failed to open overlay image ${path}: no such file or directory`);
+      const isDirectory = openable(path, refuse, () => statSync(path).isDirectory());
       const file = isDirectory ? undefined : await openOverlayFile(path, refuse);
       if (file !== undefined) opened.push({ path, readOnly: true, image: file });
       if (file !== undefined && !readOnly)
@@ -68,14 +70,8 @@ export async function openOverlays(
 /** The magic of ext2, ext3 and ext4 lies in their superblock: at 1024 + 56. */
 const EXT_MAGIC = { offset: 1080, value: 0xef53 } as const;
 
-async function openOverlayFile(path: string, refuse: (problem: string) => never): Promise<LocalImage> {
-  const head = Buffer.alloc(2);
-  const file = openSync(path, "r");
-  try {
-    readSync(file, head, 0, 2, EXT_MAGIC.offset);
-  } finally {
-    closeSync(file);
-  }
+async function openOverlayFile(path: string, refuse: Refuse): Promise<LocalImage> {
+  const head = openable(path, refuse, () => readMagic(path));
   if (head.readUInt16LE() === EXT_MAGIC.value)
     refuse(
       `${path} holds an ext3 file system, which Sifon does not mount: copy its folder "upper" into a directory (debugfs of Debian's package e2fsprogs: debugfs -R "rdump / DIR" ${path}) and give that to --overlay, or use --engine apptainer`,
@@ -86,6 +82,25 @@ async function openOverlayFile(path: string, refuse: (problem: string) => never)
   return refuse(
     `failed to open overlay image ${path}: image format not recognized; directories and SquashFS files are`,
   );
+}
+
+function readMagic(path: string): Buffer {
+  const head = Buffer.alloc(2);
+  const file = openSync(path, "r");
+  try {
+    readSync(file, head, 0, 2, EXT_MAGIC.offset);
+  } finally {
+    closeSync(file);
+  }
+  return head;
+}
+
+function openable<T>(path: string, refuse: Refuse, look: () => T): T {
+  try {
+    return look();
+  } catch (cause) {
+    return refuse(`failed to open overlay image ${path}: ${systemReason(cause)}`, cause);
+  }
 }
 
 /** What lies over the image: what is written, the layers below that, and all of it as a tree. @throws ContainerError NOT_WRITABLE */

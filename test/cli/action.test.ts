@@ -176,6 +176,8 @@ describe.skipIf(!ready)("sifon run, exec, shell, test", () => {
     for (const [overlays, message] of [
       [[first, second], /more than one writable overlay, .*one .* '--overlay .*two:ro'/],
       [[`${folder}/none`], /failed to open overlay image .*none: no such file/],
+      [[`${folder}/${"n".repeat(256)}`], /^FATAL: +while loading .*failed to open overlay image .*n: name too long\n$/],
+      [[`${ext3}/below`], /^FATAL: +while loading .*failed to open overlay image .*below: not a directory\n$/],
       [[image], /image format not recognized; directories and SquashFS files are/],
       [[ext3], /ext3 file system.*e2fsprogs/],
     ] as const) {
