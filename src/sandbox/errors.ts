@@ -1,4 +1,6 @@
 import { displayBytes } from "../bytes/byte-string.ts";
+import { quote } from "../bytes/printable.ts";
+import { systemReason } from "../bytes/system-reason.ts";
 import { type ErrorDetails, type MessageTable, SifonError } from "../errors.ts";
 
 /** Why a sandbox cannot be written or read. */
@@ -8,7 +10,8 @@ export type SandboxErrorCode =
   | "OUTPUT_EXISTS"
   | "WRITE_FAILED"
   | "READ_FAILED"
-  | "FILE_CHANGED";
+  | "FILE_CHANGED"
+  | "TEMPORARY_FOLDER_FAILED";
 
 const reason = (d: ErrorDetails): string => (d.cause instanceof Error ? d.cause.message : String(d.cause ?? "unknown"));
 const at = (d: ErrorDetails): string => (d.path === undefined ? "" : ` at "${displayBytes(String(d.path))}"`);
@@ -23,6 +26,8 @@ const MESSAGES: MessageTable<SandboxErrorCode> = {
   READ_FAILED: (d) => `Cannot read the sandbox "${d.source}"${at(d)}: ${reason(d)}.`,
   FILE_CHANGED: (d) =>
     `Cannot read the sandbox "${d.source}"${at(d)}: the file had ${d.limit} bytes, now it has ${d.seen}. Something else is writing to it.`,
+  TEMPORARY_FOLDER_FAILED: (d) =>
+    `Cannot make a folder for temporary files in ${quote(d.path)}: ${systemReason(d.cause)}. Let --tmpdir (or TMPDIR) name a directory that is there, that you may write to, and that has space.`,
 };
 
 /** A local image that cannot be read, or a sandbox that cannot be written. `details`: `source` or `target`, `path` inside, `cause`. */

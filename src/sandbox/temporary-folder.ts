@@ -2,6 +2,7 @@ import { lstatSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { removeLeftovers, temporaryName } from "../sink/temporary-file.ts";
+import { SandboxError } from "./errors.ts";
 import { removeTree } from "./remove-tree.ts";
 import { runTool } from "./run-tool.ts";
 
@@ -10,14 +11,17 @@ import { runTool } from "./run-tool.ts";
  * which this user's runs left behind that were killed. The caller removes it, with `removeTree`.
  * @param place a directory, as a rule the temporary one
  * @param name what the folder's own begins with, behind a dot: one for each use
- * @throws the system's error where no folder can be made in `place`; of leftovers, what cannot be removed stays
+ * @throws SandboxError TEMPORARY_FOLDER_FAILED where no folder can be made in `place`; of leftovers, what cannot be
+ *   removed stays
  */
 export async function makeTemporaryFolder(place: string, name: string): Promise<string> {
   // Programs that use it are started in other directories.
   const absolute = resolve(place);
   await removeLeftovers(absolute, name, removeLeftFolder);
   const folder = join(absolute, temporaryName(name));
-  await mkdir(folder, { mode: 0o700 });
+  await mkdir(folder, { mode: 0o700 }).catch((cause: unknown) => {
+    throw new SandboxError("TEMPORARY_FOLDER_FAILED", { path: absolute, cause });
+  });
   return folder;
 }
 

@@ -33,6 +33,20 @@ describe("makeTemporaryFolder()", () => {
     expect(dirname(folder)).toBe(place);
   });
 
+  it.each([
+    ["none", "no such file or directory"],
+    ["file", "not a directory"],
+  ])("says what to do where the place cannot be used: %s", async (name, reason) => {
+    const place = temporaryDirectory();
+    writeFileSync(join(place, "file"), "");
+    const path = join(place, name);
+    await expect(makeTemporaryFolder(path, "sifon-x")).rejects.toMatchObject({
+      code: "TEMPORARY_FOLDER_FAILED",
+      message: `Cannot make a folder for temporary files in "${path}": ${reason}. Let --tmpdir (or TMPDIR) name a directory that is there, that you may write to, and that has space.`,
+      details: { path, cause: expect.objectContaining({ syscall: "mkdir" }) },
+    });
+  });
+
   it("removes those of that name that killed runs have left behind, and no others", async () => {
     const place = temporaryDirectory();
     const kept = [nameOf(processMark()), nameOf(ENDED, "sifon-y"), "sifon-x", nameOf(`000000000000-4194305`)];
