@@ -1,8 +1,8 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
 import type { Readable, Writable } from "node:stream";
 import { setTimeout as wait } from "node:timers/promises";
+import { awaitSetup } from "./await-setup.ts";
 import { guardNamespace, onReportedChild, type ReportedChild } from "./child-report.ts";
 import { EngineError } from "./errors.ts";
 import type { ProgramOptions } from "./program-options.ts";
@@ -28,8 +28,10 @@ export interface ContainerStart {
 
 /** bubblewrap wants a command; this one is never started, as its process waits for a byte that does not come. */
 const NO_COMMAND = "/.sifon/never";
-/** Between two looks at whether bubblewrap is done, of what takes some milliseconds. */
-const LOOK_MS = 1;
+/** For one that is late to end: what holds it may hold it from that as well. */
+const END_MS = 2000;
+const LATE =
+  "bubblewrap has not mounted all of it after a minute. A file system that does not answer (NFS, FUSE) may hold it: look at those that --bind and the configuration name";
 /**
  * Children of the first process of a PID namespace: it ends without waiting for those that lost their parents. The
  * kernel buries them itself where their end is ignored: env(1) can do that (coreutils 8.31), bash as well, dash not.
@@ -89,11 +91,11 @@ export async function prepareContainer(start: ContainerStart): Promise<PreparedC
     start.signal?.addEventListener("abort", giveUp, { once: true });
   });
   if (child?.mountNamespace !== undefined) endRest = guardNamespace(child.mountNamespace, { isKept: hasInit });
-  while (child !== undefined && start.signal?.aborted !== true) {
-    const state = look(child.pid);
-    if (state === "ready") return { pid: child.pid, close };
-    if (state === "gone") break;
-    await wait(LOOK_MS);
+  const outcome = child && (await awaitSetup(child.pid, { signal: start.signal }));
+  if (child !== undefined && outcome === "ready") return { pid: child.pid, close };
+  if (outcome === "late") {
+    await Promise.race([close(), wait(END_MS)]);
+    throw new EngineError("SETUP_FAILED", { seen: `${LATE} ${complaint}`.trim() });
   }
   await close();
   start.signal?.throwIfAborted();
@@ -106,16 +108,4 @@ function endProcess(pid: number): void {
   } catch {
     // It has ended.
   }
-}
-
-/** Whether bubblewrap's child has given up its privileges, which it does when all is set up: proc(5), CapEff. */
-function look(pid: number): "busy" | "ready" | "gone" {
-  let status = "";
-  try {
-    status = readFileSync(`/proc/${pid}/status`, "latin1");
-  } catch {
-    return "gone";
-  }
-  if (/^State:\t[ZX]/m.test(status)) return "gone";
-  return /^CapEff:\t0+$/m.test(status) ? "ready" : "busy";
 }
