@@ -15,20 +15,19 @@ export type Overlay =
   | { readonly kind: "memory"; readonly sizeMiB: number; readonly points?: readonly MountPoint[] }
   /**
    * Writable; what is written lies in `upper`, with whiteouts and opaque marks as the kernel's overlay makes them.
-   * Both exist, are absolute, and lie in one directory. `readOnly` uses `upper` without writing to it.
+   * Both exist, are absolute, and lie in one directory.
    */
   | {
       readonly kind: "directories";
       readonly upper: string;
       readonly work: string;
-      readonly readOnly?: boolean;
       readonly points?: readonly MountPoint[];
     };
 
 /** Whether a container's root can be written to. */
 export function isWritable(overlay: Overlay): boolean {
   if (overlay.kind === "none") return overlay.writable === true;
-  return overlay.kind === "memory" || (overlay.kind === "directories" && overlay.readOnly !== true);
+  return overlay.kind === "memory" || overlay.kind === "directories";
 }
 
 /** A directory or file that has to be there so that something can be mounted on it. No symbolic link leads to it. */

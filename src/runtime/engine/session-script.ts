@@ -62,8 +62,8 @@ export function sessionScript(plan: SessionPlan, given: ScriptSettings): Session
     const points = overlay.points ?? [];
     lines.push(...points.map(makePoint));
     // Below the image: directories that it has keep their owner and mode.
-    let lowers = [...layerPaths, LOWER, ...(points.length > 0 ? [POINTS] : [])].join(":");
-    let layers = "";
+    const lowers = [...layerPaths, LOWER, ...(points.length > 0 ? [POINTS] : [])].join(":");
+    let written = "";
     if (overlay.kind === "memory") {
       lines.push(
         `mkdir ${UPPER_FOLDER}`,
@@ -71,17 +71,16 @@ export function sessionScript(plan: SessionPlan, given: ScriptSettings): Session
         `mkdir ${UPPER_FOLDER}/upper ${UPPER_FOLDER}/work`,
       );
       upperPath = `${UPPER_FOLDER}/upper`;
-      layers = `,upperdir=${upperPath},workdir=${UPPER_FOLDER}/work`;
+      written = `,upperdir=${upperPath},workdir=${UPPER_FOLDER}/work`;
     } else if (overlay.kind === "directories") {
       binds.push("--bind", posix.dirname(overlay.upper), UPPER_FOLDER);
       // mount(8)'s options have no way to quote these.
       if (/[:,\\]/.test(posix.basename(overlay.upper) + posix.basename(overlay.work)))
         throw new TypeError("the names of an overlay's directories hold a colon, a comma or a backslash");
       upperPath = `${UPPER_FOLDER}/${posix.basename(overlay.upper)}`;
-      if (overlay.readOnly) lowers = `${upperPath}:${lowers}`;
-      else layers = `,upperdir=${upperPath},workdir=${UPPER_FOLDER}/${posix.basename(overlay.work)}`;
+      written = `,upperdir=${upperPath},workdir=${UPPER_FOLDER}/${posix.basename(overlay.work)}`;
     }
-    lines.push(mountOverlay(`lowerdir=${lowers}${layers}`, plan, settings));
+    lines.push(mountOverlay(`lowerdir=${lowers}${written}`, plan, settings));
   }
   // Under the number that the host knows, though the process has a PID namespace: /proc is the host's.
   lines.push("read -r pid rest </proc/self/stat", 'echo "ready $pid"', "read -r rest || :");
