@@ -9,10 +9,11 @@ const DELAY_MS = 50;
  */
 export class EncoderThreads {
   readonly #waiting: Worker[] = [];
+  /** Of those, the ones that run. */
+  readonly #running = new Set<Worker>();
   readonly #count: number;
   readonly #timer: NodeJS.Timeout;
   #isBegun = false;
-  #runningCount = 0;
 
   /** @param count threads to start soon, or with `begin`; those beyond are started when they are taken */
   constructor(count: number) {
@@ -31,18 +32,21 @@ export class EncoderThreads {
 
   /** Whether a thread that runs already waits to be taken. */
   get isReady(): boolean {
-    return this.#waiting.length > 0 && this.#runningCount > 0;
+    return this.#running.size > 0;
   }
 
-  /** A thread, its taker's from now on; it expects a `WorkerSetup` first. */
+  /** A thread, one that runs if there is one, its taker's from now on; it expects a `WorkerSetup` first. */
   take(): Worker {
-    return this.#waiting.shift() ?? this.#start();
+    const [worker = this.#waiting[0] ?? this.#start()] = this.#running;
+    this.#forget(worker);
+    return worker;
   }
 
   /** Ends the threads that nobody has taken; resolves once they are gone. Safe to call twice. */
   async close(): Promise<void> {
     this.#isBegun = true;
     clearTimeout(this.#timer);
+    this.#running.clear();
     await Promise.all(this.#waiting.splice(0).map((worker) => worker.terminate()));
   }
 
@@ -51,14 +55,17 @@ export class EncoderThreads {
     const file = new URL("../../dist/wasm/worker.js", import.meta.url);
     const worker = new Worker(file, { name: "sifon encoder", execArgv: [] });
     worker.once("online", () => {
-      this.#runningCount++;
+      if (this.#waiting.includes(worker)) this.#running.add(worker);
     });
     // One that fails before it is taken is none; whoever takes it listens himself.
     worker.on("error", () => {});
-    worker.once("exit", () => {
-      const index = this.#waiting.indexOf(worker);
-      if (index >= 0) this.#waiting.splice(index, 1);
-    });
+    worker.once("exit", () => this.#forget(worker));
     return worker;
+  }
+
+  #forget(worker: Worker): void {
+    this.#running.delete(worker);
+    const index = this.#waiting.indexOf(worker);
+    if (index >= 0) this.#waiting.splice(index, 1);
   }
 }

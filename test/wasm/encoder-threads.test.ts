@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { readdirSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { inflateSync } from "node:zlib";
@@ -45,6 +46,20 @@ describe("EncoderThreads", () => {
       await threads.close();
     },
   );
+
+  it("are ready only while one of those that wait runs", async () => {
+    const threads = new EncoderThreads(1);
+    const taken = threads.take();
+    await once(taken, "online");
+    expect(threads.isReady).toBe(false);
+    threads.begin();
+    // Started this moment: it cannot run yet, though the one that was taken does.
+    expect(threads.isReady).toBe(false);
+    expect(await until(() => threads.isReady)).toBe(true);
+    const waited = threads.take();
+    expect(threads.isReady).toBe(false);
+    await Promise.all([taken.terminate(), waited.terminate(), threads.close()]);
+  });
 
   it("start nothing once they are closed, and end what nobody has taken", async () => {
     const before = await settled();
