@@ -224,7 +224,7 @@ export class SquashfsImage {
     if ((this.header.flags & SuperblockFlag.compressorOptions) === 0) return undefined;
     const region = new MetadataRegion(this.#context, "compressor options", SUPERBLOCK.size, this.#tables.dataEnd);
     const { data } = await region.block(SUPERBLOCK.size);
-    return data.slice();
+    return new Uint8Array(data);
   }
 
   /**

@@ -77,7 +77,9 @@ export class MetadataRegion {
         seen: next,
       });
     const payload = raw.subarray(HEADER_SIZE, HEADER_SIZE + size);
-    const block = { start, next, data: stored ? payload.slice() : this.#decompress(payload, start) };
+    // Not slice(): that of a Buffer is no copy.
+    const data = stored ? new Uint8Array(payload) : this.#decompress(payload, start);
+    const block = { start, next, data };
     if (use === "kept") this.#cache.set(start, block);
     return block;
   }
