@@ -117,7 +117,7 @@ describe("Fingerprints", () => {
     await writeFile(join(folder, "s.def"), `Bootstrap: scratch\nFingerprints: ${ann}\n`);
     const { code, stderr } = await run(["build", "s.sif", "s.def"]);
     expect(stderr).toContain(
-      "WARNING: s.def:2: Fingerprints are of SIF files; nothing is checked with them for Bootstrap: scratch\n",
+      "WARNING: s.def:2: Fingerprints are of SIF files; nothing is checked with them for Bootstrap: scratch. Leave the line out, or build upon a signed SIF file (Bootstrap: localimage).\n",
     );
     expect(code).toBe(0);
   });

@@ -53,7 +53,7 @@ export function openBase(
   const fingerprints = stage.header.get("fingerprints");
   if (fingerprints !== undefined && fingerprints.value !== "" && base.kind !== "local") {
     // As Apptainer, which does not say so.
-    const message = `${definition.name}:${fingerprints.line}: Fingerprints are of SIF files; nothing is checked with them for Bootstrap: ${stage.header.get("bootstrap")?.value}`;
+    const message = `${definition.name}:${fingerprints.line}: Fingerprints are of SIF files; nothing is checked with them for Bootstrap: ${stage.header.get("bootstrap")?.value}. Leave the line out, or build upon a signed SIF file (Bootstrap: localimage).`;
     options.onProgress({ kind: "warning", message });
   }
   switch (base.kind) {
