@@ -92,12 +92,12 @@ describe("LayerThreads", () => {
     try {
       const first = threads.open(1);
       await first.next();
-      for (let last = -1; last !== sent || sent === 0; ) {
+      // However long that takes; and what would come beyond the limit has time to.
+      for (let last = -1; sent <= 4 * SLOT || last !== sent; ) {
         last = sent;
         await sleep(100);
       }
       // Four slots, a batch in zlib's hands, what may be on its way, and the streams' own.
-      expect(sent).toBeGreaterThan(4 * SLOT);
       expect(sent).toBeLessThan(9 * SLOT);
       expect(new Set(events.map((event) => ("digest" in event ? event.digest : "")))).toEqual(
         new Set([upper.descriptor.digest]),
