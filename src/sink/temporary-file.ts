@@ -14,8 +14,9 @@ export function temporaryName(name: string): string {
 }
 
 /**
- * Removes the temporary files (or directories, with `remove`) of this output whose processes were killed. Nothing else can: Linux would let
- * an unnamed file (O_TMPFILE) get its name at the end, but only by linkat(2), which Node does not have.
+ * Removes the temporary files (or directories, with `remove`) of this output whose processes were killed. Nothing else
+ * can: Linux would let an unnamed file (O_TMPFILE) get its name at the end, but only by linkat(2), which Node does not
+ * have.
  */
 export async function removeLeftovers(
   directory: string,

@@ -13,7 +13,8 @@ import { ScanNeeded } from "./scan-needed.ts";
 
 /**
  * Tells what a hard link's target is in the current layer, at the link's moment: an inode in the tree, an entry
- * that higher layers hide, nothing any more, or something for the layers below. Notes where a path goes up, and changes nothing else.
+ * that higher layers hide, nothing any more, or something for the layers below. Notes where a path goes up, and changes
+ * nothing else.
  */
 export class LinkResolver {
   readonly #state: DescentState;
