@@ -12,7 +12,11 @@ describe("makeWorkdirFolders()", () => {
     makeWorkdirFolders(workdir, { contain: true, scratch: ["/data/a", "/b"] });
     const modeOf = (name: string) => (statSync(join(workdir, name)).mode & 0o7777).toString(8);
     expect(["home", "tmp", "var_tmp", "scratch"].map(modeOf)).toEqual(["711", "1777", "1777", "750"]);
-    expect(readdirSync(join(workdir, "scratch"), { recursive: true }).sort()).toEqual(["b", "data", "data/a"]);
+    expect(readdirSync(join(workdir, "scratch"), { recursive: true, encoding: "utf8" }).sort()).toEqual([
+      "b",
+      "data",
+      "data/a",
+    ]);
   });
 
   it("makes nothing that is not asked for", () => {
