@@ -21,17 +21,17 @@ const LAYER_THREADS = 2;
 /** Bytes of tar that each may hold ready or lend, for each worker: as much as the worker has in hand, and once more. */
 const LAYER_BUFFER_PER_WORKER = MIB;
 
-// Processor time of a block of 128 KiB of default lolcow, in µs (bench/RESULTS.md, "Stages").
+// Processor time of a block of 128 KiB of lolcow, in µs (bench/RESULTS.md, "Stages": 2096 for the pipe in whole).
 /** What this thread spends when it reads layers itself; and zlib's thread and all the rest beside it. */
-const MAIN_MICROSEC = 370;
-const REST_MICROSEC = 400;
-/** What compressing takes in a worker. */
+const MAIN_MICROSEC = 400;
+const REST_MICROSEC = 480;
+/** What the whole leaves for compressing; for the other compressions in proportion to their speeds ("Core"). */
 const COMPRESS_MICROSEC: Readonly<Record<string, number>> = {
-  "gzip fast": 800,
-  "gzip default": 1950,
-  "gzip best": 9000,
-  "lz4 fast": 350,
-  "lz4 best": 1250,
+  "gzip fast": 550,
+  "gzip default": 1220,
+  "gzip best": 6900,
+  "lz4 fast": 290,
+  "lz4 best": 880,
 };
 
 export interface ThreadNeeds {
