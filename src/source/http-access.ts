@@ -67,6 +67,8 @@ class HttpFile {
   readonly #signal: AbortSignal;
   /** A strong entity tag, or a date: what If-Range takes (RFC 9110 §13.1.5). */
   #validator: string | undefined;
+  /** What is held against later answers: a weak tag tells of a change, too, and not every server heeds If-Range. */
+  #version: string | undefined;
 
   constructor(url: URL, dispatcher: Dispatcher, options: HttpAccessOptions) {
     this.name = `${url.origin}${url.pathname}`;
@@ -85,6 +87,7 @@ class HttpFile {
       if (answer.status !== 206 || range === undefined || range.start !== 0) throw this.#noRanges();
       const tag = headerOf(answer, "etag");
       this.#validator = tag !== undefined && !tag.startsWith("W/") ? tag : headerOf(answer, "last-modified");
+      this.#version = versionOf(answer);
       return range.size;
     });
   }
@@ -93,17 +96,24 @@ class HttpFile {
     return this.#withRetries(async () => {
       const answer = await this.#ask(offset, length);
       const range = rangeOf(answer);
-      // Where the validator no longer holds, the whole file comes.
-      if (answer.status === 200 || (range !== undefined && range.size !== size)) {
+      const version = versionOf(answer);
+      const sameVersion = version === this.#version && version !== undefined;
+      // Where the validator no longer holds, the whole file comes; of the same version, the server has lost its ranges.
+      const replaced =
+        (answer.status === 200 && !sameVersion) ||
+        (range !== undefined && range.size !== size) ||
+        (version !== undefined && this.#version !== undefined && !sameVersion);
+      if (replaced) {
         await dropBody(answer);
         throw new SourceError("FILE_CHANGED", { file: this.name });
       }
-      if (range === undefined || range.start !== offset || range.end !== offset + length) {
+      if (answer.status !== 206 || range === undefined || range.start !== offset || range.end !== offset + length) {
         await dropBody(answer);
         throw this.#noRanges();
       }
       const bytes = await readBody(answer, length);
       if (bytes.length === length) return bytes;
+      if (bytes.length > length) throw new Error(`the server sent more than the ${length} bytes that it announced`);
       throw new Error(`the connection ended after ${bytes.length} of ${length} bytes`);
     });
   }
@@ -148,6 +158,11 @@ class HttpFile {
       }
     });
   }
+}
+
+/** What tells one version of a file from another. */
+function versionOf(answer: Answer): string | undefined {
+  return headerOf(answer, "etag") ?? headerOf(answer, "last-modified");
 }
 
 /** `Content-Range: bytes 0-4/10`, its end turned into that behind the last byte. */

@@ -114,10 +114,47 @@ describe("openHttpAccess()", () => {
     expect(String((error as Error).message)).not.toMatch(/SECRET|user@/);
   });
 
-  it("notices that the file was replaced", async () => {
+  /** Answers a range with these headers, whatever If-Range says. */
+  const answer =
+    (tag: Record<string, string>, contentRange: string, size: number): Handler =>
+    (_, response) =>
+      void response.writeHead(206, { ...tag, "content-range": contentRange }).end(FILE.subarray(10, 10 + size));
+  const right = `bytes 10-19/${FILE.length}`;
+  const whole =
+    (etag: string): Handler =>
+    (_, response) =>
+      void response.writeHead(200, { etag }).end(FILE);
+
+  it.each<[string, string, Handler, string]>([
+    ["a longer file has its place", '"v1"', serve(Buffer.concat([FILE, FILE]), '"v2"'), "FILE_CHANGED"],
+    ["a file of the same size has its place", '"v1"', serve(FILE, '"v2"'), "FILE_CHANGED"],
+    ["the tag changes in a server without If-Range", '"v1"', answer({ etag: '"v2"' }, right, 10), "FILE_CHANGED"],
+    ["a weak tag changes", 'W/"v1"', answer({ etag: 'W/"v2"' }, right, 10), "FILE_CHANGED"],
+    ["the size changes under one tag", '"v1"', answer({ etag: '"v1"' }, "bytes 10-19/20", 10), "FILE_CHANGED"],
+    ["the same file comes whole", '"v1"', whole('"v1"'), "FILE_RANGES_UNSUPPORTED"],
+    ["an earlier range comes", '"v1"', answer({}, `bytes 9-18/${FILE.length}`, 10), "FILE_RANGES_UNSUPPORTED"],
+    ["a longer range comes", '"v1"', answer({}, `bytes 10-20/${FILE.length}`, 11), "FILE_RANGES_UNSUPPORTED"],
+    ["a shorter range comes", '"v1"', answer({}, `bytes 10-18/${FILE.length}`, 9), "FILE_RANGES_UNSUPPORTED"],
+    ["nothing says which range comes", '"v1"', answer({}, "bytes */*", 10), "FILE_RANGES_UNSUPPORTED"],
+    ["fewer bytes come than announced", '"v1"', answer({}, right, 9), "FILE_UNREACHABLE"],
+    ["more bytes come than announced", '"v1"', answer({}, right, 11), "FILE_UNREACHABLE"],
+    ["the connection breaks each time", '"v1"', (_, response) => void response.destroy(), "FILE_UNREACHABLE"],
+    ["it is gone", '"v1"', (_, response) => void response.writeHead(404).end(), "FILE_REFUSED"],
+  ])("a read is refused, without the secret, where %s", async (_, etag, fault, code) => {
+    handler = serve(FILE, etag);
     const source = await openHttpAccess(url, OPTIONS);
-    handler = serve(Buffer.concat([FILE, FILE]), '"v2"');
-    await expect(source.read(0, 10)).rejects.toMatchObject({ code: "FILE_CHANGED" });
+    handler = fault;
+    const error = await source.read(10, 10).catch((reason: Error) => reason);
+    expect(error).toMatchObject({ code });
+    expect((error as Error).message).toMatch(/127\.0\.0\.1:\d+\/x\.sqfs/);
+    expect((error as Error).message).not.toMatch(/SECRET|user@/);
+    await source.close();
+  });
+
+  it.each([{ etag: '"v1"' }, {}])("reads on where later answers name %j", async (tag) => {
+    const source = await openHttpAccess(url, OPTIONS);
+    handler = answer(tag, right, 10);
+    expect(Buffer.from(await source.read(10, 10)).equals(FILE.subarray(10, 20))).toBe(true);
     await source.close();
   });
 
