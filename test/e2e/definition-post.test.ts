@@ -1,5 +1,5 @@
 import { randomInt } from "node:crypto";
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readdir, readFile, readlink, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -81,9 +81,12 @@ describe.skipIf(!ready)("%post on Debian", () => {
       await run.said(/begun.*begun/s);
       await expect.poll(() => running(seconds)).toHaveLength(3);
       expect(await readdir(temporary)).not.toEqual([]);
+      expect(await processesOf(place)).not.toEqual([]);
       process.kill((run.child.pid as number) * whom, "SIGINT");
       expect((await run.ended).code).toBe(130);
-      await expect.poll(() => running(seconds)).toEqual([]);
+      // A signal reaches the last of them a moment after the first is gone.
+      await expect.poll(() => running(seconds), { timeout: 15_000 }).toEqual([]);
+      await expect.poll(() => processesOf(place), { timeout: 15_000 }).toEqual([]);
       expect(await readdir(temporary)).toEqual([]);
       expect((await readdir(place)).sort()).toEqual(["tmp", "x.def"]);
       expect(await readFile("/proc/self/mountinfo", "utf8")).not.toContain(place);
@@ -91,6 +94,21 @@ describe.skipIf(!ready)("%post on Debian", () => {
     },
   );
 });
+
+/** Processes of this host that have this folder in their arguments, their environment or as their place. */
+async function processesOf(folder: string): Promise<string[]> {
+  const found: string[] = [];
+  for (const pid of await readdir("/proc")) {
+    if (!/^\d+$/.test(pid) || Number(pid) === process.pid) continue;
+    const texts = await Promise.all([
+      readFile(`/proc/${pid}/cmdline`, "latin1").catch(() => ""),
+      readFile(`/proc/${pid}/environ`, "latin1").catch(() => ""),
+      readlink(`/proc/${pid}/cwd`).catch(() => ""),
+    ]);
+    if (texts.some((text) => text.includes(folder))) found.push(`${pid}: ${texts[0]?.replaceAll("\0", " ")}`);
+  }
+  return found;
+}
 
 /** Processes of this host that sleep for so long, in any namespace. */
 async function running(seconds: string): Promise<string[]> {
