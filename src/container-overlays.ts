@@ -103,7 +103,7 @@ function openable<T>(path: string, refuse: Refuse, look: () => T): T {
   }
 }
 
-/** What lies over the image: what is written, the layers below that, and all of it as a tree. @throws ContainerError NOT_WRITABLE */
+/** What lies over the image: what is written, the layers below that, and all of it as a tree. @throws ContainerError NOT_WRITABLE, OPTION_UNFIT */
 export function chooseOverlay(
   options: OverlayOptions,
   image: LocalImage,
@@ -134,11 +134,20 @@ export function chooseOverlay(
   if (written !== undefined) {
     const upper = join(written.path, "upper");
     const work = join(written.path, "work");
-    for (const folder of [upper, work]) mkdirSync(folder, { recursive: true });
+    for (const folder of [upper, work]) makeFolder(folder);
     overlay = { kind: "directories", upper, work };
     root = overlaidTree(directoryTree(upper), root);
   }
   return { overlay, layers, root };
+}
+
+function makeFolder(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true });
+  } catch (cause) {
+    const problem = `${OVERLAY_PROBLEM}failed to create ${path}: ${systemReason(cause)}. Give a directory that you may write to, or end its path with :ro`;
+    throw new ContainerError("OPTION_UNFIT", { problem, cause });
+  }
 }
 
 function isWritableFile(path: string): boolean {

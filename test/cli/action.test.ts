@@ -173,7 +173,11 @@ describe.skipIf(!ready)("sifon run, exec, shell, test", () => {
     const superblock = Buffer.alloc(4096);
     superblock.writeUInt16LE(0xef53, 1080);
     await writeFile(ext3, superblock);
+    const third = join(folder, "bad-three");
+    await mkdir(third);
+    await writeFile(join(third, "upper"), "");
     for (const [overlays, message] of [
+      [[third], /^FATAL: +while loading .*failed to create .*three\/upper: file already exists\. Give a directory /],
       [[first, second], /more than one writable overlay, .*one .* '--overlay .*two:ro'/],
       [[`${folder}/none`], /failed to open overlay image .*none: no such file/],
       [[`${folder}/${"n".repeat(256)}`], /^FATAL: +while loading .*failed to open overlay image .*n: name too long\n$/],
