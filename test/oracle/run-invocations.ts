@@ -19,6 +19,11 @@ const app = at("apps and sections");
 
 const OF_MOUNTS: readonly Row[] = [
   on(["exec", "-B", "SHARED/data:/mnt/new/x"], sh("cat /mnt/new/x/file; ls /mnt; echo $APPTAINER_BIND")),
+  on(["exec", "-B", "SHARED/data/file:/etc/passwd,SHARED/data/file:/etc/group:ro"], sh("cat /etc/passwd /etc/group")),
+  on(
+    ["exec", "-B", "SHARED/data/file:/etc/resolv.conf", "--hostname", "box"],
+    sh("cat /etc/resolv.conf /etc/hostname"),
+  ),
   on(["exec", "-B", "SHARED/data:/mnt/a b:ro,SHARED/data/file:/opt/plain"], sh("touch '/mnt/a b/x' || cat /opt/plain")),
   on(["exec", "-B", "SHARED/data:/opt/link"], sh("ls /opt/target")),
   on(["exec", "--mount", "type=bind,source=SHARED/data,destination=/mnt/m,ro"], sh("cat /mnt/m/file; touch /mnt/m/x")),

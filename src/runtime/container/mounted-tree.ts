@@ -43,6 +43,9 @@ export class MountedTree {
 
   /** Mounts something over what is there so far. */
   mount(mount: Mount): void {
+    // bubblewrap unlinks the files that it makes, and on an unlinked file the kernel mounts nothing (ENOENT).
+    const hidden = this.#mounts.findIndex(({ kind, target }) => kind === "file" && target === mount.target);
+    if (hidden >= 0) this.#mounts.splice(hidden, 1);
     this.#mounts.push(mount);
   }
 
