@@ -70,9 +70,13 @@ export async function openOverlays(
 /** The magic of ext2, ext3 and ext4 lies in their superblock: at 1024 + 56. */
 const EXT_MAGIC = { offset: 1080, value: 0xef53 } as const;
 
+/** Whether a file is an image of ext2, ext3 or ext4. */
+export function holdsExt(path: string): boolean {
+  return readMagic(path).readUInt16LE() === EXT_MAGIC.value;
+}
+
 async function openOverlayFile(path: string, refuse: Refuse): Promise<LocalImage> {
-  const head = openable(path, refuse, () => readMagic(path));
-  if (head.readUInt16LE() === EXT_MAGIC.value)
+  if (openable(path, refuse, () => holdsExt(path)))
     refuse(
       `${path} holds an ext3 file system, which Sifon does not mount: copy its folder "upper" into a directory (debugfs of Debian's package e2fsprogs: debugfs -R "rdump / DIR" ${path}) and give that to --overlay, or use --engine apptainer`,
     );
@@ -150,7 +154,8 @@ function makeFolder(path: string): void {
   }
 }
 
-function isWritableFile(path: string): boolean {
+/** Whether the caller may write to a file. */
+export function isWritableFile(path: string): boolean {
   try {
     accessSync(path, constants.W_OK);
     return true;

@@ -3,6 +3,7 @@ import { tmpdir, userInfo } from "node:os";
 import { posix, resolve } from "node:path";
 import { hostArch } from "./bytes/architecture.ts";
 import { printable } from "./bytes/printable.ts";
+import { type OpenedBinds, openBinds } from "./container-bind-images.ts";
 import {
   chooseOverlay,
   type OpenedOverlay,
@@ -20,11 +21,10 @@ import { hostRuns } from "./runtime/container/host-runs.ts";
 import { MountedTree, viewOf } from "./runtime/container/mounted-tree.ts";
 import { nvidiaBinds } from "./runtime/container/nvidia.ts";
 import { placeMounts } from "./runtime/container/place-mounts.ts";
-import { type UserBind, wantedMounts } from "./runtime/container/wanted-mounts.ts";
+import { wantedMounts } from "./runtime/container/wanted-mounts.ts";
 import { makeWorkdirFolders, workdirFolder } from "./runtime/container/workdir.ts";
 import { workingDirectory } from "./runtime/container/working-directory.ts";
 import { EngineError } from "./runtime/engine/errors.ts";
-import { SESSION_FOLDER } from "./runtime/engine/host-root.ts";
 import { linkerVariables } from "./runtime/engine/linker-variables.ts";
 import { openSession } from "./runtime/engine/open-session.ts";
 import {
@@ -38,6 +38,7 @@ import {
 import type { ProgramStreams, RunningProgram } from "./runtime/engine/session.ts";
 import { hostEnvironment } from "./runtime/environment/host-environment.ts";
 import type { RuntimeMessage } from "./runtime/message.ts";
+import type { BindSpec } from "./runtime/options/binds.ts";
 import { type PreparedProgram, prepareProgram } from "./runtime/prepare-program.ts";
 import { textView } from "./runtime/text-view.ts";
 import { type LocalImage, openLocalImage } from "./sandbox/local-image.ts";
@@ -52,9 +53,8 @@ export interface ContainerOptions extends OverlayOptions {
   readonly env?: readonly (readonly [name: string, value: string])[];
   readonly envFile?: ReadonlyMap<string, string>;
   readonly contain?: boolean;
-  readonly binds?: readonly UserBind[];
-  /** Image files that binds take their sources from. */
-  readonly bindImages?: readonly RootImage[];
+  /** `--bind`, `--mount`; those out of image files are read-only. */
+  readonly binds?: readonly BindSpec[];
   /** `--home`: absolute paths. */
   readonly home?: { readonly source: string; readonly target: string } | undefined;
   readonly noHome?: boolean;
@@ -100,7 +100,12 @@ export async function runContainer(request: RunContainerRequest): Promise<Progra
     checkArchitecture(image, path);
     const overlays = await openOverlays(request.options, image, request.onMessage);
     try {
-      return await runOpened(image, path, request, overlays);
+      const binds = await openBinds(request.options.binds ?? [], request.onMessage);
+      try {
+        return await runOpened(image, path, request, { overlays, binds });
+      } finally {
+        await binds.close();
+      }
     } finally {
       for (const { image: file } of overlays) await file?.close();
     }
@@ -139,19 +144,19 @@ async function runOpened(
   image: LocalImage,
   path: string,
   request: RunContainerRequest,
-  opened: readonly OpenedOverlay[],
+  opened: { readonly overlays: readonly OpenedOverlay[]; readonly binds: OpenedBinds },
 ): Promise<ProgramEnd> {
   const { options, onMessage } = request;
   const { contain = false, namespaces = {} } = options;
   const caller = callerOf(request.environment);
   const home = options.home ?? { source: caller.home, target: options.fakeroot ? "/root" : caller.home };
-  const { overlay, layers, root } = chooseOverlay(options, image, request.hostCwd, opened);
+  const { overlay, layers, root } = chooseOverlay(options, image, request.hostCwd, opened.overlays);
   const tree = new MountedTree(root);
   const tell = (messages: readonly RuntimeMessage[]) => messages.forEach(onMessage);
   const { scratch = [], workdir } = options;
   if (workdir !== undefined) makeWorkdirFolders(workdir, { contain, scratch });
 
-  const binds = [...(options.nvidia ? nvidiaBinds({ newDev: contain }) : []), ...(options.binds ?? [])];
+  const binds = [...(options.nvidia ? nvidiaBinds({ newDev: contain }) : []), ...opened.binds.binds];
   const wanted = wantedMounts({
     ...{ contain, pid: namespaces.pid === true, ipc: namespaces.ipc === true, noMount: options.noMount ?? [], workdir },
     home: options.noHome
@@ -159,15 +164,14 @@ async function runOpened(
       : { source: contain && options.home === undefined ? containedHome(workdir) : home.source, target: home.target },
     ...{ scratch, binds, cwd: request.hostCwd },
     files: await madeFiles(tree, { home: home.target, caller, options, overlay, tell }),
-    imagePaths: (options.bindImages ?? []).map((_, index) => `${SESSION_FOLDER}/image${index}`),
   });
-  await placeMounts(tree, wanted, { canMakePoints: !isDirect(overlay), sessionFolder: SESSION_FOLDER, onMessage });
+  await placeMounts(tree, wanted, { canMakePoints: !isDirect(overlay), onMessage });
   const plan = (files: RootImage): SessionPlan => ({
     image: files,
     overlay: withPoints(overlay, tree.points),
     layers,
     ids: options.fakeroot ? "subordinate" : "self",
-    otherImages: options.bindImages ?? [],
+    otherImages: opened.binds.images,
     scratchDirectory: tmpdir(),
   });
   const opening = openRoot(image, path, request, plan);

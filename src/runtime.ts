@@ -9,7 +9,6 @@ export { SifonError } from "./errors.ts";
 export { type ContainerOptions, containerHelp, type RunContainerRequest, runContainer } from "./run-container.ts";
 export type { ActionRequest } from "./runtime/action/choose-command.ts";
 export { ContainerError, type ContainerErrorCode } from "./runtime/container/errors.ts";
-export type { UserBind } from "./runtime/container/wanted-mounts.ts";
 export { EngineError, type EngineErrorCode } from "./runtime/engine/errors.ts";
 export type { Namespaces, ProgramEnd, RootImage } from "./runtime/engine/plan.ts";
 export type { ProgramStreams, RunningProgram } from "./runtime/engine/session.ts";

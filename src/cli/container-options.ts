@@ -1,7 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import {
-  type BindSpec,
   type ContainerOptions,
   evaluateEnvFile,
   parseBinds,
@@ -10,7 +9,6 @@ import {
   parseMount,
   parseNoMount,
   parseOverlay,
-  type UserBind,
 } from "../runtime.ts";
 import type { Context } from "./context.ts";
 import { FatalError, UsageError } from "./exit.ts";
@@ -35,7 +33,7 @@ export async function containerOptions(
   const binds = [
     ...values.texts("bind").flatMap((text) => parseBinds(text, cwd)),
     ...values.texts("mount").flatMap((text) => parseMount(text, cwd)),
-  ].map(userBind);
+  ];
   return {
     cleanEnv: containAll || values.flag("cleanenv"),
     env: values.texts("env").flatMap((text) => asUsage(command, "env", text, parseEnvOption)),
@@ -100,10 +98,4 @@ async function envFiles(paths: readonly string[], context: Context): Promise<Map
 
 function pathOf(text: string | undefined): string | undefined {
   return text === undefined ? undefined : resolve(text);
-}
-
-function userBind({ source, target, readOnly, imagePath }: BindSpec): UserBind {
-  if (imagePath !== undefined)
-    throw new FatalError(`binding out of the image file ${source} is not supported; bind a directory or a file`);
-  return { source, target, readOnly };
 }

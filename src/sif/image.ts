@@ -61,6 +61,11 @@ export function findPrimaryPartition(image: SifImage): SifObject | undefined {
   );
 }
 
+/** The first partition for data, which is what binds are taken out of, or undefined. */
+export function findDataPartition(image: SifImage): SifObject | undefined {
+  return image.objects.find(({ extra }) => extra.kind === "partition" && extra.partitionType === PartitionType.data);
+}
+
 /** The definition text's object (the first, should there be several), or undefined. */
 export function findDefinition(image: SifImage): SifObject | undefined {
   return image.objects.find(({ dataType }) => dataType === DataType.definition);

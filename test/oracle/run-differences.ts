@@ -38,6 +38,10 @@ const DIFFERENCES: readonly Difference[] = [
     },
   },
   {
+    why: "Apptainer has mounts to clean up where it refuses something",
+    ...{ of: ["apptainer"], text: /^INFO: {4}Cleanup error: .*\n/gm },
+  },
+  {
     why: "Apptainer tells the column of what cannot be evaluated, too",
     ...{ of: ["apptainer"], text: /(?<=^(?:eval|source: \S+?): ?\d+):\d+(?=: )/gm },
   },

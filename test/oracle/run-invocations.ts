@@ -86,6 +86,26 @@ const OF_FORMS: readonly Row[] = [
   on(["exec"], ["/probe/probe"], { form: "sqfs" }),
 ];
 
+/** SHARED/files.sqfs is the image's file system; SHARED/data.sif has it twice: its root (4) and a partition for data (5). */
+const OF_IMAGE_BINDS: readonly Row[] = [
+  on(["exec", "-B", "SHARED/files.sqfs:/mnt/i:image-src=/opt"], sh("ls -la /mnt/i; cat /mnt/i/plain; touch /mnt/i/x")),
+  on(["exec", "-B", "SHARED/files.sqfs:/mnt/new/f:ro,image-src=/opt/plain"], sh("cat /mnt/new/f; touch /mnt/new/f")),
+  on(["exec", "-B", "SHARED/files.sqfs:/a:image-src=/opt/link,SHARED/files.sqfs:/b:image-src=/probe"], sh("ls /a /b")),
+  on(["exec", "-B", "SHARED/data.sif:/mnt/i:image-src=/opt"], sh("ls -la /mnt/i; touch /mnt/i/x")),
+  on(["exec", "-B", "SHARED/data.sif:/opt:id=5"], ["/opt/probe/sh", "-c", "ls /opt; pwd"]),
+  on(
+    ["exec", "--mount", "type=bind,src=SHARED/data.sif,dst=/opt/plain,image-src=/etc/group,id=4"],
+    ["cat", "/opt/plain"],
+  ),
+  on(["exec", "--mount", "type=bind,source=SHARED/files.sqfs,destination=/mnt/i,ro,image-src=/opt"], ["ls", "/mnt/i"]),
+  on(["exec", "--contain", "-B", "SHARED/files.sqfs:/tmp/i:image-src=/opt"], ["ls", "/tmp/i"]),
+  on(["exec", "-B", "SHARED/root.sif:/mnt/i:image-src=/opt"], ["ls", "/mnt/i"]),
+  on(["exec", "-B", "SHARED/data.sif:/mnt/i:image-src=/,id=1"], ["ls", "/mnt/i"]),
+  on(["exec", "-B", "SHARED/files.sqfs:/mnt/i:image-src=/none"], ["ls", "/mnt/i"]),
+  on(["exec", "-B", "SHARED/data:/mnt/i:image-src=/opt"], ["ls", "/mnt/i"]),
+  on(["exec", "-B", "SHARED/none:/mnt/i:image-src=/opt"], ["ls", "/mnt/i"]),
+];
+
 /** Every image of the matrix in every way, what is special in one of them, and `run` of the others. */
 export const ROWS: readonly Row[] = [
   ...MATRIX_IMAGES.flatMap((image) => MATRIX.map((invocation) => ({ image, ...invocation }))),
@@ -98,4 +118,5 @@ export const ROWS: readonly Row[] = [
   ...OF_FORMS,
   ...OF_MOUNTS,
   ...OF_PROCESSES,
+  ...OF_IMAGE_BINDS,
 ];

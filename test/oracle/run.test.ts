@@ -1,11 +1,11 @@
 import { readlinkSync } from "node:fs";
-import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, copyFile, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { findApptainer } from "../support/apptainer.ts";
 import { busybox } from "../support/runnable-image.ts";
-import { SIFON_MAIN } from "../support/sifon.ts";
+import { mustSifon, SIFON_MAIN } from "../support/sifon.ts";
 import { requireTool } from "../support/tools.ts";
 import { settle } from "./run-differences.ts";
 import { extractFileSystem, imageFile, makeImages } from "./run-images.ts";
@@ -61,8 +61,8 @@ describe.skipIf(!ready || !isRoot)("run, exec, shell, test and run-help beside A
       }),
     );
     for (const { code, stderr } of await runCalls(stage("builds"), builds)) expect(code, stderr).toBe(0);
-    await makeShared();
     await extractFileSystem(folder, "environment");
+    await makeShared();
     const start = async (program: Program, argv: readonly string[]) => {
       const calls = rows.map(({ who, row, index }) => callOf(row, index, who, program, argv));
       results[program] = await runCalls(stage(program), calls);
@@ -77,6 +77,12 @@ describe.skipIf(!ready || !isRoot)("run, exec, shell, test and run-help beside A
     await writeFile(join(folder, "shared/overlay/upper/kept"), "kept\n");
     await mkdir(join(folder, "shared/data"), { recursive: true });
     await writeFile(join(folder, "shared/data/file"), "shared file\n");
+    const files = join(folder, "shared/files.sqfs");
+    await copyFile(join(folder, imageFile("environment", "sqfs")), files);
+    for (const name of ["root.sif", "data.sif"])
+      await copyFile(join(folder, imageFile("environment", "theirs.sif")), join(folder, "shared", name));
+    const data = ["--datatype", "4", "--partfs", "1", "--parttype", "3", "--partarch", "2"];
+    await mustSifon(["sif", "add", ...data, join(folder, "shared/data.sif"), files]);
     await writeFile(join(folder, "shared/variables"), 'export FROM_FILE="of $HOME"\nSECOND=plain\n');
   }
 

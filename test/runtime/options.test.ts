@@ -19,11 +19,13 @@ describe("parseBinds()", () => {
     ["/a:/b:ro,rw,/c", [{ ...plain("/a", "/b"), readOnly: true }, plain("/c")]],
     ["/a,/b:/c,", [plain("/a"), plain("/b", "/c")]],
     ["/a\\:b\\,c:/d", [plain("/a:b,c", "/d")]],
+    ["/i.sif:/d:image-src=/x,id=3", [{ ...plain("/i.sif", "/d"), imagePath: "/x", imageObject: 3 }]],
+    ["/i.sif:/d:image-src=", [{ ...plain("/i.sif", "/d"), imagePath: "/" }]],
+    ["/i.sif:/d:id=2", [{ ...plain("/i.sif", "/d"), imagePath: "/", imageObject: 2 }]],
     [
-      "/i.sif:/d:image-src=/x,id=3",
-      [{ source: "/i.sif", target: "/d", readOnly: true, imagePath: "/x", imageObject: 3 }],
+      "i.sqfs:/d:ro,image-src=a\\:b,/e",
+      [{ ...plain("/work/i.sqfs", "/d"), readOnly: true, imagePath: "a\\:b" }, plain("/e")],
     ],
-    ["/i.sif:/d:image-src=", [{ source: "/i.sif", target: "/d", readOnly: true, imagePath: "/" }]],
   ])("reads %j", (text, binds) => {
     expect(parseBinds(text, "/work")).toEqual(binds);
   });
@@ -50,6 +52,11 @@ describe("parseMount()", () => {
     ["type=bind,source=/a,destination=/b", [plain("/a", "/b")]],
     ["src=/a,dst=/b,ro", [{ ...plain("/a", "/b"), readOnly: true }]],
     ['type=bind,"src=/a,b",target=/c', [plain("/a,b", "/c")]],
+    [
+      "type=bind,src=i.sif,dst=/d,image-src=/x,id=3",
+      [{ ...plain("/work/i.sif", "/d"), imagePath: "/x", imageObject: 3 }],
+    ],
+    ["src=/i,dst=/d,readonly,id=1", [{ ...plain("/i", "/d"), readOnly: true, imagePath: "/", imageObject: 1 }]],
     ["", []],
   ])("reads %j", (text, binds) => {
     expect(parseMount(text, "/work")).toEqual(binds);
@@ -61,6 +68,8 @@ describe("parseMount()", () => {
       "type=foo,source=/a,dst=/x",
       '"type=foo,source=/a,dst=/x": unsupported mount type "foo", only \'bind\' is supported',
     ],
+    ["src=/a,dst=/x,image-src=", '"src=/a,dst=/x,image-src=": img-src cannot be empty'],
+    ["src=/a,dst=/x,id=", '"src=/a,dst=/x,id=": id cannot be empty'],
     ["src=/a,dst=/x,foo=1", '"src=/a,dst=/x,foo=1": invalid key "foo" in mount specification'],
     [
       '"type=bind,src',

@@ -99,6 +99,17 @@ export function directoryTree(directory: string): FileTree {
   };
 }
 
+/** What lies at a path of a tree and below it. No part of the path is a link. */
+export function treeBelow(tree: FileTree, path: string): FileTree {
+  const at = (below: string) => (below === "/" ? path : posix.join(path, below));
+  return {
+    entry: (below) => tree.entry(at(below)),
+    read: (below) => tree.read(at(below)),
+    readHead: (below, size) => tree.readHead(at(below), size),
+    list: (below) => tree.list(at(below)),
+  };
+}
+
 /** What lies at a path of the host; undefined where that cannot be told. */
 export function hostEntry(path: string): TreeEntry | undefined {
   try {

@@ -25,6 +25,8 @@ const FILE: TreeEntry = { ...FOLDER, kind: "file", mode: 0o644 };
 export class MountedTree {
   readonly #root: FileTree;
   readonly #mounts: Mount[] = [];
+  /** Of mounts whose files are not the host's. */
+  readonly #files = new Map<Mount, FileTree>();
   readonly #points = new Map<string, MountPoint["kind"]>();
 
   constructor(root: FileTree) {
@@ -41,12 +43,13 @@ export class MountedTree {
     return [...this.#points].map(([path, kind]) => ({ path, kind }));
   }
 
-  /** Mounts something over what is there so far. */
-  mount(mount: Mount): void {
+  /** Mounts something over what is there so far; `files` is what a bind out of an image shows. */
+  mount(mount: Mount, files?: FileTree): void {
     // bubblewrap unlinks the files that it makes, and on an unlinked file the kernel mounts nothing (ENOENT).
     const hidden = this.#mounts.findIndex(({ kind, target }) => kind === "file" && target === mount.target);
     if (hidden >= 0) this.#mounts.splice(hidden, 1);
     this.#mounts.push(mount);
+    if (files !== undefined) this.#files.set(mount, files);
   }
 
   /** Has a mount point made; its parents become folders. */
@@ -155,7 +158,7 @@ export class MountedTree {
 
   #treeOf(mount: Mount | undefined): FileTree | undefined {
     if (mount === undefined) return this.#root;
-    return mount.kind === "bind" ? directoryTree(mount.source) : undefined;
+    return this.#files.get(mount) ?? (mount.kind === "bind" ? directoryTree(mount.source) : undefined);
   }
 
   /** The last one that covers the path. */

@@ -10,8 +10,6 @@ export interface PlacingOptions {
   /** False for a sandbox that is written to directly: nothing is made in it behind the user's back. */
   readonly canMakePoints: boolean;
   readonly onMessage: (message: RuntimeMessage) => void;
-  /** Folder of the session that holds mounted image files: their insides are not known yet. */
-  readonly sessionFolder: string;
 }
 
 /**
@@ -27,15 +25,15 @@ export async function placeMounts(
 }
 
 async function place(tree: MountedTree, wanted: WantedMount, options: PlacingOptions): Promise<void> {
-  const { mount, need, group, makesPoint } = wanted;
-  const name = wanted.name ?? nameOf(mount);
-  const kind = kindOf(mount, options);
+  const { mount, files, need, group, makesPoint } = wanted;
+  const name = nameOf(wanted);
+  const kind = await kindOf(wanted);
   const warn = (text: string) => options.onMessage({ level: "warning", text });
   if (kind === undefined) {
     const { source } = mount as Mount & { kind: "bind" };
     if (need === "optional") return;
     warn(`skipping mount of ${source}: stat ${source}: no such file or directory`);
-    if (need === "required") refuse(mount, `mount source ${source} doesn't exist`);
+    if (need === "required") refuse(wanted, `mount source ${source} doesn't exist`);
     return;
   }
   const found = await tree.resolve(mount.target);
@@ -51,11 +49,11 @@ async function place(tree: MountedTree, wanted: WantedMount, options: PlacingOpt
     const isMemory = found.mount?.kind === "tmpfs" || found.mount?.kind === "dev";
     const canMake = found.mount === undefined ? makesPoint && options.canMakePoints : isMemory;
     if (!canMake && group === "home" && (await hideParent(tree, path))) {
-      tree.mount({ ...mount, target: path });
+      tree.mount({ ...mount, target: path }, files);
       return;
     }
     if (!canMake) {
-      if (need === "required") refuse(mount, `destination ${mount.target} doesn't exist in container`);
+      if (need === "required") refuse(wanted, `destination ${mount.target} doesn't exist in container`);
       if (need === "expected") warn(`Skipping mount ${name} [${group}]: ${mount.target} doesn't exist in container`);
       return;
     }
@@ -63,8 +61,8 @@ async function place(tree: MountedTree, wanted: WantedMount, options: PlacingOpt
   } else if ((entry.kind === "directory") !== (kind === "directory")) {
     if (need === "required")
       refuse(
-        mount,
-        `${mount.target} in the container is ${entry.kind === "directory" ? "a directory" : "no directory"}, ${nameOf(mount)} is ${kind === "directory" ? "one" : "none"}`,
+        wanted,
+        `${mount.target} in the container is ${entry.kind === "directory" ? "a directory" : "no directory"}, ${name} is ${kind === "directory" ? "one" : "none"}`,
       );
     if (need === "expected")
       warn(
@@ -72,7 +70,7 @@ async function place(tree: MountedTree, wanted: WantedMount, options: PlacingOpt
       );
     return;
   }
-  tree.mount({ ...mount, target: path });
+  tree.mount({ ...mount, target: path }, files);
 }
 
 /** Where a home directory cannot be made, one in memory takes the place of its parent (/home), as in Apptainer. */
@@ -84,9 +82,10 @@ async function hideParent(tree: MountedTree, path: string): Promise<boolean> {
   return true;
 }
 
-function kindOf(mount: Mount, { sessionFolder }: PlacingOptions): "directory" | "file" | undefined {
+async function kindOf({ mount, files }: WantedMount): Promise<"directory" | "file" | undefined> {
   if (mount.kind === "file") return "file";
-  if (mount.kind !== "bind" || mount.source.startsWith(`${sessionFolder}/`)) return "directory";
+  if (mount.kind !== "bind") return "directory";
+  if (files !== undefined) return (await files.entry("/"))?.kind === "directory" ? "directory" : "file";
   return sourceKind(mount.source);
 }
 
@@ -94,11 +93,12 @@ function isSame(mount: Mount, hostPath: string | undefined): boolean {
   return mount.kind === "bind" && mount.source === hostPath;
 }
 
-function nameOf(mount: Mount): string {
-  return mount.kind === "bind" ? mount.source : mount.target;
+function nameOf({ mount, name }: WantedMount): string {
+  return name ?? (mount.kind === "bind" ? mount.source : mount.target);
 }
 
-function refuse(mount: Mount, problem: string): never {
-  const source = nameOf(mount);
+function refuse(wanted: WantedMount, problem: string): never {
+  const { mount } = wanted;
+  const source = nameOf(wanted);
   throw new ContainerError("MOUNT_IMPOSSIBLE", { source, target: mount.target, problem });
 }

@@ -1,6 +1,6 @@
 import { lstatSync, realpathSync, statSync } from "node:fs";
-import { posix } from "node:path";
 import type { Mount } from "../engine/plan.ts";
+import type { FileTree } from "./image-tree.ts";
 import { workdirFolder } from "./workdir.ts";
 
 /** Something to be mounted, as it was asked for: its target may be a link, or may not be there. */
@@ -8,6 +8,8 @@ export interface WantedMount {
   readonly mount: Mount;
   /** As it is called in messages, where that is not the mount's source. */
   readonly name?: string;
+  /** What a bind shows whose source is not the host's. */
+  readonly files?: FileTree;
   /**
    * `required`: the user asked for it, and without it nothing is run. `expected`: told of where it cannot be.
    * `optional`: left out without a word.
@@ -21,11 +23,12 @@ export interface WantedMount {
 
 /** A bind that the user asked for. */
 export interface UserBind {
+  /** On the host, or in the session where there is an `image`. */
   readonly source: string;
   readonly target: string;
   readonly readOnly: boolean;
-  /** The number of an image file among those that are mounted beside the root: the source is a path in it. */
-  readonly image?: number;
+  /** Where the source lies in an image file: what messages call it, and the files. */
+  readonly image?: { readonly name: string; readonly files: FileTree };
 }
 
 /** What mounts depend on. Paths are absolute. */
@@ -47,8 +50,6 @@ export interface MountOptions {
   readonly files: ReadonlyMap<string, Uint8Array>;
   /** The caller's; undefined where it is not to be mounted. */
   readonly cwd: string | undefined;
-  /** Where the session has the image files of binds. */
-  readonly imagePaths: readonly string[];
 }
 
 /** Apptainer's limit for what a container keeps in memory ("sessiondir max size"). */
@@ -114,8 +115,10 @@ export function wantedMounts(options: MountOptions): WantedMount[] {
     wanted.push({ mount: { kind: "file", target, content }, group: "files", makesPoint, need: "optional" });
   }
   for (const { source, target, readOnly, image } of options.binds) {
-    const from = image === undefined ? source : posix.join(options.imagePaths[image] ?? "", source);
-    wanted.push({ mount: bind(from, target, { readOnly }), group: "userbinds", makesPoint: true, need: "required" });
+    // Without links already; and the host may have something else of that name.
+    const mount: Mount =
+      image === undefined ? bind(source, target, { readOnly }) : { kind: "bind", source, target, readOnly };
+    wanted.push({ mount, ...image, group: "userbinds", makesPoint: true, need: "required" });
   }
   return wanted;
 }

@@ -11,6 +11,11 @@ export const UPPER_FOLDER: string = `${SESSION_FOLDER}/over`;
 const LOWER = `${SESSION_FOLDER}/lower`;
 const POINTS = `${SESSION_FOLDER}/points`;
 
+/** Where one of the plan's `otherImages` is mounted. */
+export function otherImagePath(index: number): string {
+  return `${SESSION_FOLDER}/image${index}`;
+}
+
 /** A host that has been looked at, and who the session is. */
 export interface ScriptSettings {
   readonly host: Host;
@@ -49,14 +54,14 @@ export function sessionScript(plan: SessionPlan, given: ScriptSettings): Session
     binds.push(writable ? "--bind" : "--ro-bind", image.path, lower);
   } else lines.push(mountImage(image, lower, settings));
 
-  const mountBeside = (name: string) => (other: RootImage, index: number) => {
-    const path = `${SESSION_FOLDER}/${name}${index}`;
+  const mountBeside = (pathOf: (index: number) => string) => (other: RootImage, index: number) => {
+    const path = pathOf(index);
     if (other.kind === "directory") binds.push("--ro-bind", other.path, path);
     else lines.push(`mkdir ${path}`, mountImage(other, path, settings));
     return path;
   };
-  const imagePaths = (plan.otherImages ?? []).map(mountBeside("image"));
-  const layerPaths = layers.map(mountBeside("layer"));
+  const imagePaths = (plan.otherImages ?? []).map(mountBeside(otherImagePath));
+  const layerPaths = layers.map(mountBeside((index) => `${SESSION_FOLDER}/layer${index}`));
   let upperPath: string | undefined;
   if (!isPlain) {
     const points = overlay.points ?? [];

@@ -8,10 +8,11 @@ export interface BindSpec {
   readonly source: string;
   /** In the container, absolute. */
   readonly target: string;
+  /** Asked for; binds out of image files always are. */
   readonly readOnly: boolean;
   /** `image-src`: the source is an image file, and this path in it is bound. */
   readonly imagePath?: string;
-  /** `id`: which object of a SIF; the primary partition by default. */
+  /** `id`: which object of a SIF; the first partition for data by default. */
   readonly imageObject?: number;
 }
 
@@ -157,7 +158,7 @@ function finish({ source, target, options }: RawBind, cwd: string): BindSpec {
   return {
     source: absolute,
     target,
-    readOnly: options.has("ro") || imagePath !== undefined,
+    readOnly: options.has("ro"),
     ...(imagePath === undefined ? {} : { imagePath: imagePath || "/" }),
     ...(id === undefined ? {} : { imageObject: Number(id) }),
   };
