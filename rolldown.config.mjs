@@ -48,6 +48,26 @@ function licenceText(folder, name) {
   return files.map((file) => readFileSync(join(folder, file), "utf8")).join("\n");
 }
 
+/**
+ * Begins a program that is started by its name: a shell's script and JavaScript in one, which ends Node's own options
+ * before the program's. Node 20 takes `--env-file` wherever it stands, also what a container's program is to get, and
+ * NODE_OPTIONS out of that file; `#!/usr/bin/env node` has no room for the two dashes, and `env -S` is not everywhere.
+ */
+const PROGRAM_HEAD = `#!/bin/sh
+":" //; exec node -- "$0" "$@"
+`;
+const PROGRAMS = ["main", "run-singularity"];
+
+/** Put before the finished files: the bundler would print the line anew, without what it takes for a comment. */
+function programHeads() {
+  return {
+    name: "program-heads",
+    generateBundle(_options, bundle) {
+      for (const file of Object.values(bundle)) if (PROGRAMS.includes(file.name)) file.code = PROGRAM_HEAD + file.code;
+    },
+  };
+}
+
 /** CommonJS: that loader is a third of the cost of the one for modules, which most commands then never start. */
 function commonJs() {
   return {
@@ -66,8 +86,8 @@ export default defineConfig([
   {
     ...shared,
     // `heap` by a name of its own: the benchmarks run with the same flags.
-    input: Object.fromEntries(["main", "run-singularity", "heap"].map((name) => [name, `src/cli/${name}.ts`])),
-    plugins: [keepModuleUrls("dist/cli"), collectLicences(), commonJs()],
+    input: Object.fromEntries([...PROGRAMS, "heap"].map((name) => [name, `src/cli/${name}.ts`])),
+    plugins: [keepModuleUrls("dist/cli"), collectLicences(), commonJs(), programHeads()],
     output: {
       ...output,
       ...{ dir: "dist/cli", format: "cjs", cleanDir: true },

@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 import { start } from "./start.ts";
 
 // `./image.sif ARGS`: the launch line in a SIF's header, `#!/usr/bin/env run-singularity`, leads here.

@@ -69,6 +69,17 @@ describe("the packed package", () => {
     expect(stderr).toContain("nowhere.sif");
   });
 
+  it.each([
+    ["sifon", ["exec", "--env-file", "ENV", "nowhere.sif", "true"]],
+    ["sifon", ["exec", "nowhere.sif", "echo", "--env-file=ENV"]],
+    ["run-singularity", ["nowhere.sif", "--env-file", "ENV"]],
+  ])("%s %j: nothing of it is for Node, which would take its own options out of the file", async (name, words) => {
+    await writeFile(join(folder, "ENV"), "NODE_OPTIONS=--no-such-option\n");
+    const { code, stderr } = await runCommand(bin(name), words, { cwd: folder });
+    expect(code).toBe(255);
+    expect(stderr).toMatch(/^FATAL: .*nowhere\.sif/m);
+  });
+
   it("converts by threads from the command line and as a library, to the same bytes", async () => {
     await mustRun(bin("sifon"), ["build", "--workers", "2", "cli.sif", HELLO], { cwd: folder });
     await runModule(`
