@@ -31,9 +31,10 @@ export interface CheckOptions {
 }
 
 /**
- * Reads an image file whole: each object is there, none shares bytes with another; in each squashfs partition
+ * Reads an image file whole: each object is there, none shares its ID or bytes with another; in each squashfs partition
  * every block decompresses and the tables agree; the root partition holds what the build recorded.
- * @throws SifError, SquashfsReadError, ImageFileError (OBJECTS_OVERLAP, OBJECT_NOT_JSON, COUNT_MISMATCH) at the first fault
+ * @throws SifError, SquashfsReadError, ImageFileError (OBJECT_ID_SHARED, OBJECTS_OVERLAP, OBJECT_NOT_JSON,
+ *   COUNT_MISMATCH) at the first fault
  */
 export async function checkImage(image: ImageFile, options: CheckOptions = {}): Promise<CheckReport> {
   const { sif, source, path } = image;
@@ -42,6 +43,7 @@ export async function checkImage(image: ImageFile, options: CheckOptions = {}): 
     const partition = await checkSquashfs(await image.root(), undefined, options);
     return { size, objectCount: 0, partitions: [partition], record: undefined };
   }
+  refuseSharedIds(sif, path);
   refuseOverlaps(sif, path);
   const record = await readRecord(image, sif);
   const partitions: CheckedPartition[] = [];
@@ -67,6 +69,21 @@ async function checkSquashfs(
 ): Promise<CheckedPartition> {
   const found = await squashfs.verifyContent(signal === undefined ? {} : { signal });
   return { objectId, compressor: squashfs.header.compressor, ...found };
+}
+
+function refuseSharedIds({ objects }: SifImage, path: string): void {
+  const found = new Map<number, SifObject>();
+  for (const object of objects) {
+    const { id, slot, offset, size } = object;
+    const first = found.get(id);
+    if (first !== undefined) {
+      throw new ImageFileError("OBJECT_ID_SHARED", {
+        ...{ path, id, firstSlot: first.slot + 1, firstOffset: first.offset, firstEnd: first.offset + first.size },
+        ...{ slot: slot + 1, offset, end: offset + size },
+      });
+    }
+    found.set(id, object);
+  }
 }
 
 function refuseOverlaps({ objects }: SifImage, path: string): void {

@@ -11,6 +11,8 @@ export type ImageFileErrorCode =
   | "PARTITION_UNSUPPORTED"
   /** Two objects of a SIF share bytes. */
   | "OBJECTS_OVERLAP"
+  /** Two objects of a SIF have one ID: `id`, their descriptors' numbers from 1 `firstSlot` and `slot`. */
+  | "OBJECT_ID_SHARED"
   /** An object that should be JSON is not: `problem`. */
   | "OBJECT_NOT_JSON"
   /** The image does not hold what its build recorded: `what`, `seen`, `recorded`. */
@@ -28,6 +30,8 @@ const MESSAGES: MessageTable<ImageFileErrorCode> = {
     `Cannot read object ${d["id"]} of "${d["path"]}": it is a partition of the kind ${d["seen"]}, only Squashfs can be read.`,
   OBJECTS_OVERLAP: (d) =>
     `Objects ${d["first"]} and ${d["id"]} of "${d["path"]}" share bytes: one ends at ${d["end"]}, the other begins at ${d["offset"]}. ${DAMAGED}`,
+  OBJECT_ID_SHARED: (d) =>
+    `Two objects of "${d["path"]}" have the ID ${d["id"]}: descriptors ${d["firstSlot"]} (bytes ${d["firstOffset"]} to ${d["firstEnd"]}) and ${d["slot"]} (bytes ${d["offset"]} to ${d["end"]}) of its table. ${DAMAGED}`,
   OBJECT_NOT_JSON: (d) =>
     `Object ${d["id"]} of "${d["path"]}" at byte ${d["offset"]} is not JSON: ${d["problem"]}. ${DAMAGED}`,
   COUNT_MISMATCH: (d) =>

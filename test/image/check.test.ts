@@ -90,6 +90,17 @@ describe("checkImage()", () => {
     });
   });
 
+  it("tells of objects that have one ID", async () => {
+    const [first, second] = [0, 1].map((slot) => DESCRIPTORS_OFFSET + slot * DESCRIPTOR.size) as [number, number];
+    const { id } = DESCRIPTOR.read(whole, first);
+    const shared = edited((bytes) => bytes.writeUInt32LE(id, second + DESCRIPTOR.offsets.id));
+    await expect(checkBytes(shared)).rejects.toMatchObject({
+      code: "OBJECT_ID_SHARED",
+      message: expect.stringMatching(/have the ID 1: descriptors 1 \(bytes \d+ to \d+\) and 2 \(/),
+      details: { id, firstSlot: 1, slot: 2 },
+    });
+  });
+
   it("tells of metadata that are no JSON", async () => {
     const { offset = 0 } = findJson(await withFileAccess(join(folder, "whole.sif"), readSif), "oci-config.json") ?? {};
     const broken = edited((bytes) => bytes.write("x", offset));
