@@ -43,8 +43,16 @@ function reportText(path: string, { size, objectCount, partitions, record }: Che
 }
 
 function partitionLine(partition: CheckedPartition): string {
-  const { objectId, compressor, inodes, entryCount, fileSize, blockCount } = partition;
+  const { objectId, inodes, entryCount, fileSize } = partition;
   const name = objectId === undefined ? "" : `object ${objectId}: `;
   const total = Object.values(inodes).reduce((sum, count) => sum + count, 0);
-  return `${name}${total} inodes (${inodes.file} files, ${inodes.directory} directories, ${inodes.symlink} symlinks), ${entryCount} names, ${fileSize} bytes in ${blockCount} ${compressor} blocks`;
+  return `${name}${total} inodes (${inodes.file} files, ${inodes.directory} directories, ${inodes.symlink} symlinks), ${entryCount} names, ${fileSize} bytes in ${blocksText(partition)}`;
+}
+
+/** `19 gzip blocks`, `19 stored blocks`, `19 blocks (12 gzip, 7 stored)`. */
+function blocksText({ compressor, blockCount, storedBlockCount }: CheckedPartition): string {
+  const compressed = blockCount - storedBlockCount;
+  if (storedBlockCount === 0) return `${blockCount} ${compressor} blocks`;
+  if (compressed === 0) return `${blockCount} stored blocks`;
+  return `${blockCount} blocks (${compressed} ${compressor}, ${storedBlockCount} stored)`;
 }

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { copyFile, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it, type TestContext } from "vitest";
@@ -71,6 +72,21 @@ describe.concurrent("ls, cat, diff and check", () => {
       /^a\.sif: whole, \d+ bytes, 4 object\(s\)\nobject 4: \d+ inodes .*gzip blocks\nas recorded/,
     );
     expect(JSON.parse(out(await place.run(["check", "--json", "a.sif"])))).toMatchObject({ objectCount: 4 });
+  });
+
+  it("check tells blocks that are stored from those that are compressed", async (context) => {
+    const place = await placeWithImages(context);
+    const layers = [await makeLayer({ big: "line\n".repeat(100_000), noise: randomBytes(300_000) })];
+    await makeSif(join(place.out, "mixed.sif"), { layers });
+    await makeSif(join(place.out, "stored.sif"), { layers }, { compression: { kind: "none" } });
+    const mixed = /in (\d+) blocks \((\d+) gzip, (\d+) stored\)\n/.exec(out(await place.run(["check", "mixed.sif"])));
+    const [all, compressed, stored] = (mixed ?? []).slice(1).map(Number);
+    expect(stored).toBeGreaterThanOrEqual(2);
+    expect(compressed).toBeGreaterThanOrEqual(4);
+    expect(all).toBe((compressed ?? 0) + (stored ?? 0));
+    expect(out(await place.run(["check", "stored.sif"]))).toMatch(/ bytes in \d+ stored blocks\n/);
+    const { partitions } = JSON.parse(out(await place.run(["check", "-j", "mixed.sif"])));
+    expect(partitions[0]).toMatchObject({ blockCount: all, storedBlockCount: stored });
   });
 
   it.for<[args: readonly string[], says: readonly (string | RegExp)[]]>([

@@ -44,9 +44,9 @@ export function addBlob(blobs: Blobs, mediaType: string, content: Uint8Array | o
 }
 
 /** A gzip-ed tar of text files. */
-export async function makeLayer(files: Readonly<Record<string, string>>): Promise<Buffer> {
+export async function makeLayer(files: Readonly<Record<string, string | Buffer>>): Promise<Buffer> {
   const pack = tar.pack();
-  for (const [name, text] of Object.entries(files)) pack.entry({ name, mtime: new Date(0) }, text);
+  for (const [name, content] of Object.entries(files)) pack.entry({ name, mtime: new Date(0) }, content);
   pack.finalize();
   return gzipSync(await buffer(pack));
 }

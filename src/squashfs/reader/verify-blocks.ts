@@ -15,6 +15,8 @@ export class BlockVerifier {
   readonly #fragmentSizes: number[] = [];
   /** Bytes of decompressed blocks. */
   contentSize = 0;
+  /** Blocks that are on disk as they are, not compressed. */
+  storedCount = 0;
 
   constructor(tables: ContentTables) {
     this.#tables = tables;
@@ -28,7 +30,7 @@ export class BlockVerifier {
     const { fragments, context } = this.#tables;
     for (let index = 0; index < fragments.count; index++) {
       signal?.throwIfAborted();
-      const { offset, diskSize } = await fragments.block(index);
+      const { offset, diskSize, stored } = await fragments.block(index);
       const { length } = await fragments.content(index);
       // Two entries for one block are no fault that a reader meets, but no writer makes them.
       if (!this.#note(offset, diskSize, length))
@@ -36,6 +38,7 @@ export class BlockVerifier {
           offset,
           rule: "two fragment blocks are at one place",
         });
+      if (stored) this.storedCount++;
       this.#fragmentSizes.push(length);
     }
   }
@@ -50,8 +53,9 @@ export class BlockVerifier {
       if (piece.kind === "fragment") this.#verifyTail(piece.index, piece.offset + piece.size, inode);
       if (piece.kind !== "block") continue;
       const { offset, bytes, stored } = piece;
-      if (this.#note(offset, bytes.length, piece.size))
-        decodeDataBlock(context, { offset, diskSize: bytes.length, stored, size: piece.size }, bytes);
+      if (!this.#note(offset, bytes.length, piece.size)) continue;
+      if (stored) this.storedCount++;
+      decodeDataBlock(context, { offset, diskSize: bytes.length, stored, size: piece.size }, bytes);
     }
     if (size !== inode.size)
       throw damaged(context, "CONTENT_MISMATCH", "data", {

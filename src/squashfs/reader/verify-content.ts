@@ -28,6 +28,8 @@ export interface VerifyResult {
   readonly fileSize: number;
   /** Different blocks on disk, fragment blocks included, and the bytes in them once decompressed. */
   readonly blockCount: number;
+  /** Those of them that are not compressed. */
+  readonly storedBlockCount: number;
   readonly contentSize: number;
   readonly fragmentCount: number;
   readonly xattrCount: number;
@@ -86,6 +88,7 @@ export async function verifyImage(
     entryCount,
     fileSize,
     blockCount: blocks.blockCount,
+    storedBlockCount: blocks.storedCount,
     contentSize: blocks.contentSize,
     fragmentCount: parts.content.fragments.count,
     xattrCount: xattrs.count,
