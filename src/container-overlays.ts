@@ -1,4 +1,14 @@
-import { accessSync, closeSync, constants, existsSync, mkdirSync, openSync, readSync, statSync } from "node:fs";
+import {
+  accessSync,
+  closeSync,
+  constants,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  statSync,
+} from "node:fs";
 import { join, resolve } from "node:path";
 import { systemReason } from "./bytes/system-reason.ts";
 import { ContainerError } from "./runtime/container/errors.ts";
@@ -36,6 +46,8 @@ export async function openOverlays(
   image: LocalImage,
   onMessage: (message: RuntimeMessage) => void,
 ): Promise<OpenedOverlay[]> {
+  if (options.writable === true && options.writableTmpfs === true)
+    onMessage({ level: "warning", text: "Disabling --writable-tmpfs flag, mutually exclusive with --writable" });
   const opened: OpenedOverlay[] = [];
   const refuse: Refuse = (problem, cause) => {
     throw new ContainerError("OPTION_UNFIT", { problem: OVERLAY_PROBLEM + problem, cause });
@@ -49,6 +61,7 @@ export async function openOverlays(
       if (file !== undefined && !readOnly)
         onMessage({ level: "warning", text: `Overlay image ${path} is not writable, proceeding with read-only` });
       if (file !== undefined) continue;
+      for (const part of ["upper", "work"]) checkFolder(join(path, part), refuse);
       opened.push({ path, readOnly, image: undefined });
       if (!readOnly && written !== undefined)
         refuse(
@@ -56,6 +69,10 @@ export async function openOverlays(
         );
       if (!readOnly) written = path;
     }
+    if (written !== undefined && options.writableTmpfs === true && options.writable !== true)
+      refuse(
+        `you can't specify --writable-tmpfs with another writable overlay image (${written}): leave one of them out (--compat brings --writable-tmpfs), or use '--overlay ${written}:ro'`,
+      );
     if (opened.length > 0 && options.writable === true && image.kind === "sandbox")
       throw new ContainerError("OPTION_UNFIT", {
         problem: "--writable writes to the sandbox itself: leave --overlay out",
@@ -65,6 +82,14 @@ export async function openOverlays(
     for (const { image: file } of opened) await file?.close();
     throw error;
   }
+}
+
+/** What is there already has to be a directory itself: a symbolic link would be looked up among other files. */
+function checkFolder(path: string, refuse: Refuse): void {
+  const found = openable(path, refuse, () => lstatSync(path, { throwIfNoEntry: false }));
+  if (found === undefined || found.isDirectory()) return;
+  const seen = found.isSymbolicLink() ? " but a symbolic link" : "";
+  refuse(`${path} is not a directory${seen}: put the directory itself there, or give --overlay another directory`);
 }
 
 /** The magic of ext2, ext3 and ext4 lies in their superblock: at 1024 + 56. */

@@ -18,5 +18,5 @@ export { RuntimeError, type RuntimeErrorCode } from "./runtime/errors.ts";
 export type { RuntimeMessage } from "./runtime/message.ts";
 export { type BindSpec, parseBinds, parseMount } from "./runtime/options/binds.ts";
 export { parseHome } from "./runtime/options/home.ts";
-export { parseNoMount, parseOverlay } from "./runtime/options/lists.ts";
+export { parseNoMount, parseOverlay, parseScratch } from "./runtime/options/lists.ts";
 export { VERSION } from "./version.ts";

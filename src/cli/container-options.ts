@@ -9,6 +9,7 @@ import {
   parseMount,
   parseNoMount,
   parseOverlay,
+  parseScratch,
 } from "../runtime.ts";
 import type { Context } from "./context.ts";
 import { FatalError, UsageError } from "./exit.ts";
@@ -50,7 +51,7 @@ export async function containerOptions(
       const { path, readOnly } = parseOverlay(text);
       return { path: resolve(path), readOnly };
     }),
-    scratch: values.texts("scratch").flatMap((text) => text.split(",")),
+    scratch: values.texts("scratch").flatMap(parseScratch),
     workdir: pathOf(values.text("workdir")),
     writable: values.flag("writable"),
     fakeroot: values.flag("fakeroot"),

@@ -71,7 +71,9 @@ async function findImage(
 ): Promise<{ readonly image: string; readonly release: () => Promise<void> }> {
   const here = { image, release: async () => {} };
   // Only now the rest is loaded: a path should start at once.
-  if (!image.includes(":") || !(await import("../index.ts")).hasTransport(image)) return here;
+  if (!image.includes(":")) return here;
+  // "foo://bar" is no path either; what reads URIs says so.
+  if (!/^[\w+-]+:\/\//.test(image) && !(await import("../index.ts")).hasTransport(image)) return here;
   const { fetchImage } = await import("./fetch-image.ts");
   return fetchImage(image, tools);
 }

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { statSync } from "node:fs";
-import { chmod, chown, copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, chown, copyFile, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -162,6 +162,37 @@ describe.skipIf(!ready)("sifon run, exec, shell, test", () => {
     expect(await readFile(join(a, "upper/which"), "utf8")).toBe("a");
   });
 
+  it("takes one thing to write to: an overlay, or memory", async () => {
+    const overlay = join(folder, "not-memory");
+    await mkdir(overlay);
+    for (const option of ["--writable-tmpfs", "--compat"]) {
+      const { code, stderr } = await inFolder("exec", option, "--overlay", overlay, image, "true");
+      expect({ code, stderr }).toEqual({
+        code: 255,
+        stderr: expect.stringContaining(`you can't specify --writable-tmpfs with another writable overlay image`),
+      });
+    }
+    expect(await readdir(overlay)).toEqual([]);
+    const both = await inFolder("exec", "--writable", "--writable-tmpfs", image, "true");
+    expect(both.stderr).toMatch(
+      /^WARNING: Disabling --writable-tmpfs flag, mutually exclusive with --writable\nFATAL: .*no SIF writable overlay/,
+    );
+  });
+
+  it("never covers the whole root with a bind", async () => {
+    expect(await inFolder("exec", "-B", `${folder}:/`, image, "echo", "ran")).toMatchObject({
+      ...{ code: 0, stdout: "ran\n" },
+      stderr: `WARNING: skipping mount of ${folder}: its destination is the root of the container\n`,
+    });
+  });
+
+  it("runs nothing of a transport that there is not", async () => {
+    expect(await inFolder("run", "foo://bar")).toMatchObject({
+      ...{ code: 255, stdout: "" },
+      stderr: expect.stringMatching(/^FATAL: {3}Unsupported transport type: foo\. Sifon reads docker:\/\/, /),
+    });
+  });
+
   it("says what is wrong with an overlay", async () => {
     const [first, second, ext3] = ["one", "two", "ext3.img"].map((name) => join(folder, `bad-${name}`)) as [
       string,
@@ -176,8 +207,19 @@ describe.skipIf(!ready)("sifon run, exec, shell, test", () => {
     const third = join(folder, "bad-three");
     await mkdir(third);
     await writeFile(join(third, "upper"), "");
+    const [linkedUpper, linkedWork] = [join(folder, "linked-upper"), join(folder, "linked-work")];
+    for (const [path, part] of [
+      [linkedUpper, "upper"],
+      [linkedWork, "work"],
+    ] as const) {
+      await mkdir(path);
+      await symlink("../bad-one", join(path, part));
+    }
     for (const [overlays, message] of [
-      [[third], /^FATAL: +while loading .*failed to create .*three\/upper: file already exists\. Give a directory /],
+      [[third], /^FATAL: +while loading .*three\/upper is not a directory: put the directory itself there/],
+      [[linkedUpper], /linked-upper\/upper is not a directory but a symbolic link: put the directory itself there/],
+      [[`${linkedUpper}:ro`], /linked-upper\/upper is not a directory but a symbolic link/],
+      [[linkedWork], /linked-work\/work is not a directory but a symbolic link/],
       [[first, second], /more than one writable overlay, .*one .* '--overlay .*two:ro'/],
       [[`${folder}/none`], /failed to open overlay image .*none: no such file/],
       [[`${folder}/${"n".repeat(256)}`], /^FATAL: +while loading .*failed to open overlay image .*n: name too long\n$/],

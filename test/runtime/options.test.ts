@@ -3,7 +3,7 @@ import { findAccount, findGroups, groupFile, passwdFile } from "../../src/runtim
 import { parseEnvOption } from "../../src/runtime/environment/env-option.ts";
 import { parseBinds, parseMount } from "../../src/runtime/options/binds.ts";
 import { parseHome } from "../../src/runtime/options/home.ts";
-import { parseNoMount, parseOverlay } from "../../src/runtime/options/lists.ts";
+import { parseNoMount, parseOverlay, parseScratch } from "../../src/runtime/options/lists.ts";
 
 const plain = (source: string, target = source) => ({ source, target, readOnly: false });
 const SETTING = "While setting bind mount configuration: ";
@@ -140,6 +140,20 @@ describe("other options", () => {
       { path: "/d", readOnly: true },
       { path: "/d", readOnly: false },
     ]);
+  });
+
+  it.each([
+    ["/a", ["/a"]],
+    ["/a,/b/", ["/a", "/b/"]],
+    ["/../../etc", ["/etc"]],
+  ])("scratch %j", (text, paths) => {
+    expect(parseScratch(text)).toEqual(paths);
+  });
+
+  it.each(["rel", "../../etc", "/a,rel", "", "no\n\u001b[31mx"])("refuses scratch %j", (text) => {
+    expect(() => parseScratch(text)).toThrow(
+      /^container creation failed: could not bind scratch directory "[\x20-\x7e]*" into container: destination must be an absolute path$/,
+    );
   });
 });
 

@@ -32,14 +32,20 @@ async function place(tree: MountedTree, wanted: WantedMount, options: PlacingOpt
   if (kind === undefined) {
     const { source } = mount as Mount & { kind: "bind" };
     if (need === "optional") return;
-    warn(`skipping mount of ${source}: stat ${source}: no such file or directory`);
+    // As Apptainer 1.4.5: of a bind with another destination it gives the refusal alone.
+    if (need !== "required" || source === mount.target)
+      warn(`skipping mount of ${source}: stat ${source}: no such file or directory`);
     if (need === "required") refuse(wanted, `mount source ${source} doesn't exist`);
     return;
   }
   const found = await tree.resolve(mount.target);
   if (group === "cwd" && isSame(mount, tree.hostPath(found.path))) return;
   const { path, entry } = found;
-  if (path === "/" && group !== "userbinds") return;
+  // Apptainer leaves out what would cover the whole root, without a word.
+  if (path === "/") {
+    if (group === "userbinds") warn(`skipping mount of ${name}: its destination is the root of the container`);
+    return;
+  }
   if (entry === undefined) {
     if (group === "userbinds" && found.mount === undefined && !options.canMakePoints)
       warn(

@@ -1,3 +1,6 @@
+import { posix } from "node:path";
+import { quote } from "../../bytes/printable.ts";
+import { RuntimeError } from "../errors.ts";
 import type { RuntimeMessage } from "../message.ts";
 
 /** Words of `--no-mount` that name a kind of mount; anything that begins with a slash names one path. */
@@ -23,4 +26,16 @@ export function parseNoMount(texts: readonly string[]): {
 export function parseOverlay(text: string): { readonly path: string; readonly readOnly: boolean } {
   const readOnly = text.endsWith(":ro");
   return { path: readOnly || text.endsWith(":rw") ? text.slice(0, -3) : text, readOnly };
+}
+
+/**
+ * `--scratch`: paths in the container, without the `..` that would lead out of the `--workdir` they are kept in.
+ * @throws RuntimeError OPTION_INVALID with Apptainer's words
+ */
+export function parseScratch(text: string): string[] {
+  return text.split(",").map((path) => {
+    if (path.startsWith("/")) return posix.normalize(path);
+    const problem = `container creation failed: could not bind scratch directory ${quote(path)} into container: destination must be an absolute path`;
+    throw new RuntimeError("OPTION_INVALID", { problem });
+  });
 }
