@@ -21,7 +21,7 @@ export {
   type SandboxSource,
 } from "./build-sandbox.ts";
 export { type ByteString, displayBytes, toByteString } from "./bytes/byte-string.ts";
-export { printable, printableLines } from "./bytes/printable.ts";
+export { printable, printableBytes, printableLines } from "./bytes/printable.ts";
 export { type RandomAccess, withFileAccess } from "./bytes/random-access.ts";
 export { BlobCache, type CacheOptions } from "./cache/blob-cache.ts";
 export { CACHE_TYPES, type CacheEntry, type CacheType, emptyIndex, listCache, removeEntry } from "./cache/entries.ts";
@@ -145,7 +145,7 @@ export { SifError, type SifErrorCode } from "./sif/errors.ts";
 export type { Extra } from "./sif/extra.ts";
 export { imageTimeSec } from "./sif/identity.ts";
 export type { Link, SifHeader, SifImage, SifObject } from "./sif/image.ts";
-export { getObject, readSif, streamObject } from "./sif/reader.ts";
+export { getObject, type ReadSifOptions, readSif, streamObject } from "./sif/reader.ts";
 export { formatHeader, formatInfo, formatList } from "./sif/text.ts";
 export type { NewObject } from "./sif/writer.ts";
 export { type CertificateTrust, readCertificates, systemRoots, trustedKey } from "./sign/certificate/certificate.ts";

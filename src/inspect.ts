@@ -65,13 +65,15 @@ function selectionOf(options: InspectOptions, app: ByteString | undefined): Sele
 
 async function readMetadata(path: string, selection: Selection, onProgress: OnProgress): Promise<ContainerMetadata> {
   if (await isDirectory(path)) return readFiles(directoryView(path), selection, onProgress);
-  return withImageFile(path, async (image) => {
+  const read = async (image: ImageFile): Promise<ContainerMetadata> => {
     const stored = await storedMetadata(image, onProgress);
     if (stored !== undefined) return select(stored, selection);
     const metadata = await readFiles(squashfsView(await image.root()), selection, onProgress);
     const definition = selection.deffile ? await storedDefinition(image) : undefined;
     return definition === undefined ? metadata : { ...metadata, deffile: definition };
-  });
+  };
+  // Damage elsewhere in the file does not keep what is asked for from being read.
+  return withImageFile(path, read, { impossibleObjects: "keep" });
 }
 
 /** The SIF's own definition object, with the newlines at its end, comes before the container's file. */

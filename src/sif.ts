@@ -46,6 +46,6 @@ export {
   type SifImage,
   type SifObject,
 } from "./sif/image.ts";
-export { getObject, objectAccess, readObject, readSif, streamObject } from "./sif/reader.ts";
+export { getObject, objectAccess, type ReadSifOptions, readObject, readSif, streamObject } from "./sif/reader.ts";
 export { formatHeader, formatInfo, formatList } from "./sif/text.ts";
 export { type NewObject, SifWriter, type SifWriterOptions } from "./sif/writer.ts";

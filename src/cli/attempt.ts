@@ -1,13 +1,17 @@
 import { IntegrityError } from "../index.ts";
 import { FatalError } from "./exit.ts";
 
-/** Does something; what it ends with is a FATAL line that begins with these words. */
-export async function attempt<T>(what: string, act: () => T | Promise<T>): Promise<T> {
+/** Does something; what it ends with is a FATAL line that begins with these words, `tell` says how it goes on. */
+export async function attempt<T>(
+  what: string,
+  act: () => T | Promise<T>,
+  tell: (error: unknown) => string = reasonOf,
+): Promise<T> {
   try {
     return await act();
   } catch (cause) {
     const prefix = cause instanceof IntegrityError ? "integrity: " : "";
-    throw new FatalError(`${what}: ${prefix}${reasonOf(cause)}`, { cause });
+    throw new FatalError(`${what}: ${prefix}${tell(cause)}`, { cause });
   }
 }
 

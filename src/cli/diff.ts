@@ -6,6 +6,8 @@ import {
   displayBytes,
   formatMode,
   type ImageDifference,
+  printable,
+  printableBytes,
   toByteString,
   withImageFile,
 } from "../index.ts";
@@ -63,20 +65,22 @@ function parseFields(text: string): Set<DifferenceField> {
 function textLine(difference: ImageDifference): string {
   if (difference.kind !== "changed") {
     const sign = difference.kind === "removed" ? "-" : "+";
-    return `${sign} ${formatMode(difference.inode)} /${difference.path}`;
+    return `${sign} ${formatMode(difference.inode)} /${printableBytes(difference.path)}`;
   }
   const changes = difference.changes.map(({ field, from, to }) =>
     from === undefined ? field : `${field} ${from} -> ${to}`,
   );
-  return `~ /${difference.path}: ${changes.join(", ")}`;
+  return printableBytes(`~ /${difference.path}: ${changes.join(", ")}`);
 }
 
 function jsonLine(difference: ImageDifference): string {
   const { kind } = difference;
   const path = `/${displayBytes(difference.path)}`;
-  if (difference.kind !== "changed") return toByteString(JSON.stringify({ kind, path, type: difference.inode.kind }));
+  if (difference.kind !== "changed") return jsonText({ kind, path, type: difference.inode.kind });
   const changes = difference.changes.map(({ field, from, to }) =>
     from === undefined || to === undefined ? { field } : { field, from: displayBytes(from), to: displayBytes(to) },
   );
-  return toByteString(JSON.stringify({ kind, path, changes }));
+  return jsonText({ kind, path, changes });
 }
+
+const jsonText = (value: object): string => toByteString(printable(JSON.stringify(value)));

@@ -1,5 +1,14 @@
 import { Command } from "commander";
-import { displayBytes, formatListing, listPath, toByteString, type WalkEntry, withImageFile } from "../index.ts";
+import {
+  displayBytes,
+  formatListing,
+  listPath,
+  printable,
+  printableBytes,
+  toByteString,
+  type WalkEntry,
+  withImageFile,
+} from "../index.ts";
 import type { Context, LogOpener } from "./context.ts";
 import { UsageError } from "./exit.ts";
 import { declareOptions, type OptionSpec, OptionValues } from "./options.ts";
@@ -25,7 +34,7 @@ export function listCommand(context: Context, openLog: LogOpener): Command {
       const values = new OptionValues(self, OPTIONS, context.environment, openLog());
       const [file, path = ""] = words as [string, string?];
       const recursive = values.flag("recursive");
-      const format = values.flag("json") ? jsonLine : values.flag("names") ? nameLine : formatListing;
+      const format = values.flag("json") ? jsonLine : values.flag("names") ? nameLine(context) : formatListing;
       const { signal } = context;
       await withImageFile(file, async (image) => {
         const root = await image.root();
@@ -40,7 +49,11 @@ export function listCommand(context: Context, openLog: LogOpener): Command {
   return command;
 }
 
-const nameLine = ({ path }: WalkEntry): string => path;
+/** As ls: bytes as they are for programs, escaped on a terminal. */
+const nameLine =
+  ({ stdout }: Context) =>
+  ({ path }: WalkEntry): string =>
+    stdout.isTTY ? printableBytes(path) : path;
 
 function jsonLine({ path, inode }: WalkEntry): string {
   const { kind, mode, uid, gid, linkCount } = inode;
@@ -56,5 +69,5 @@ function jsonLine({ path, inode }: WalkEntry): string {
     ...(inode.kind === "symlink" ? { target: displayBytes(inode.target) } : {}),
     ...("deviceMajor" in inode ? { device: [inode.deviceMajor, inode.deviceMinor] } : {}),
   };
-  return toByteString(JSON.stringify(object));
+  return toByteString(printable(JSON.stringify(object)));
 }

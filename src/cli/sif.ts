@@ -9,6 +9,7 @@ import {
   formatInfo,
   formatList,
   getObject,
+  type RandomAccess,
   readSif,
   type SifImage,
   setPrimaryPartition,
@@ -61,10 +62,13 @@ export function sifCommand(context: Context): Command {
 
 const now = (): { timeSec: number } => ({ timeSec: Math.floor(Date.now() / 1000) });
 
+/** For showing: what a damaged file says of its objects is what one wants to see. */
+const readWhatItSays = (access: RandomAccess): Promise<SifImage> => readSif(access, { impossibleObjects: "keep" });
+
 const shown =
   (format: (image: SifImage) => string): SifCommand["run"] =>
   async ([path = ""], output) =>
-    output.raw(Buffer.from(format(await withFileAccess(path, readSif))));
+    output.raw(Buffer.from(format(await withFileAccess(path, readWhatItSays))));
 
 const COMMANDS: readonly SifCommand[] = [
   {
@@ -85,7 +89,7 @@ const COMMANDS: readonly SifCommand[] = [
     usage: "<id> <sif_path>",
     run: async ([id = "", path = ""], output) => {
       const number = parseUint(id);
-      const image = await withFileAccess(path, readSif);
+      const image = await withFileAccess(path, readWhatItSays);
       await output.raw(Buffer.from(formatInfo(getObject(image, number, path))));
     },
   },
@@ -96,7 +100,7 @@ const COMMANDS: readonly SifCommand[] = [
     run: async ([id = "", path = ""], output) => {
       const number = parseUint(id);
       await withFileAccess(path, async (source) => {
-        const object = getObject(await readSif(source), number, path);
+        const object = getObject(await readWhatItSays(source), number, path);
         for await (const piece of streamObject(source, object)) await output.raw(piece);
       });
     },

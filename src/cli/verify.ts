@@ -3,18 +3,20 @@ import {
   readCertificates,
   readKeyText,
   readPublicPem,
+  SifError,
   systemRoots,
   trustedKey,
   type VerifyOptions,
   verifyImage,
   withFileAccess,
 } from "../index.ts";
-import { attempt } from "./attempt.ts";
+import { attempt, reasonOf } from "./attempt.ts";
 import type { Context, LogOpener } from "./context.ts";
 import { FatalError, UsageError } from "./exit.ts";
 import { KEYSDIR_OPTION, type TrustedKey, trustedPgpKeys } from "./key-material.ts";
 import { chosenObjects, OBJECT_OPTIONS } from "./object-choice.ts";
 import { declareOptions, type OptionSpec, OptionValues } from "./options.ts";
+import { goMessage } from "./sif-messages.ts";
 import { verifyContent } from "./verify-content.ts";
 import { jsonReport, textReport } from "./verify-report.ts";
 
@@ -69,16 +71,19 @@ export function verifyCommand(context: Context, openLog: LogOpener): Command {
       const json = values.flag("json");
       const report = json ? jsonReport() : textReport((text) => context.stdout.write(text));
       try {
-        await attempt(FAILURE, () =>
-          withFileAccess(path, (access) =>
-            verifyImage<TrustedKey>(access, {
-              ...choice,
-              ...trust,
-              ...(values.flag("legacyInsecure") ? { legacy: values.flag("all") ? "all" : "primary" } : {}),
-              signal: context.signal,
-              onSignature: (result) => report.add(result),
-            }),
-          ),
+        await attempt(
+          FAILURE,
+          () =>
+            withFileAccess(path, (access) =>
+              verifyImage<TrustedKey>(access, {
+                ...choice,
+                ...trust,
+                ...(values.flag("legacyInsecure") ? { legacy: values.flag("all") ? "all" : "primary" } : {}),
+                signal: context.signal,
+                onSignature: (result) => report.add(result),
+              }),
+            ),
+          verifyReason,
         );
       } finally {
         // The list is printed whatever comes of it.
@@ -94,6 +99,15 @@ function keySource(values: OptionValues): string {
   const [key, certificate] = [values.text("key"), values.text("certificate")];
   if (certificate !== undefined) return `key material from certificate '${certificate}'`;
   return key === undefined ? "PGP key material" : `key material from '${key}'`;
+}
+
+/** A damaged file in Apptainer's words, with ours behind them. */
+function verifyReason(error: unknown): string {
+  if (!(error instanceof SifError)) return reasonOf(error);
+  if (error.code !== "OBJECT_OUTSIDE_FILE") return goMessage(error);
+  const { offset, limit } = error.details as { readonly offset: number | bigint; readonly limit: number };
+  const reason = offset < 0 ? "negative offset" : offset >= limit ? "EOF" : "unexpected EOF";
+  return `integrity: ${reason}: ${error.message}`;
 }
 
 /** What signatures are held against: a certificate's key, a key, or the keyrings. */

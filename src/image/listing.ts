@@ -1,4 +1,5 @@
 import type { ByteString } from "../bytes/byte-string.ts";
+import { printableBytes } from "../bytes/printable.ts";
 import type { SquashfsImage } from "../squashfs/reader/image.ts";
 import type { Inode } from "../squashfs/reader/inode.ts";
 import type { WalkEntry } from "../squashfs/reader/walk.ts";
@@ -72,13 +73,14 @@ export function formatMode({ kind, mode }: Pick<Inode, "kind" | "mode">): string
 /**
  * A line like one of `ls -l --numeric-uid-gid --time-style=long-iso`: mode, links, owner, size or device
  * numbers, time in UTC, path, and a symlink's target. Columns have least widths, so that lines can stream.
+ * Control characters in names are escaped as in messages: a name is not to pass for another line.
  */
 export function formatListing({ path, inode }: WalkEntry): ByteString {
   const links = String(inode.linkCount).padStart(3);
   const owner = `${String(inode.uid).padStart(5)} ${String(inode.gid).padStart(5)}`;
   const time = new Date(inode.mtimeSec * 1000).toISOString().slice(0, 16).replace("T", " ");
   const target = inode.kind === "symlink" ? ` -> ${inode.target}` : "";
-  return `${formatMode(inode)} ${links} ${owner} ${sizeColumn(inode).padStart(10)} ${time} ${path}${target}`;
+  return `${formatMode(inode)} ${links} ${owner} ${sizeColumn(inode).padStart(10)} ${time} ${printableBytes(path + target)}`;
 }
 
 function sizeColumn(inode: Inode): string {

@@ -3,7 +3,7 @@ import { FsType, fsTypeName } from "../sif/data-type.ts";
 import { SifError } from "../sif/errors.ts";
 import { findPrimaryPartition, type SifImage, type SifObject } from "../sif/image.ts";
 import { MAGIC } from "../sif/layout.ts";
-import { objectAccess, readSif } from "../sif/reader.ts";
+import { objectAccess, type ReadSifOptions, readSif } from "../sif/reader.ts";
 import { SquashfsImage } from "../squashfs/reader/image.ts";
 import { ImageFileError } from "./errors.ts";
 
@@ -30,12 +30,12 @@ const SQUASHFS_MAGIC = "hsqs";
  * Opens an image file by its magic bytes.
  * @throws ImageFileError IMAGE_UNREADABLE, IMAGE_FORMAT_UNKNOWN; SifError where a SIF's header is damaged
  */
-export async function openImageFile(path: string): Promise<ImageFile> {
+export async function openImageFile(path: string, options: ReadSifOptions = {}): Promise<ImageFile> {
   const source = await openFile(path);
   try {
     const head = Buffer.from(await source.read(0, Math.min(source.size, SIF_MAGIC_OFFSET + MAGIC.length)));
     if (head.subarray(SIF_MAGIC_OFFSET).equals(MAGIC)) {
-      const sif = await readSif(source);
+      const sif = await readSif(source, options);
       return {
         path,
         source,
@@ -55,8 +55,12 @@ export async function openImageFile(path: string): Promise<ImageFile> {
 }
 
 /** Opens an image file, runs `use` and closes the file, also when `use` fails. */
-export async function withImageFile<T>(path: string, use: (image: ImageFile) => Promise<T>): Promise<T> {
-  const image = await openImageFile(path);
+export async function withImageFile<T>(
+  path: string,
+  use: (image: ImageFile) => Promise<T>,
+  options: ReadSifOptions = {},
+): Promise<T> {
+  const image = await openImageFile(path, options);
   try {
     return await use(image);
   } finally {

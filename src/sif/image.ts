@@ -40,6 +40,11 @@ export interface SifObject {
   readonly link: Link;
   readonly offset: number;
   readonly size: number;
+  /**
+   * Offset and size as stored where no file has them (negative, beyond 2^53), and the fields above are about these:
+   * only for showing. {@link readSif} refuses such objects unless told to keep them.
+   */
+  readonly impossible?: { readonly offset: bigint; readonly size: bigint };
   /** `size` and the padding in front of the object. */
   readonly sizeWithPadding: number;
   readonly createdSec: number;

@@ -11,13 +11,22 @@ export const MAX_WHOLE_OBJECT: number = 4 * 1024 * 1024;
 /** What one piece of {@link streamObject} has at most. */
 const PIECE: number = 256 * 1024;
 
+/** What of a damaged file is let pass. */
+export interface ReadSifOptions {
+  /** Objects whose offset or size no file has, which are then `impossible`: to show them, or to read others. */
+  readonly impossibleObjects?: "refuse" | "keep";
+}
+
 /**
  * Reads header and descriptors. A wrong count of free slots and any launch script are accepted, as other
  * readers do; where the objects lie is checked only when one is read.
  * @throws SifError HEADER_TRUNCATED, HEADER_DAMAGED, MAGIC_INVALID, VERSION_UNSUPPORTED, DESCRIPTORS_TOO_MANY,
- *   DESCRIPTORS_TRUNCATED, OBJECT_OUTSIDE_FILE (for offsets that no file has)
+ *   DESCRIPTORS_TRUNCATED, OBJECT_OUTSIDE_FILE (for offsets that no file has, unless they are kept)
  */
-export async function readSif(access: RandomAccess): Promise<SifImage> {
+export async function readSif(
+  access: RandomAccess,
+  { impossibleObjects = "refuse" }: ReadSifOptions = {},
+): Promise<SifImage> {
   const path = access.name;
   if (access.size < HEADER.size) {
     throw new SifError("HEADER_TRUNCATED", { path, seen: access.size, limit: HEADER.size });
@@ -40,21 +49,9 @@ export async function readSif(access: RandomAccess): Promise<SifImage> {
   for (let slot = 0; slot < Number(total); slot++) {
     const descriptor = DESCRIPTOR.read(table, slot * DESCRIPTOR.size);
     if (descriptor.used === 0) continue;
-    if (
-      descriptor.offset < 0n ||
-      descriptor.size < 0n ||
-      descriptor.offset + descriptor.size > BigInt(Number.MAX_SAFE_INTEGER)
-    ) {
-      const { id, offset: start } = descriptor;
-      throw new SifError("OBJECT_OUTSIDE_FILE", {
-        path,
-        id,
-        offset: start,
-        end: start + descriptor.size,
-        limit: access.size,
-      });
-    }
-    objects.push(objectFromRecord(descriptor, slot));
+    const object = objectFromRecord(descriptor, slot);
+    if (object.impossible !== undefined && impossibleObjects === "refuse") throw outside(access, object);
+    objects.push(object);
   }
   return { header: decodeHeader(record, path), objects };
 }
@@ -121,11 +118,15 @@ export async function* streamObject(
 }
 
 function checkInside(access: RandomAccess, object: SifObject): void {
-  if (object.offset + object.size > access.size) throw outside(access, object);
+  const { impossible, offset, size } = object;
+  if (impossible !== undefined || offset + size > access.size) throw outside(access, object);
 }
 
-function outside(access: RandomAccess, { id, offset, size }: SifObject): SifError {
-  return new SifError("OBJECT_OUTSIDE_FILE", { path: access.name, id, offset, end: offset + size, limit: access.size });
+function outside(access: RandomAccess, object: SifObject): SifError {
+  const { id, impossible } = object;
+  const offset = impossible?.offset ?? object.offset;
+  const end = impossible === undefined ? object.offset + object.size : impossible.offset + impossible.size;
+  return new SifError("OBJECT_OUTSIDE_FILE", { path: access.name, id, offset, end, limit: access.size });
 }
 
 const minOf = (a: bigint, b: bigint): bigint => (a < b ? a : b);

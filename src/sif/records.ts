@@ -66,7 +66,7 @@ function linkToWord(link: Link): number {
   }
 }
 
-/** A stored descriptor in plain terms; a RangeError where a size or offset is negative or beyond 2^53. */
+/** A stored descriptor in plain terms, `impossible` where no file has its offset and size. */
 export function objectFromRecord(record: DescriptorRecord, slot: number): SifObject {
   return {
     slot,
@@ -74,14 +74,19 @@ export function objectFromRecord(record: DescriptorRecord, slot: number): SifObj
     id: record.id,
     group: withoutMask(record.group),
     link: linkFromWord(record.link),
-    offset: toSafeNumber(record.offset, `offset of object ${record.id}`),
-    size: toSafeNumber(record.size, `size of object ${record.id}`),
+    offset: Number(record.offset),
+    size: Number(record.size),
+    ...(isPossible(record) ? {} : { impossible: { offset: record.offset, size: record.size } }),
     sizeWithPadding: Number(record.sizeWithPadding),
     createdSec: Number(record.createdSec),
     modifiedSec: Number(record.modifiedSec),
     name: text(record.name),
     extra: decodeExtra(record.dataType, record.extra),
   };
+}
+
+function isPossible({ offset, size }: DescriptorRecord): boolean {
+  return offset >= 0n && size >= 0n && offset + size <= BigInt(Number.MAX_SAFE_INTEGER);
 }
 
 /** The inverse of {@link objectFromRecord}. */

@@ -21,10 +21,16 @@ export function formatList({ objects }: SifImage): string {
   const rows = objects.map((object) => {
     const id = String(object.id).padEnd(4);
     const group = (object.group === 0 ? "NONE" : String(object.group)).padEnd(7);
-    const span = `|${object.offset}-${object.offset + object.size} `.padEnd(26);
+    const span = `|${spanColumn(object)} `.padEnd(26);
     return `${id} |${group} |${linkColumn(object.link)} ${span} |${typeColumn(object)}\n`;
   });
   return `${RULE}\nID   |GROUP   |LINK    |SIF POSITION (start-end)  |TYPE\n${RULE}\n${rows.join("")}`;
+}
+
+/** Go adds in 64 bits, so that the end of an absurd object may be negative. */
+function spanColumn({ offset, size, impossible }: SifObject): string {
+  if (impossible === undefined) return `${offset}-${offset + size}`;
+  return `${impossible.offset}-${BigInt.asIntN(64, impossible.offset + impossible.size)}`;
 }
 
 function linkColumn(link: Link): string {
@@ -84,8 +90,8 @@ export function formatInfo(object: SifObject): string {
     ["ID", String(object.id)],
     ["Group ID", object.group === 0 ? "NONE" : String(object.group)],
     ["Linked ID", link.kind === "none" ? "NONE" : link.kind === "object" ? String(link.id) : `${link.group} (G)`],
-    ["Offset", String(object.offset)],
-    ["Size", String(object.size)],
+    ["Offset", String((object.impossible ?? object).offset)],
+    ["Size", String((object.impossible ?? object).size)],
     ...timeRows(object),
   ];
   if (object.name !== "") rows.push(["Name", object.name]);

@@ -64,6 +64,26 @@ describe.concurrent("ls, cat, diff and check", () => {
     expect(objects).toContain('{"kind":"removed","path":"/more","type":"file"}\n');
   });
 
+  it("ls and diff escape what names would do to a terminal or to the list", async (context) => {
+    const place = await placeWithImages(context);
+    const name = "a\n-rw-r--r--   1 forged\u001b[2J\u007f\u009b\u202eb";
+    await makeSif(join(place.out, "names.sif"), { layers: [await makeLayer({ [`d/${name}`]: "x" })] });
+    await makeSif(join(place.out, "none.sif"), { layers: [await makeLayer({ "d/x": "x" })] });
+    const escaped = String.raw`a\u000a-rw-r--r--   1 forged\u001b[2J\u007f\u009b\u202eb`;
+    expect(out(await place.run(["ls", "names.sif", "d"]))).toBe(
+      `-rw-r--r--   1     0     0          1 1970-01-01 00:00 ${escaped}\n`,
+    );
+    expect(out(await place.run(["ls", "-1", "names.sif", "d"]))).toBe(`${name}\n`);
+    const json = out(await place.run(["ls", "-j", "names.sif", "d"]));
+    expect(json).toMatch(/^[\x20-\x7e]*\n$/);
+    expect(JSON.parse(json)).toMatchObject({ path: name });
+    const lines = out(await place.run(["diff", "names.sif", "none.sif"])).split("\n");
+    expect(lines).toContain(`- -rw-r--r-- /d/${escaped}`);
+    const objects = out(await place.run(["diff", "-j", "names.sif", "none.sif"]));
+    expect(objects).toMatch(/^[\x20-\x7e\n]*$/);
+    expect(objects).toContain(String.raw`\u009b\u202eb","type":"file"`);
+  });
+
   it("check tells what was read", async (context) => {
     const place = await placeWithImages(context);
     const end = await place.run(["check", "a.sif"]);
