@@ -88,10 +88,13 @@ const OF_FORMS: readonly Row[] = [
 
 /** SHARED/files.sqfs is the image's file system; SHARED/data.sif has it twice: its root (4) and a partition for data (5). */
 const OF_IMAGE_BINDS: readonly Row[] = [
-  on(["exec", "-B", "SHARED/files.sqfs:/mnt/i:image-src=/opt"], sh("ls -la /mnt/i; cat /mnt/i/plain; touch /mnt/i/x")),
+  on(
+    ["exec", "-B", "SHARED/files.sqfs:/mnt/i:image-src=/opt"],
+    sh("ls -ld /mnt/i; ls -l /mnt/i; cat /mnt/i/plain; touch /mnt/i/x"),
+  ),
   on(["exec", "-B", "SHARED/files.sqfs:/mnt/new/f:ro,image-src=/opt/plain"], sh("cat /mnt/new/f; touch /mnt/new/f")),
   on(["exec", "-B", "SHARED/files.sqfs:/a:image-src=/opt/link,SHARED/files.sqfs:/b:image-src=/probe"], sh("ls /a /b")),
-  on(["exec", "-B", "SHARED/data.sif:/mnt/i:image-src=/opt"], sh("ls -la /mnt/i; touch /mnt/i/x")),
+  on(["exec", "-B", "SHARED/data.sif:/mnt/i:image-src=/opt"], sh("ls -ld /mnt/i; ls -l /mnt/i; touch /mnt/i/x")),
   on(["exec", "-B", "SHARED/data.sif:/opt:id=5"], ["/opt/probe/sh", "-c", "ls /opt; pwd"]),
   on(
     ["exec", "--mount", "type=bind,src=SHARED/data.sif,dst=/opt/plain,image-src=/etc/group,id=4"],
