@@ -53,7 +53,7 @@ function licenceText(folder, name) {
  * before the program's. Node 20 takes `--env-file` wherever it stands, also what a container's program is to get, and
  * NODE_OPTIONS out of that file; `#!/usr/bin/env node` has no room for the two dashes, and `env -S` is not everywhere.
  */
-const PROGRAM_HEAD = `#!/bin/sh
+const PROGRAM_HEAD = `#!/usr/bin/env sh
 ":" //; exec node -- "$0" "$@"
 `;
 const PROGRAMS = ["main", "run-singularity"];
