@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { tmpdir, userInfo } from "node:os";
 import { posix, resolve } from "node:path";
 import { hostArch } from "./bytes/architecture.ts";
-import { printable } from "./bytes/printable.ts";
+import { printable, quote } from "./bytes/printable.ts";
 import { type OpenedBinds, openBinds } from "./container-bind-images.ts";
 import {
   chooseOverlay,
@@ -94,6 +94,12 @@ export interface RunContainerRequest extends ActionRequest {
  * @throws EngineError, ContainerError, RuntimeError, SandboxError: nothing was run
  */
 export async function runContainer(request: RunContainerRequest): Promise<ProgramEnd> {
+  const { app = "" } = request;
+  // No app has such a name, and scripts of the image would print it as it is.
+  if (printable(app) !== app)
+    throw new ContainerError("OPTION_UNFIT", {
+      problem: `Could not locate the container application: ${quote(app)} has control characters`,
+    });
   const path = resolve(request.hostCwd, request.image);
   const image = await openImage(path);
   try {

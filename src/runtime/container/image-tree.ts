@@ -58,7 +58,7 @@ export function squashfsTree(image: SquashfsImage): FileTree {
     async read(path) {
       const inode = await inodeAt(path);
       // By its path where it is none, which says so.
-      return image.readWhole(inode?.kind === "file" ? inode : bytesOf(path));
+      return image.readWhole(inode?.kind === "file" ? inode : bytesOf(path), { name: bytesOf(path) });
     },
     async readHead(path, size) {
       const inode = await inodeAt(path);

@@ -39,6 +39,8 @@ export interface LookupOptions {
 export interface ReadWholeOptions {
   /** Most bytes to take into memory; default 16 MiB. */
   readonly limit?: number;
+  /** What an error calls a file that is given as an inode. */
+  readonly name?: string;
 }
 
 /** A stretch of the image. */
@@ -152,7 +154,7 @@ export class SquashfsImage {
     if (inode.size > limit)
       throw new SquashfsReadError("FILE_TOO_LARGE", {
         source: this.#context.source.name,
-        path: typeof file === "string" ? file : `inode ${inode.inodeNumber}`,
+        path: typeof file === "string" ? file : (options.name ?? `inode ${inode.inodeNumber}`),
         seen: inode.size,
         limit,
       });
