@@ -2,8 +2,10 @@ import { expect, it } from "vitest";
 import { runContainer } from "../../src/run-container.ts";
 
 it.each(["no\n\u001b[31mx", "a\u202eb"])("quotes the name of an app with control characters: %j", async (app) => {
-  const request = { ...{ action: "run", args: [], app, image: "none.sif", options: {} }, environment: {} } as const;
-  const run = runContainer({ ...request, hostCwd: "/", onMessage: () => {} });
+  const run = runContainer({
+    ...{ image: "none.sif", action: "run" as const, args: [], app, options: {} },
+    ...{ environment: {}, hostCwd: "/", onMessage: () => {} },
+  });
   await expect(run).rejects.toMatchObject({
     code: "OPTION_UNFIT",
     message: expect.stringMatching(
