@@ -20,7 +20,7 @@ import { type SquashfsReport, SquashfsWriter } from "./squashfs/writer.ts";
 
 /** What is written anew, and with which compressor. */
 export interface RecompressOptions
-  extends Pick<ConvertTuning, "compression" | "blockSize" | "workers" | "ignoreSpace">,
+  extends Pick<ConvertTuning, "compression" | "blockSize" | "workers" | "memory" | "ignoreSpace">,
     Partial<Watch> {
   /** A SIF or a SquashFS file; what is written is of the same kind. */
   readonly path: string;

@@ -36,7 +36,7 @@ export function convertCommand(context: Context, openLog: LogOpener): Command {
       checkOutputName(target, "convert");
       const log = openLog();
       const values = openOptions(self, OPTIONS, context, log);
-      const { compression, blockSize, workers, ignoreSpace = false } = conversionTuning(values, "convert");
+      const { compression, blockSize, workers, memory, ignoreSpace = false } = conversionTuning(values, "convert");
       if (target !== STDOUT_TARGET) await checkBuildTarget(target, values.flag("force"), context);
       optimiseWasm();
       await runLocal({ stages: {}, failure: "While converting the image" }, { values, log, context }, async (watch) => {
@@ -46,6 +46,7 @@ export function convertCommand(context: Context, openLog: LogOpener): Command {
           ...(compression === undefined ? {} : { compression }),
           ...(blockSize === undefined ? {} : { blockSize }),
           ...(workers === undefined ? {} : { workers }),
+          ...(memory === undefined ? {} : { memory }),
         });
       });
       log.info(`Conversion complete: ${target === STDOUT_TARGET ? "standard output" : target}`);
