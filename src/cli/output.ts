@@ -1,5 +1,6 @@
 import { displayBytes, printableLines, toByteString } from "../index.ts";
 import type { Context } from "./context.ts";
+import { FatalError } from "./exit.ts";
 
 /** Text is gathered up to this many characters: a write per line would cost more than the line. */
 const GATHERED = 64 * 1024;
@@ -40,9 +41,29 @@ export async function withOutput(context: Context, use: (output: Output) => Prom
   }
 }
 
+/**
+ * What a command has printed may not have arrived, as on a full disk: then it has failed. A reader that has seen
+ * enough is none of that.
+ * @throws FatalError
+ */
+export function checkOutput({ stdout }: Context): void {
+  const { errored } = stdout;
+  if (errored && (errored as NodeJS.ErrnoException).code !== "EPIPE") throw outputLost(errored);
+}
+
+function outputLost(cause: Error): FatalError {
+  // As `ENOSPC: no space left on device, write`.
+  const reason = cause.message.replace(/, write$/, "");
+  const advice = (cause as NodeJS.ErrnoException).code === "ENOSPC" ? " Free some space, or write elsewhere." : "";
+  return new FatalError(`Cannot write the standard output: ${reason}.${advice}`, { cause });
+}
+
 function write(stream: NodeJS.WritableStream, chunk: Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => {
-    stream.write(chunk, (error) => (error ? reject(error) : resolve()));
+    stream.write(chunk, (error) => {
+      if (!error) resolve();
+      else reject((error as NodeJS.ErrnoException).code === "EPIPE" ? error : outputLost(error));
+    });
   });
 }
 

@@ -24,10 +24,12 @@ export async function run(argv: readonly string[], context: Context): Promise<nu
     : (await import("./commands.ts")).commands(context, openLog);
   const program = createProgram(context, commands);
   try {
-    await program.parseAsync(argv, { from: "user" });
+    await program.parseAsync(argv, { from: "user" }).catch((error: unknown) => {
+      if (!(error instanceof CommanderError && error.exitCode === 0)) throw error;
+    });
+    if (context.stdout.errored) (await import("./output.ts")).checkOutput(context);
     return ExitCode.ok;
   } catch (error) {
-    if (error instanceof CommanderError && error.exitCode === 0) return ExitCode.ok;
     if (error instanceof ExitStatus) return error.code;
     if (error instanceof EndedBySignal) return error.signal;
     if (error instanceof UsageError) return explainUsage(error, program, context);

@@ -17,7 +17,7 @@ import {
   withFileAccess,
 } from "../index.ts";
 import type { Context } from "./context.ts";
-import { UsageError } from "./exit.ts";
+import { FatalError, UsageError } from "./exit.ts";
 import { declareOptions } from "./options.ts";
 import { type Output, withOutput } from "./output.ts";
 import { ADD_OPTIONS, type AddOptions, newObject } from "./sif-add.ts";
@@ -50,7 +50,8 @@ export function sifCommand(context: Context): Command {
           await withOutput(context, (output) => run(words, output, self));
         } catch (cause) {
           context.signal.throwIfAborted();
-          // Whatever goes wrong, Apptainer tells it with the usage.
+          if (cause instanceof FatalError) throw cause;
+          // Whatever else goes wrong, Apptainer tells it with the usage.
           throw new UsageError(`sif ${name}`, goMessage(cause), { brief: true, cause });
         }
       });
