@@ -115,7 +115,8 @@ async function openOverlayFile(path: string, refuse: Refuse): Promise<LocalImage
 
 function readMagic(path: string): Buffer {
   const head = Buffer.alloc(2);
-  const file = openSync(path, "r");
+  // Of a FIFO, an open that waits would hold the process: it is opened at once, and cannot be read at a place.
+  const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     readSync(file, head, 0, 2, EXT_MAGIC.offset);
   } finally {

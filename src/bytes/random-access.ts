@@ -1,5 +1,6 @@
-import { type FileHandle, open } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
 import { BytesError } from "./errors.ts";
+import { openRegular } from "./open-regular.ts";
 
 /**
  * Bytes that can be read at any place: a file, an array, a part of either, a resource with HTTP
@@ -35,9 +36,12 @@ export function bytesAccess(bytes: Uint8Array, name = "memory"): RandomAccess {
   };
 }
 
-/** Opens a file for reading. Errors of the file system come as Node gives them (`ENOENT`, …). */
+/**
+ * Opens a file for reading. Errors of the file system come as Node gives them (`ENOENT`, …).
+ * @throws BytesError NOT_A_FILE for a directory, a FIFO, a socket or a device
+ */
 export async function openFileAccess(path: string): Promise<RandomAccess> {
-  const file = await open(path, "r");
+  const file = await openRegular(path);
   try {
     const { size } = await file.stat();
     return fileAccess(file, path, size);

@@ -43,6 +43,9 @@ const FILE_PROBLEMS: Readonly<Record<string, string>> = {
 /** An error as `apptainer sif` would begin it, with ours behind it. */
 export function goMessage(error: unknown): string {
   if (error instanceof SifonError) {
+    const { kind, path } = error.details;
+    if (error.code === "NOT_A_FILE" && kind === "a directory")
+      return `reading global header: read ${path}: is a directory: ${error.message}`;
     const phrase = PHRASES[error.code];
     return phrase === undefined ? error.message : `${phrase}: ${error.message}`;
   }

@@ -1,3 +1,4 @@
+import { BytesError } from "../bytes/errors.ts";
 import { openFileAccess, type RandomAccess } from "../bytes/random-access.ts";
 import { FsType, fsTypeName } from "../sif/data-type.ts";
 import { SifError } from "../sif/errors.ts";
@@ -87,21 +88,22 @@ function primaryOf(sif: SifImage, path: string): SifObject {
 const PROBLEMS: Readonly<Record<string, string>> = {
   ENOENT: "no such file or directory",
   EACCES: "permission denied",
-  EISDIR: "it is a directory; a sandbox is not an image file",
   ENOTDIR: "not a directory",
 };
 
 async function openFile(path: string): Promise<RandomAccess> {
   try {
-    const source = await openFileAccess(path);
-    // A directory opens, and tells only when it is read.
-    await source.read(0, Math.min(1, source.size)).catch(async (error: unknown) => {
-      await source.close();
-      throw error;
-    });
-    return source;
+    return await openFileAccess(path);
   } catch (error) {
     const { code = "", message } = error as NodeJS.ErrnoException;
+    if (error instanceof BytesError) {
+      const { kind } = error.details;
+      const problem =
+        kind === "a directory"
+          ? "it is a directory; a sandbox is not an image file"
+          : `it is ${kind}, not an image file; copy its bytes into a file, and name that`;
+      throw new ImageFileError("IMAGE_UNREADABLE", { path, problem, cause: error });
+    }
     throw new ImageFileError("IMAGE_UNREADABLE", { path, problem: PROBLEMS[code] ?? message, cause: error });
   }
 }

@@ -5,6 +5,7 @@ import { type ErrorDetails, type MessageTable, SifonError } from "../errors.ts";
 
 /** Why a sandbox cannot be written or read. */
 export type SandboxErrorCode =
+  | "IMAGE_NOT_FOUND"
   | "NOT_AN_IMAGE"
   | "PARTITION_UNSUPPORTED"
   | "OUTPUT_EXISTS"
@@ -17,6 +18,8 @@ const reason = (d: ErrorDetails): string => (d.cause instanceof Error ? d.cause.
 const at = (d: ErrorDetails): string => (d.path === undefined ? "" : ` at "${displayBytes(String(d.path))}"`);
 
 const MESSAGES: MessageTable<SandboxErrorCode> = {
+  IMAGE_NOT_FOUND: (d) =>
+    `Cannot read "${d.source}": ${d.isLink === true ? "it is a link to a file that does not exist" : "there is no such file"}.`,
   NOT_AN_IMAGE: (d) =>
     `Cannot read "${d.source}" as an image: it is neither a SIF nor a SquashFS file nor a directory (${d.seen}).`,
   PARTITION_UNSUPPORTED: (d) =>

@@ -1,6 +1,8 @@
 import { constants, readdirSync } from "node:fs";
-import { open, stat } from "node:fs/promises";
+import { lstat, open, stat } from "node:fs/promises";
 import type { ByteString } from "../bytes/byte-string.ts";
+import { BytesError } from "../bytes/errors.ts";
+import { specialKind } from "../bytes/open-regular.ts";
 import { openFileAccess, type RandomAccess, windowAccess } from "../bytes/random-access.ts";
 import { FsType, fsTypeName } from "../sif/data-type.ts";
 import { SifError } from "../sif/errors.ts";
@@ -42,14 +44,22 @@ export type LocalImage = LocalImageFile | LocalSandbox;
 
 /**
  * Opens what lies on this machine: a SIF, a SquashFS file, or a sandbox.
- * @throws SandboxError NOT_AN_IMAGE, PARTITION_UNSUPPORTED; SifError PRIMARY_MISSING; what the readers throw
+ * @throws SandboxError IMAGE_NOT_FOUND, NOT_AN_IMAGE, PARTITION_UNSUPPORTED; SifError PRIMARY_MISSING; BytesError NOT_A_FILE; what the readers throw
  */
 export async function openLocalImage(path: string): Promise<LocalImage> {
-  const found = await stat(path).catch((error: Error) => {
-    throw new SandboxError("NOT_AN_IMAGE", { source: path, seen: error.message, cause: error });
+  const found = await stat(path).catch(async (error: Error) => {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new SandboxError(code === "ENOENT" ? "IMAGE_NOT_FOUND" : "NOT_AN_IMAGE", {
+      ...{ source: path, seen: error.message, cause: error },
+      isLink: await lstat(path).then(
+        (link) => link.isSymbolicLink(),
+        () => false,
+      ),
+    });
   });
   if (found.isDirectory()) return openSandbox(path);
-  if (!found.isFile()) throw new SandboxError("NOT_AN_IMAGE", { source: path, seen: "a special file" });
+  const special = specialKind(found);
+  if (special !== undefined) throw new BytesError("NOT_A_FILE", { path, kind: special });
   const access = await openFileAccess(path);
   try {
     const head = Buffer.from(await access.read(0, Math.min(64, access.size)));

@@ -1,4 +1,6 @@
+import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
+import { openRegular } from "../bytes/open-regular.ts";
 import { handleAccess } from "../bytes/random-access.ts";
 import { SifArch } from "./architecture.ts";
 import { DataType, dataTypeName, PartitionType, partitionTypeName } from "./data-type.ts";
@@ -52,7 +54,10 @@ export async function createSif(path: string, options: CreateSifOptions): Promis
     dataSize: 0,
   };
   HEADER.write(bytes, 0, headerToRecord(header));
-  const handle = await open(path, options.overwrite === true ? "w" : "wx", 0o755);
+  // Not "w": the open(2) of a FIFO that nobody reads would wait, and hold the process with it.
+  const { O_WRONLY, O_CREAT, O_TRUNC, O_EXCL, O_NONBLOCK } = constants;
+  const existing = options.overwrite === true ? O_TRUNC : O_EXCL;
+  const handle = await open(path, O_WRONLY | O_CREAT | existing | O_NONBLOCK, 0o755);
   try {
     await handle.writeFile(bytes);
   } finally {
@@ -159,7 +164,7 @@ export async function setPrimaryPartition(path: string, id: number, options: Edi
 }
 
 async function edit<T>(path: string, change: (handle: FileHandle, image: SifImage) => Promise<T>): Promise<T> {
-  const handle = await open(path, "r+");
+  const handle = await openRegular(path, constants.O_RDWR);
   try {
     const result = await change(handle, await readSif(await handleAccess(handle, path)));
     await handle.sync();
