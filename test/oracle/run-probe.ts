@@ -31,7 +31,7 @@ done
 for folder in /tmp /var/tmp "$HOME" /mnt; do
   [ -d "$folder" ] || continue
   if [ -e "$folder/of-home" ]; then echo "$folder is the home of $($B cat "$folder/of-home")"; fi
-  if [ -z "$($B ls -A "$folder")" ]; then echo "$folder is empty"; fi
+  if [ -z "$($B ls -A "$folder" 2>/dev/null)" ]; then echo "$folder is empty"; fi
 done
 echo "[end]"
 `;
