@@ -4,8 +4,6 @@ import {
   EXTENDED_IPC_INODE,
   FILE_INODE,
   InodeType,
-  NO_FRAGMENT,
-  NO_XATTRS,
   SYMLINK_INODE,
   XATTR_ID,
   XATTR_KEY,
@@ -16,12 +14,16 @@ import {
   concat,
   deflatedBlock,
   directoryInode,
+  ENTRY,
+  EXTENDED_FILE,
+  FILE,
   type ImageParts,
   inodeHeader,
   listing,
   storedBlock,
   u32,
   u64,
+  withRoot,
 } from "./squashfs-builder.ts";
 
 /*
@@ -31,7 +33,6 @@ import {
 
 const MIB = 2 ** 20;
 const ROOT = directoryInode(1, 0);
-const ENTRY = { name: "a", type: InodeType.file, inodeNumber: 2, offset: 32 };
 
 /** What no writer makes and no reader must run into. */
 export const HOSTILE_IMAGES = {
@@ -44,8 +45,8 @@ export const HOSTILE_IMAGES = {
     buildImage({ inodes: ROOT, encode: () => deflatedBlock(new Uint8Array(64 * MIB)) }),
   "a data block of 64 MiB in 64 KiB": dataBomb,
   "a block of Zstandard of 256 MiB in 8 KiB": zstdBomb,
-  "a file of 30 GB, all hole, whose block list is a bomb": holes,
-  "a file of 30 GB whose blocks are of absurd sizes": absurdBlocks,
+  "a file of 30 GB, all hole, whose block list is a bomb": () => blockListBomb(0),
+  "a file of 30 GB whose blocks are of absurd sizes": () => blockListBomb(1),
   "attributes of 16 MiB on each of 64 files": attributes,
   "200 attribute sets of 64 KiB in 70 KB": manySets,
   "a symlink to itself": symlink,
@@ -67,32 +68,12 @@ function cycle(): Uint8Array {
 
 /** A root with one entry, "a", and its inode. */
 function oneEntry(type: number, inode: Uint8Array, parts: Partial<ImageParts> = {}): Uint8Array {
-  const directories = listing([{ ...ENTRY, type }]);
-  const inodes = concat([directoryInode(1, directories.length), inode]);
-  return buildImage({ inodes, directories, inodeCount: 2, ...parts });
+  return withRoot(listing([{ ...ENTRY, type }]), inode, parts);
 }
-
-const file = {
-  ...inodeHeader(InodeType.file, 2),
-  blocksStart: 96,
-  fragmentIndex: NO_FRAGMENT,
-  fragmentOffset: 0,
-  fileSize: 4096,
-};
-const extendedFile = {
-  ...inodeHeader(InodeType.extendedFile, 2),
-  blocksStart: 96n,
-  fileSize: 4096n,
-  sparseSize: 0n,
-  linkCount: 1,
-  fragmentIndex: NO_FRAGMENT,
-  fragmentOffset: 0,
-  xattrIndex: NO_XATTRS,
-};
 
 function dataBomb(): Uint8Array {
   const data = deflateSync(new Uint8Array(64 * MIB));
-  const inode = concat([FILE_INODE.encode({ ...file, fileSize: MIB }), u32(data.length)]);
+  const inode = concat([FILE_INODE.encode({ ...FILE, fileSize: MIB }), u32(data.length)]);
   return oneEntry(InodeType.file, inode, { data, blockSize: MIB });
 }
 
@@ -104,7 +85,7 @@ function zstdBomb(): Uint8Array {
   };
   const head = Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd, 0, 7 << 3);
   const data = concat([head, ...Array<Uint8Array>(1999).fill(block(0)), block(1)]);
-  const inode = concat([FILE_INODE.encode({ ...file, fileSize: 128 * 1024 }), u32(data.length)]);
+  const inode = concat([FILE_INODE.encode({ ...FILE, fileSize: 128 * 1024 }), u32(data.length)]);
   return oneEntry(InodeType.file, inode, { data, blockSize: 128 * 1024, compressor: "zstd" });
 }
 
@@ -120,22 +101,13 @@ function tableBomb(head: Uint8Array, size: number, fill: number, parts: Partial<
   return buildImage({ inodes: new Uint8Array(1), inodeCount: 2, encode, ...parts });
 }
 
-/** 7.5 million holes: a block list of 30 MB in 110 KB. */
-function holes(): Uint8Array {
+/** A file of 7.5 million blocks whose sizes are bytes of this value: a block list of 30 MB in 110 KB. */
+function blockListBomb(fill: number): Uint8Array {
   const directories = listing([ENTRY]);
   const count = 7_500_000;
-  const inode = EXTENDED_FILE_INODE.encode({ ...extendedFile, fileSize: BigInt(count * 4096) });
+  const inode = EXTENDED_FILE_INODE.encode({ ...EXTENDED_FILE, fileSize: BigInt(count * 4096) });
   const head = concat([directoryInode(1, directories.length), inode]);
-  return tableBomb(head, head.length + count * 4, 0, { directories });
-}
-
-/** As many blocks of a size that none has. */
-function absurdBlocks(): Uint8Array {
-  const directories = listing([ENTRY]);
-  const count = 7_500_000;
-  const inode = EXTENDED_FILE_INODE.encode({ ...extendedFile, fileSize: BigInt(count * 4096) });
-  const head = concat([directoryInode(1, directories.length), inode]);
-  return tableBomb(head, head.length + count * 4, 1, { directories });
+  return tableBomb(head, head.length + count * 4, fill, { directories });
 }
 
 const key = (name: string): Uint8Array =>
@@ -224,7 +196,7 @@ export function sharedBlocks(files: number, blocks: number): Uint8Array {
   // One run each, as each begins in another metadata block.
   for (let i = 0; i < files; i++) {
     const at = 48 + i * size;
-    inodes.push(FILE_INODE.encode({ ...file, inodeNumber: 2 + i, fileSize: blocks * MIB }), words);
+    inodes.push(FILE_INODE.encode({ ...FILE, inodeNumber: 2 + i, fileSize: blocks * MIB }), words);
     const run = listing([
       { name: String(i).padStart(4, "0"), type: InodeType.file, inodeNumber: 2 + i, offset: at % 8192 },
     ]);

@@ -10,7 +10,9 @@ import {
   InodeType,
   METADATA_BLOCK_SIZE,
   METADATA_STORED,
+  NO_FRAGMENT,
   NO_TABLE,
+  NO_XATTRS,
   SQUASHFS_MAGIC,
   SUPERBLOCK,
   type Superblock,
@@ -159,6 +161,40 @@ export function listing(entries: readonly ListedEntry[], countLess1: number = en
     pieces.push(DIRECTORY_ENTRY.encode(record), bytes);
   }
   return concat(pieces);
+}
+
+/** The entry of the only file in a root: its inode lies behind the root's. */
+export const ENTRY: ListedEntry = { name: "a", type: InodeType.file, inodeNumber: 2, offset: 32 };
+
+/** That file's inode: 4096 bytes, which lie behind the superblock. */
+export const FILE = {
+  ...inodeHeader(InodeType.file, 2),
+  blocksStart: 96,
+  fragmentIndex: NO_FRAGMENT,
+  fragmentOffset: 0,
+  fileSize: 4096,
+};
+
+/** The same in the extended form. */
+export const EXTENDED_FILE = {
+  ...inodeHeader(InodeType.extendedFile, 2),
+  blocksStart: 96n,
+  fileSize: 4096n,
+  sparseSize: 0n,
+  linkCount: 1,
+  fragmentIndex: NO_FRAGMENT,
+  fragmentOffset: 0,
+  xattrIndex: NO_XATTRS,
+};
+
+/** An image whose root has these entries, and the inodes behind it from byte 32 on. */
+export function withRoot(entries: Uint8Array, inodes: Uint8Array, rest: Partial<ImageParts> = {}): Uint8Array {
+  return buildImage({
+    inodes: concat([directoryInode(1, entries.length), inodes]),
+    directories: entries,
+    inodeCount: 2,
+    ...rest,
+  });
 }
 
 export function concat(pieces: readonly Uint8Array[]): Uint8Array {

@@ -7,8 +7,6 @@ import {
   EXTENDED_IPC_INODE,
   FILE_INODE,
   InodeType,
-  NO_FRAGMENT,
-  NO_XATTRS,
   SYMLINK_INODE,
   XATTR_ID,
   XATTR_KEY,
@@ -16,20 +14,24 @@ import {
 } from "../../../src/squashfs/format.ts";
 import { SquashfsReadError } from "../../../src/squashfs/reader/errors.ts";
 import { SquashfsImage } from "../../../src/squashfs/reader/image.ts";
+import { HOSTILE_IMAGES } from "../../support/hostile-images.ts";
 import { liveMemory } from "../../support/live-memory.ts";
 import {
   buildImage,
   concat,
   deflatedBlock,
   directoryInode,
+  ENTRY,
+  EXTENDED_FILE,
+  FILE,
   type ImageParts,
   inodeHeader,
-  type ListedEntry,
   listing,
   storedBlock,
   u16,
   u32,
   u64,
+  withRoot,
 } from "../../support/squashfs-builder.ts";
 
 /** Walks, reads everything, verifies; gives what went wrong. */
@@ -48,35 +50,6 @@ async function readAll(bytes: Uint8Array): Promise<SquashfsReadError | undefined
   }
 }
 
-const ENTRY: ListedEntry = { name: "a", type: InodeType.file, inodeNumber: 2, offset: 32 };
-
-/** A root directory with `entries`, and the inodes behind it from byte 32 on. */
-function withRoot(entries: Uint8Array, inodes: Uint8Array, rest: Partial<ImageParts> = {}): Uint8Array {
-  return buildImage({
-    inodes: concat([directoryInode(1, entries.length), inodes]),
-    directories: entries,
-    inodeCount: 2,
-    ...rest,
-  });
-}
-
-const file = {
-  ...inodeHeader(InodeType.file, 2),
-  blocksStart: 96,
-  fragmentIndex: NO_FRAGMENT,
-  fragmentOffset: 0,
-  fileSize: 4096,
-};
-const extendedFile = {
-  ...inodeHeader(InodeType.extendedFile, 2),
-  blocksStart: 96n,
-  fileSize: 4096n,
-  sparseSize: 0n,
-  linkCount: 1,
-  fragmentIndex: NO_FRAGMENT,
-  fragmentOffset: 0,
-  xattrIndex: NO_XATTRS,
-};
 const page = new Uint8Array(4096).fill(7);
 const oneFile = (inode: Uint8Array, rest: Partial<ImageParts> = {}): Uint8Array =>
   withRoot(listing([ENTRY]), inode, { data: page, ...rest });
@@ -97,8 +70,8 @@ describe("images as they should be", () => {
   test.each([
     ["an empty root", buildImage({ inodes: directoryInode(1, 0) })],
     ["compressed tables", buildImage({ inodes: directoryInode(1, 0), encode: deflatedBlock })],
-    ["a stored block", oneFile(concat([FILE_INODE.encode(file), u32(DATA_STORED | 4096)]))],
-    ["a hole", oneFile(concat([FILE_INODE.encode(file), u32(0)]))],
+    ["a stored block", oneFile(concat([FILE_INODE.encode(FILE), u32(DATA_STORED | 4096)]))],
+    ["a hole", oneFile(concat([FILE_INODE.encode(FILE), u32(0)]))],
     ["a value in line", withXattrs(concat([key(0, "a"), value(Uint8Array.of(1))]), 1)],
     [
       "a value out of line",
@@ -194,33 +167,33 @@ describe("inodes", () => {
   test.each<[string, Uint8Array]>([
     ["INODE_INVALID", buildImage({ inodes: directoryInode(0, 0) })],
     ["INODE_INVALID", buildImage({ inodes: directoryInode(2, 0) })],
-    ["NOT_A_DIRECTORY", buildImage({ inodes: concat([FILE_INODE.encode({ ...file, inodeNumber: 1 }), u32(0)]) })],
+    ["NOT_A_DIRECTORY", buildImage({ inodes: concat([FILE_INODE.encode({ ...FILE, inodeNumber: 1 }), u32(0)]) })],
     ["INODE_INVALID", withRoot(link, symlink(0, ""))],
     ["INODE_INVALID", withRoot(link, symlink(4096, "x".repeat(4096)))],
     ["INODE_INVALID", withRoot(link, symlink(0xffff_ffff, "x"))],
     ["INODE_INVALID", withRoot(link, symlink(3, "a\0b"))],
     ["METADATA_TRUNCATED", withRoot(link, symlink(100, "x"))],
-    ["INODE_INVALID", oneFile(FILE_INODE.encode({ ...file, type: 0 }))],
-    ["INODE_INVALID", oneFile(FILE_INODE.encode({ ...file, type: 15 }))],
-    ["INODE_INVALID", oneFile(FILE_INODE.encode({ ...file, uidIndex: 1 }))],
-    ["INODE_INVALID", oneFile(FILE_INODE.encode({ ...file, gidIndex: 0xffff }))],
-    ["INODE_INVALID", oneFile(EXTENDED_FILE_INODE.encode({ ...extendedFile, fileSize: 2n ** 63n }))],
-    ["INODE_INVALID", oneFile(EXTENDED_FILE_INODE.encode({ ...extendedFile, blocksStart: 2n ** 64n - 1n }))],
+    ["INODE_INVALID", oneFile(FILE_INODE.encode({ ...FILE, type: 0 }))],
+    ["INODE_INVALID", oneFile(FILE_INODE.encode({ ...FILE, type: 15 }))],
+    ["INODE_INVALID", oneFile(FILE_INODE.encode({ ...FILE, uidIndex: 1 }))],
+    ["INODE_INVALID", oneFile(FILE_INODE.encode({ ...FILE, gidIndex: 0xffff }))],
+    ["INODE_INVALID", oneFile(EXTENDED_FILE_INODE.encode({ ...EXTENDED_FILE, fileSize: 2n ** 63n }))],
+    ["INODE_INVALID", oneFile(EXTENDED_FILE_INODE.encode({ ...EXTENDED_FILE, blocksStart: 2n ** 64n - 1n }))],
     // 2^52 bytes in blocks of 4096 would take a block list of four terabytes.
-    ["INODE_INVALID", oneFile(EXTENDED_FILE_INODE.encode({ ...extendedFile, fileSize: 2n ** 52n }))],
-    ["INODE_INVALID", oneFile(FILE_INODE.encode({ ...file, fileSize: 0xffff_ffff }))],
-    ["REFERENCE_OUTSIDE", oneFile(FILE_INODE.encode({ ...file, fileSize: 40_960 }))],
-    ["METADATA_TRUNCATED", oneFile(concat([FILE_INODE.encode({ ...file, fileSize: 40_960 }), u32(0)]))],
-    ["DIRECTORY_INVALID", oneFile(concat([FILE_INODE.encode({ ...file, inodeNumber: 1 }), u32(0)]))],
+    ["INODE_INVALID", oneFile(EXTENDED_FILE_INODE.encode({ ...EXTENDED_FILE, fileSize: 2n ** 52n }))],
+    ["INODE_INVALID", oneFile(FILE_INODE.encode({ ...FILE, fileSize: 0xffff_ffff }))],
+    ["REFERENCE_OUTSIDE", oneFile(FILE_INODE.encode({ ...FILE, fileSize: 40_960 }))],
+    ["METADATA_TRUNCATED", oneFile(concat([FILE_INODE.encode({ ...FILE, fileSize: 40_960 }), u32(0)]))],
+    ["DIRECTORY_INVALID", oneFile(concat([FILE_INODE.encode({ ...FILE, inodeNumber: 1 }), u32(0)]))],
     ["XATTR_INVALID", withXattrs(key(3, "a"), 1)],
-    ["REFERENCE_OUTSIDE", oneFile(concat([EXTENDED_FILE_INODE.encode({ ...extendedFile, xattrIndex: 0 }), u32(0)]))],
+    ["REFERENCE_OUTSIDE", oneFile(concat([EXTENDED_FILE_INODE.encode({ ...EXTENDED_FILE, xattrIndex: 0 }), u32(0)]))],
   ])("%s (%#)", async (code, image) => {
     expect((await readAll(image))?.code).toBe(code);
   });
 });
 
 describe("directories", () => {
-  const inode = concat([FILE_INODE.encode(file), u32(0)]);
+  const inode = concat([FILE_INODE.encode(FILE), u32(0)]);
   const folder = { ...ENTRY, type: InodeType.directory };
   test.each<[string, Uint8Array]>([
     ["NAME_INVALID", withRoot(listing([{ ...ENTRY, name: "../x" }]), inode)],
@@ -304,8 +277,8 @@ describe("directories", () => {
 
 describe("file content", () => {
   const packed = deflateSync(page);
-  const withBlock = (word: number, data: Uint8Array, change: Partial<typeof file> = {}): Uint8Array =>
-    oneFile(concat([FILE_INODE.encode({ ...file, ...change }), u32(word)]), { data });
+  const withBlock = (word: number, data: Uint8Array, change: Partial<typeof FILE> = {}): Uint8Array =>
+    oneFile(concat([FILE_INODE.encode({ ...FILE, ...change }), u32(word)]), { data });
   const tail = { fragmentIndex: 0, fileSize: 100 };
   const fragmentAt = (blockStart: bigint, blockSize: number): Partial<ImageParts> => ({
     fragments: [{ blockStart, blockSize }],
@@ -330,22 +303,22 @@ describe("file content", () => {
     ["BLOCK_CORRUPT", withBlock(packed.length, packed, { fileSize: 4095 })],
 
     ["BLOCK_CORRUPT", withBlock(deflateSync(new Uint8Array(3_000_000)).length, deflateSync(new Uint8Array(3_000_000)))],
-    ["REFERENCE_OUTSIDE", oneFile(FILE_INODE.encode({ ...file, ...tail }))],
+    ["REFERENCE_OUTSIDE", oneFile(FILE_INODE.encode({ ...FILE, ...tail }))],
     [
       "REFERENCE_OUTSIDE",
-      oneFile(FILE_INODE.encode({ ...file, ...tail, fragmentIndex: 1 }), fragmentAt(96n, DATA_STORED | 4096)),
+      oneFile(FILE_INODE.encode({ ...FILE, ...tail, fragmentIndex: 1 }), fragmentAt(96n, DATA_STORED | 4096)),
     ],
-    ["BLOCK_INVALID", oneFile(FILE_INODE.encode({ ...file, ...tail }), fragmentAt(96n, 0))],
-    ["BLOCK_INVALID", oneFile(FILE_INODE.encode({ ...file, ...tail }), fragmentAt(2n ** 63n, DATA_STORED | 4096))],
-    ["BLOCK_INVALID", oneFile(FILE_INODE.encode({ ...file, ...tail }), fragmentAt(97n, DATA_STORED | 4096))],
+    ["BLOCK_INVALID", oneFile(FILE_INODE.encode({ ...FILE, ...tail }), fragmentAt(96n, 0))],
+    ["BLOCK_INVALID", oneFile(FILE_INODE.encode({ ...FILE, ...tail }), fragmentAt(2n ** 63n, DATA_STORED | 4096))],
+    ["BLOCK_INVALID", oneFile(FILE_INODE.encode({ ...FILE, ...tail }), fragmentAt(97n, DATA_STORED | 4096))],
     [
       "BLOCK_INVALID",
-      oneFile(FILE_INODE.encode({ ...file, ...tail, fragmentOffset: 3997 }), fragmentAt(96n, DATA_STORED | 4096)),
+      oneFile(FILE_INODE.encode({ ...FILE, ...tail, fragmentOffset: 3997 }), fragmentAt(96n, DATA_STORED | 4096)),
     ],
     [
       "BLOCK_INVALID",
       oneFile(
-        FILE_INODE.encode({ ...file, ...tail, fragmentOffset: 0xffff_ffff }),
+        FILE_INODE.encode({ ...FILE, ...tail, fragmentOffset: 0xffff_ffff }),
         fragmentAt(96n, DATA_STORED | 4096),
       ),
     ],
@@ -358,22 +331,7 @@ describe("what is small on disk and large once read", () => {
   test("a file of 30 GB, all hole, whose block list is a bomb", async () => {
     // 3,662 metadata blocks of zeros in 110 KB: 7.5 million holes of 4096 bytes.
     const blocks = 7_500_000;
-    const inode = EXTENDED_FILE_INODE.encode({ ...extendedFile, fileSize: BigInt(blocks * 4096) });
-    const entries = listing([ENTRY]);
-    const head = concat([directoryInode(1, entries.length), inode]);
-    const zeros = deflatedBlock(new Uint8Array(8192));
-    const first = new Uint8Array(8192);
-    first.set(head);
-    const count = Math.ceil((head.length + blocks * 4) / 8192);
-    const table = concat([deflatedBlock(first), ...Array<Uint8Array>(count - 1).fill(zeros)]);
-    // The inode table is made ready: the builder gets it as one piece, which it must not cut.
-    let calls = 0;
-    const image = buildImage({
-      inodes: new Uint8Array(1),
-      directories: entries,
-      inodeCount: 2,
-      encode: (block) => (calls++ === 0 ? table : storedBlock(block)),
-    });
+    const image = HOSTILE_IMAGES["a file of 30 GB, all hole, whose block list is a bomb"]();
     expect(image.length).toBeLessThan(150_000);
     const bytes = bytesAccess(image);
     let reads = 0;
@@ -442,22 +400,22 @@ describe("extended attributes", () => {
 });
 
 describe("verifyContent()", () => {
-  const inode = concat([FILE_INODE.encode(file), u32(0)]);
+  const inode = concat([FILE_INODE.encode(FILE), u32(0)]);
   test.each<[string, Uint8Array]>([
     ["more inodes than are reached", withRoot(listing([ENTRY]), inode, { inodeCount: 3 })],
     ["an export table that leads elsewhere", withRoot(listing([ENTRY]), inode, { exports: [0, 33] })],
     ["one inode with two names but one link", withRoot(listing([ENTRY, { ...ENTRY, name: "b" }]), inode)],
     [
       "fewer names than links",
-      oneFile(concat([EXTENDED_FILE_INODE.encode({ ...extendedFile, linkCount: 2 }), u32(0)])),
+      oneFile(concat([EXTENDED_FILE_INODE.encode({ ...EXTENDED_FILE, linkCount: 2 }), u32(0)])),
     ],
     [
       "blocks that overlap",
       withRoot(
         listing([ENTRY, { ...ENTRY, name: "b", inodeNumber: 3, offset: 68 }]),
         concat([
-          concat([FILE_INODE.encode(file), u32(DATA_STORED | 4096)]),
-          concat([FILE_INODE.encode({ ...file, inodeNumber: 3, blocksStart: 100 }), u32(DATA_STORED | 4096)]),
+          concat([FILE_INODE.encode(FILE), u32(DATA_STORED | 4096)]),
+          concat([FILE_INODE.encode({ ...FILE, inodeNumber: 3, blocksStart: 100 }), u32(DATA_STORED | 4096)]),
         ]),
         { data: new Uint8Array(5000), inodeCount: 3 },
       ),
