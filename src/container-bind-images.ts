@@ -1,5 +1,6 @@
-import { accessSync, constants, statSync } from "node:fs";
-import { holdsExt, isWritableFile } from "./container-overlays.ts";
+import { constants, statSync } from "node:fs";
+import { isAccessible } from "./bytes/is-accessible.ts";
+import { holdsExt, squashfsRoot } from "./container-overlays.ts";
 import { ImageFileError } from "./image/errors.ts";
 import { type ImageFile, openImageFile, openPartition } from "./image/open-image.ts";
 import { ContainerError } from "./runtime/container/errors.ts";
@@ -54,14 +55,18 @@ export async function openBinds(
       const file = images.get(source) ?? (await openImage(source));
       images.set(source, file);
       // As Apptainer: once for each bind, and of a SIF that could be written to it says nothing.
-      if (!readOnly && (file.sif === undefined || !isWritableFile(source)))
+      if (!readOnly && (file.sif === undefined || !isAccessible(source, constants.W_OK)))
         onMessage({ level: "warning", text: `Data image ${source} is not writable, proceeding with read-only` });
       const partition = choosePartition(file, imageObject);
       let at = sources.findIndex((other) => other.file === file && other.partition === partition);
       if (at < 0) at = sources.push(await openSource(file, partition)) - 1;
       binds.push({ target, ...(await lookUp(sources[at] as Source, otherImagePath(at), imagePath)) });
     }
-    return { binds, images: sources.map(rootImage), close };
+    return {
+      binds,
+      images: sources.map(({ file, partition }) => squashfsRoot(file.path, file.source.size, partition)),
+      close,
+    };
   } catch (error) {
     await close();
     throw error;
@@ -76,7 +81,7 @@ async function openImage(path: string): Promise<ImageFile> {
   if (stat?.isDirectory())
     refuseOption(`container creation failed: could not use ${path} for image binding: not supported image format`);
   if (!stat?.isFile()) refuse("image format not recognized");
-  if (!isReadable(path)) refuse(`${path} is not readable by the current user, check permissions`);
+  if (!isAccessible(path, constants.R_OK)) refuse(`${path} is not readable by the current user, check permissions`);
   if (holdsExt(path)) refuseExt(path, `debugfs of Debian's package e2fsprogs: debugfs -R "rdump / DIR" ${path}`);
   try {
     return await openImageFile(path);
@@ -104,11 +109,6 @@ async function openSource(file: ImageFile, partition: SifObject | undefined): Pr
   return { file, partition, files: squashfsTree(squashfs) };
 }
 
-function rootImage({ file, partition }: Source): RootImage {
-  const { offset, size } = partition ?? { offset: 0, size: file.source.size };
-  return { kind: "squashfs", file: file.path, offset, size };
-}
-
 /**
  * Deviates: Apptainer finds absolute links of an image on the host. Here they stay in it, as they do in a container
  * (test/cli/bind-image.test.ts).
@@ -123,15 +123,6 @@ async function lookUp({ file, files }: Source, mountedAt: string, wanted: string
     ...{ source: path === "/" ? mountedAt : mountedAt + path, readOnly: true },
     image: { name: `${path} of ${file.path}`, files: treeBelow(files, path) },
   };
-}
-
-function isReadable(path: string): boolean {
-  try {
-    accessSync(path, constants.R_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function refuseExt(what: string, how: string): never {

@@ -1,15 +1,6 @@
-import {
-  accessSync,
-  closeSync,
-  constants,
-  existsSync,
-  lstatSync,
-  mkdirSync,
-  openSync,
-  readSync,
-  statSync,
-} from "node:fs";
+import { closeSync, constants, existsSync, lstatSync, mkdirSync, openSync, readSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { isAccessible } from "./bytes/is-accessible.ts";
 import { systemReason } from "./bytes/system-reason.ts";
 import { ContainerError } from "./runtime/container/errors.ts";
 import { directoryTree, type FileTree, overlaidTree, squashfsTree } from "./runtime/container/image-tree.ts";
@@ -17,7 +8,7 @@ import { SESSION_SIZE_MIB } from "./runtime/container/wanted-mounts.ts";
 import type { Overlay, RootImage } from "./runtime/engine/plan.ts";
 import type { RuntimeMessage } from "./runtime/message.ts";
 import { type LocalImage, openLocalImage } from "./sandbox/local-image.ts";
-import { findPrimaryPartition } from "./sif/image.ts";
+import { findPrimaryPartition, type SifObject } from "./sif/image.ts";
 
 /** What of a container's root is written to, and where to. */
 export interface OverlayOptions {
@@ -144,7 +135,7 @@ export function chooseOverlay(
   if (writable) {
     if (image.kind === "sandbox") return { overlay: { kind: "none", writable: true }, layers: [], root: treeOf(image) };
     const path = resolve(cwd, image.path);
-    const problem = isWritableFile(path)
+    const problem = isAccessible(path, constants.W_OK)
       ? `no SIF writable overlay partition found in ${path}`
       : `could not use ${path} for writing, you don't have write permissions`;
     throw new ContainerError("NOT_WRITABLE", { path: image.path, problem });
@@ -180,26 +171,19 @@ function makeFolder(path: string): void {
   }
 }
 
-/** Whether the caller may write to a file. */
-export function isWritableFile(path: string): boolean {
-  try {
-    accessSync(path, constants.W_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 /** A local image, as the engine mounts it. */
 export function rootImage(image: LocalImage, path: string): RootImage {
   if (image.kind === "sandbox") return { kind: "directory", path };
-  const partition = image.sif === undefined ? undefined : findPrimaryPartition(image.sif);
-  return {
-    ...{ kind: "squashfs", file: path },
-    ...(partition === undefined
-      ? { offset: 0, size: image.access.size }
-      : { offset: partition.offset, size: partition.size }),
-  };
+  return squashfsRoot(path, image.access.size, image.sif && findPrimaryPartition(image.sif));
+}
+
+/** A partition of an image file as the engine mounts it; without one, all of the file. */
+export function squashfsRoot(
+  file: string,
+  fileSize: number,
+  { offset, size }: Pick<SifObject, "offset" | "size"> = { offset: 0, size: fileSize },
+): RootImage {
+  return { kind: "squashfs", file, offset, size };
 }
 
 /** The files of a local image. */

@@ -1,6 +1,7 @@
-import { accessSync, constants, readFileSync } from "node:fs";
+import { constants, readFileSync } from "node:fs";
 import { release } from "node:os";
 import { delimiter, join } from "node:path";
+import { isAccessible } from "../../bytes/is-accessible.ts";
 
 /** The host's programs that the engine uses, and Debian's package of each. */
 export const TOOL_PACKAGES = {
@@ -109,15 +110,6 @@ function subordinateIds(file: string, uid: number): SubordinateIds | undefined {
     return { first: Number(first), count: Number(count) };
   }
   return undefined;
-}
-
-function isAccessible(file: string, mode: number): boolean {
-  try {
-    accessSync(file, mode);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function read(file: string, encoding: BufferEncoding = "utf8"): string {
