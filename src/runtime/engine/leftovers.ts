@@ -1,5 +1,6 @@
 import { readdirSync, readlinkSync } from "node:fs";
 import { setTimeout as wait } from "node:timers/promises";
+import { sendSignal } from "./send-signal.ts";
 
 /** Between the request to end and the end by force, and how often is looked whether it is needed. */
 const GRACE_MS = 1000;
@@ -17,7 +18,7 @@ export async function endLeftovers(mountNamespace: number): Promise<void> {
     const left = processesIn(link);
     if (left.length === 0) return;
     if (waited >= GRACE_MS) name = "SIGKILL";
-    if (waited === 0 || waited >= GRACE_MS) for (const pid of left) signal(pid, name);
+    if (waited === 0 || waited >= GRACE_MS) for (const pid of left) sendSignal(pid, name);
     if (waited >= 2 * GRACE_MS) return;
     await wait(LOOK_MS);
   }
@@ -34,12 +35,4 @@ function processesIn(link: string): number[] {
     }
   }
   return found;
-}
-
-function signal(pid: number, name: NodeJS.Signals): void {
-  try {
-    process.kill(pid, name);
-  } catch {
-    // It has ended.
-  }
 }

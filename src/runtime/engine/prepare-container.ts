@@ -6,6 +6,7 @@ import { awaitSetup } from "./await-setup.ts";
 import { guardNamespace, onReportedChild, type ReportedChild } from "./child-report.ts";
 import { EngineError } from "./errors.ts";
 import type { ProgramOptions } from "./program-options.ts";
+import { sendSignal } from "./send-signal.ts";
 
 /** A container that is set up, and in which no program runs yet. */
 export interface PreparedContainer {
@@ -74,7 +75,7 @@ export async function prepareContainer(start: ContainerStart): Promise<PreparedC
   let child: ReportedChild | undefined;
   let endRest = async () => {};
   async function close(): Promise<void> {
-    if (child !== undefined) endProcess(child.pid);
+    if (child !== undefined) sendSignal(child.pid, "SIGKILL");
     // Where the child has not been told of yet, it ends by this.
     streams[report + 1]!.destroy();
     if (hasInit || child === undefined) bubblewrap.kill("SIGKILL");
@@ -100,12 +101,4 @@ export async function prepareContainer(start: ContainerStart): Promise<PreparedC
   await close();
   start.signal?.throwIfAborted();
   throw new EngineError("SETUP_FAILED", { seen: complaint.trim() });
-}
-
-function endProcess(pid: number): void {
-  try {
-    process.kill(pid, "SIGKILL");
-  } catch {
-    // It has ended.
-  }
 }

@@ -5,6 +5,7 @@ import type { Readable, Writable } from "node:stream";
 import { guardNamespace, onReportedChild, type ReportedChild } from "./child-report.ts";
 import { EngineError } from "./errors.ts";
 import type { ProgramEnd } from "./plan.ts";
+import { sendSignal } from "./send-signal.ts";
 import type { ProgramStreams, RunningProgram } from "./session.ts";
 
 /** Between the request to end and the end by force. */
@@ -119,16 +120,6 @@ function programPid(child: number | undefined, isBelowInit: boolean): number | u
     return first ? Number(first) : child;
   } catch {
     return child;
-  }
-}
-
-function sendSignal(pid: number, name: NodeJS.Signals): void {
-  try {
-    process.kill(pid, name);
-  } catch (error) {
-    // It has just ended, or it has become another user whom this one may not signal.
-    const { code } = error as NodeJS.ErrnoException;
-    if (code !== "ESRCH" && code !== "EPERM") throw error;
   }
 }
 
