@@ -11,13 +11,15 @@ const OF_TERMINAL: ReadonlySet<string> = new Set(["SIGINT", "SIGQUIT", "SIGWINCH
  */
 export function forwardSignals(target: NodeJS.Process, program: RunningProgram): () => void {
   const listeners = FORWARDED.map((name) => {
-    target.removeAllListeners(name);
+    const former = target.listeners(name) as NodeJS.SignalsListener[];
     const listener = () => {
       // A second Ctrl-C for one that was typed would look impatient to the program.
       if (OF_TERMINAL.has(name) && isInForeground()) return;
       program.kill(name);
     };
     target.on(name, listener);
+    // Only now: with its last listener Node forgets a signal that has come and is not told of yet.
+    for (const one of former) target.off(name, one);
     return [name, listener] as const;
   });
   return () => {
