@@ -85,9 +85,8 @@ async function askDaemon<T>(
   const dockerHost = options.dockerHost || env.DOCKER_HOST || DEFAULT_DOCKER_HOST;
   const { origin, dispatcher } = await connectDaemon(dockerHost, options, env);
   try {
-    const { request } = await loadHttp();
-    const url = `${origin}/images/${encodeURIComponent(image)}/${what}`;
-    const answer = await request(url, { dispatcher, signal }).catch((cause: Error) => {
+    const path = `/images/${encodeURIComponent(image)}/${what}`;
+    const answer = await dispatcher.request({ origin, path, method: "GET", signal }).catch((cause: Error) => {
       signal.throwIfAborted();
       throw new SourceError("DAEMON_UNREACHABLE", { dockerHost, problem: cause.message, cause });
     });

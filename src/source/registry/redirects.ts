@@ -1,6 +1,5 @@
 import type { Dispatcher } from "undici";
 import { SourceError } from "../errors.ts";
-import { loadHttp } from "../http-library.ts";
 import { type Answer, dropBody } from "./body.ts";
 
 export interface Exchange {
@@ -27,12 +26,13 @@ const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
  * Throws `SourceError` REDIRECT_LOOP, REDIRECT_INVALID, and whatever undici throws.
  */
 export async function followRedirects(exchange: Exchange): Promise<Answer> {
-  const { request } = await loadHttp();
   const { dispatcher, signal, what, method, body } = exchange;
   let { url, authorization } = exchange;
   for (let redirects = 0; ; redirects++) {
     const headers = authorization === undefined ? exchange.headers : { ...exchange.headers, authorization };
-    const response = await request(url, { dispatcher, signal, method, headers, body: body ?? null });
+    const { origin, pathname, search } = url;
+    const path = pathname + search;
+    const response = await dispatcher.request({ origin, path, signal, method, headers, body: body ?? null });
     const { statusCode: status } = response;
     const location = response.headers.location;
     if (!REDIRECTS.has(status) || typeof location !== "string") {
