@@ -17,6 +17,7 @@ import { type ActionRequest, helpText } from "./runtime/action/choose-command.ts
 import { findProgram } from "./runtime/action/find-program.ts";
 import { interpreterOf, PROGRAM_HEAD_SIZE } from "./runtime/action/interpreter.ts";
 import { ContainerError } from "./runtime/container/errors.ts";
+import { makeHostPoints } from "./runtime/container/host-points.ts";
 import { hostRuns } from "./runtime/container/host-runs.ts";
 import { MountedTree, viewOf } from "./runtime/container/mounted-tree.ts";
 import { nvidiaBinds } from "./runtime/container/nvidia.ts";
@@ -201,6 +202,8 @@ async function runOpened(
     await checkProgram(tree, prepared, cwd.path);
     const session = await opening;
     for (const text of session.notes) onMessage({ level: "info", text });
+    // Only now: where anything else is refused, nothing is left on the host.
+    makeHostPoints(tree.hostPoints);
     const running = await session.runAsChild(
       {
         ...{ mounts: tree.mounts, namespaces, cwd: cwd.path },

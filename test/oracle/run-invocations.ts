@@ -28,6 +28,17 @@ const OF_MOUNTS: readonly Row[] = [
   on(["exec", "-B", "SHARED/data:/opt/link"], sh("ls /opt/target")),
   on(["exec", "--mount", "type=bind,source=SHARED/data,destination=/mnt/m,ro"], sh("cat /mnt/m/file; touch /mnt/m/x")),
   on(["exec"], sh("cat /mnt/e/file; echo $APPTAINER_BIND"), { env: { APPTAINER_BIND: "SHARED/data:/mnt/e" } }),
+  // What a mount lacks is made in it: on the host, in memory.
+  on(
+    ["exec", "-B", "OWN:/mnt/x,SHARED/data:/mnt/x/a/b,SHARED/data/file:/mnt/x/c/../d/e"],
+    sh("cat /mnt/x/a/b/file /mnt/x/d/e; ls -l /mnt/x | cut -c1-10"),
+  ),
+  on(["exec", "-B", "SHARED/data:OWN/new", "--scratch", "OWN/s/t"], sh("ls -A $APPTAINER_BIND")),
+  on(
+    ["exec", "--contain", "-B", "SHARED/data:/tmp/a/b,SHARED/data/file:/tmp/d/e"],
+    sh("find /tmp; ls -l /tmp | cut -c1-10"),
+  ),
+  on(["exec", "-B", "SHARED/data:/proc/new"], sh("echo ran")),
   on(["exec", "-B", "/nonexistent"], sh("echo ran")),
   on(["exec", "-B", "SHARED/data:/x:bad"], sh("echo ran")),
   on(

@@ -103,7 +103,7 @@ describe.skipIf(!ready || !isRoot)("run, exec, shell, test and run-help beside A
       ...{ who, cwd: cwd ?? folder },
       ...(stdin === undefined ? {} : { stdin }),
       ...(umask === undefined ? {} : { umask }),
-      ...(before.includes("OWN") ? { own } : {}),
+      ...(before.some((word) => word.includes("OWN")) ? { own } : {}),
       ...(form === "sandbox" && before.includes("--writable") ? { copied: join(folder, imageFile(image, form)) } : {}),
     };
   }

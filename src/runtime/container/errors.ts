@@ -3,6 +3,7 @@ import { type ErrorDetails, type MessageTable, SifonError } from "../../errors.t
 /** Why a container cannot be run as it was asked for. */
 export type ContainerErrorCode =
   | "MOUNT_IMPOSSIBLE"
+  | "MOUNT_POINT_REFUSED"
   | "ARCHITECTURE_FOREIGN"
   | "IMAGE_UNREADABLE"
   | "WORKING_DIRECTORY_MISSING"
@@ -15,6 +16,8 @@ export type ContainerErrorCode =
 const MESSAGES: MessageTable<ContainerErrorCode> = {
   MOUNT_IMPOSSIBLE: (d) =>
     `container creation failed: mount hook function failure: mount ${d.source}->${d.target} error: while mounting ${d.source}: ${d.problem}`,
+  MOUNT_POINT_REFUSED: (d) =>
+    `container creation failed: mount hook function failure: hook function for tag layer returns error: failed to create ${d.path} ${d.kind}: ${d.kind === "file" ? "open" : "mkdir"} ${d.path}: ${d.problem}. Make it yourself, or mount at a place that is there.`,
   ARCHITECTURE_FOREIGN: (d) =>
     `While checking container encryption: could not open image ${d.path}: the image's architecture (${d.seen}) could not run on the host's (${d.limit}). Take an image for ${d.limit}, or let the kernel have an emulator for ${d.seen} (Debian's package: qemu-user-static).`,
   IMAGE_UNREADABLE: (d) => `While checking container encryption: could not open image ${d.path}: ${d.problem}`,

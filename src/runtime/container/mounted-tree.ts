@@ -3,6 +3,7 @@ import { displayBytes, toByteString } from "../../bytes/byte-string.ts";
 import { MAX_SYMLINK_HOPS } from "../../fstree/limits.ts";
 import type { ContainerView } from "../../singularity-d/container-view.ts";
 import type { Mount, MountPoint } from "../engine/plan.ts";
+import type { HostPoint } from "./host-points.ts";
 import { directoryTree, type FileTree, hostEntry, type TreeEntry } from "./image-tree.ts";
 
 /** Where a path leads, all links followed inside the container. */
@@ -27,7 +28,8 @@ export class MountedTree {
   readonly #mounts: Mount[] = [];
   /** Of mounts whose files are not the host's. */
   readonly #files = new Map<Mount, FileTree>();
-  readonly #points = new Map<string, MountPoint["kind"]>();
+  /** Missing mount points by their paths, and what they are missing in: a mount, or the root's own files. */
+  readonly #points = new Map<string, { readonly kind: MountPoint["kind"]; readonly mount: Mount | undefined }>();
 
   constructor(root: FileTree) {
     this.#root = root;
@@ -35,12 +37,30 @@ export class MountedTree {
 
   /** In their order. Targets are resolved paths. */
   get mounts(): readonly Mount[] {
-    return this.#mounts;
+    return this.#mounts.map((mount) => {
+      if (mount.kind !== "tmpfs") return mount;
+      const points = this.#pointsIn(mount);
+      return points.length === 0 ? mount : { ...mount, points };
+    });
   }
 
   /** Mount points that the root lacks. */
   get points(): readonly MountPoint[] {
-    return [...this.#points].map(([path, kind]) => ({ path, kind }));
+    return this.#pointsIn(undefined);
+  }
+
+  /** Mount points that directories of the host lack. */
+  get hostPoints(): readonly HostPoint[] {
+    return this.#mounts.flatMap((mount) => {
+      if (mount.kind !== "bind") return [];
+      const pointBelow = ({ path, kind }: MountPoint) => ({ folder: mount.source, path: pathBelow(path, mount), kind });
+      return this.#pointsIn(mount).map(pointBelow);
+    });
+  }
+
+  #pointsIn(mount: Mount | undefined): MountPoint[] {
+    const own = [...this.#points].filter(([, point]) => point.mount === mount);
+    return own.map(([path, { kind }]) => ({ path, kind }));
   }
 
   /** Mounts something over what is there so far; `files` is what a bind out of an image shows. */
@@ -52,14 +72,23 @@ export class MountedTree {
     if (files !== undefined) this.#files.set(mount, files);
   }
 
-  /** Has a mount point made; its parents become folders. */
-  makePoint(path: string, kind: MountPoint["kind"]): void {
-    this.#points.set(path, kind);
+  /** Has a mount point made in what it is missing in; its parents become folders. */
+  makePoint(path: string, kind: MountPoint["kind"], mount?: Mount): void {
+    this.#points.set(path, { kind, mount });
   }
 
-  async resolve(path: string): Promise<Resolved> {
+  /** Whether a mount shows files of the host's, and not those of an image. */
+  isOfHost(mount: Mount): mount is Mount & { kind: "bind" } {
+    return mount.kind === "bind" && !this.#files.has(mount);
+  }
+
+  resolve(path: string): Promise<Resolved> {
+    return this.#resolve(path, 0);
+  }
+
+  async #resolve(path: string, hopsBefore: number): Promise<Resolved> {
     let at = "/";
-    let hops = 0;
+    let hops = hopsBefore;
     let entry: TreeEntry | undefined = await this.#entry("/");
     const todo = path.split("/").reverse();
     for (let name = todo.pop(); name !== undefined; name = todo.pop()) {
@@ -80,16 +109,18 @@ export class MountedTree {
       }
       // What is behind a name that is not there, is not there either; `..` behind it is taken literally.
       const missing = found === undefined || found.kind === "symlink";
-      if (missing && entry !== undefined) return this.#missing(at, [name, ...todo.reverse()]);
+      if (missing && entry !== undefined) {
+        const gone = posix.join(at, name);
+        const rest = posix.join(gone, ...todo.reverse()).replace(/(.)\/$/, "$1");
+        // It may lead to what is there, even in another mount.
+        const staysGone = rest === gone || rest.startsWith(`${gone}/`);
+        if (!staysGone && hops < MAX_SYMLINK_HOPS) return this.#resolve(rest, hops + 1);
+        return { path: rest, entry: undefined, mount: this.#mountAt(at) };
+      }
       at = next;
       entry = found;
     }
     return { path: at, entry, mount: this.#mountAt(at) };
-  }
-
-  #missing(existing: string, rest: readonly string[]): Resolved {
-    const path = posix.join(existing, ...rest);
-    return { path: path.replace(/(.)\/$/, "$1"), entry: undefined, mount: this.#mountAt(existing) };
   }
 
   /** A regular file's content, links followed; undefined where there is none. */
@@ -144,16 +175,13 @@ export class MountedTree {
     if (mount?.kind === "dev" || mount?.kind === "proc") return hostEntry(path);
     const tree = this.#treeOf(mount);
     const found = await tree?.entry(pathBelow(path, mount));
-    if (found !== undefined || mount?.kind === "bind") return found;
-    if (this.#isOnTheWay(path)) return FOLDER;
-    const point = mount === undefined ? this.#points.get(path) : undefined;
-    if (point !== undefined) return point === "file" ? FILE : FOLDER;
-    return undefined;
-  }
-
-  #isOnTheWay(path: string): boolean {
+    if (found !== undefined) return found;
+    const point = this.#points.get(path);
+    if (point?.mount === mount && point !== undefined) return point.kind === "file" ? FILE : FOLDER;
     const below = (other: string) => other.startsWith(`${path}/`);
-    return [...this.#points.keys()].some(below) || this.#mounts.some(({ target }) => below(target) || target === path);
+    if ([...this.#points].some(([other, { mount: lacking }]) => lacking === mount && below(other))) return FOLDER;
+    if (mount?.kind === "bind") return undefined;
+    return this.#mounts.some(({ target }) => below(target) || target === path) ? FOLDER : undefined;
   }
 
   #treeOf(mount: Mount | undefined): FileTree | undefined {

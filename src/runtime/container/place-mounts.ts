@@ -1,8 +1,10 @@
+import { constants, existsSync } from "node:fs";
 import { posix } from "node:path";
+import { isAccessible } from "../../bytes/is-accessible.ts";
 import type { Mount } from "../engine/plan.ts";
 import type { RuntimeMessage } from "../message.ts";
 import { ContainerError } from "./errors.ts";
-import type { MountedTree } from "./mounted-tree.ts";
+import type { MountedTree, Resolved } from "./mounted-tree.ts";
 import { sourceKind, type WantedMount } from "./wanted-mounts.ts";
 
 /** What can be made on top of the root. */
@@ -51,9 +53,7 @@ async function place(tree: MountedTree, wanted: WantedMount, options: PlacingOpt
       warn(
         `By using --writable, Sifon can't create ${mount.target} destination automatically without overlay or underlay`,
       );
-    // In what is mounted from the host nothing is made; in memory bubblewrap makes it.
-    const isMemory = found.mount?.kind === "tmpfs" || found.mount?.kind === "dev";
-    const canMake = found.mount === undefined ? makesPoint && options.canMakePoints : isMemory;
+    const canMake = found.mount === undefined ? makesPoint && options.canMakePoints : canMakeIn(tree, found, wanted);
     if (!canMake && group === "home" && (await hideParent(tree, path))) {
       tree.mount({ ...mount, target: path }, files);
       return;
@@ -63,7 +63,7 @@ async function place(tree: MountedTree, wanted: WantedMount, options: PlacingOpt
       if (need === "expected") warn(`Skipping mount ${name} [${group}]: ${mount.target} doesn't exist in container`);
       return;
     }
-    if (found.mount === undefined) tree.makePoint(path, kind);
+    tree.makePoint(path, kind, found.mount);
   } else if ((entry.kind === "directory") !== (kind === "directory")) {
     if (need === "required")
       refuse(
@@ -77,6 +77,20 @@ async function place(tree: MountedTree, wanted: WantedMount, options: PlacingOpt
     return;
   }
   tree.mount({ ...mount, target: path }, files);
+}
+
+/** What the kernel shows, where nothing can be made. */
+const KERNEL_FOLDERS: ReadonlySet<string> = new Set(["/proc", "/sys", "/dev"]);
+
+/** Whether a mount point can be made in what is mounted there: in memory, and in directories of the host's. */
+function canMakeIn(tree: MountedTree, { path, mount }: Resolved, { need, makesPoint }: WantedMount): boolean {
+  if (mount === undefined || !tree.isOfHost(mount)) return mount?.kind === "tmpfs" || mount?.kind === "dev";
+  if (!makesPoint || KERNEL_FOLDERS.has(mount.target)) return false;
+  // What the user asked for is tried, so that the refusal has its reason.
+  if (need === "required") return true;
+  let existing = mount.source + path.slice(mount.target.length);
+  while (!existsSync(existing)) existing = posix.dirname(existing);
+  return isAccessible(existing, constants.W_OK | constants.X_OK);
 }
 
 /** Where a home directory cannot be made, one in memory takes the place of its parent (/home), as in Apptainer. */

@@ -59,7 +59,14 @@ export type Mount =
     }
   /** A file that exists in memory only: passwd, group, resolv.conf. Mode 0644 unless said. */
   | { readonly kind: "file"; readonly target: string; readonly content: Uint8Array; readonly mode?: number }
-  | { readonly kind: "tmpfs"; readonly target: string; readonly mode?: number; readonly sizeMiB?: number }
+  | {
+      readonly kind: "tmpfs";
+      readonly target: string;
+      readonly mode?: number;
+      readonly sizeMiB?: number;
+      /** In it, for later mounts: paths in the container. */
+      readonly points?: readonly MountPoint[];
+    }
   /** A new procfs: needs the `pid` namespace. */
   | { readonly kind: "proc"; readonly target: string }
   /** The message queues of the program's IPC namespace. */

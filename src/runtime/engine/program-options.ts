@@ -1,4 +1,5 @@
-import type { Mount, ProgramPlan } from "./plan.ts";
+import { posix } from "node:path";
+import type { Mount, MountPoint, ProgramPlan } from "./plan.ts";
 import { ROOT } from "./session-script.ts";
 
 /** What bubblewrap is given for one program. */
@@ -61,6 +62,8 @@ function mountOptions(mount: Mount, descriptor: number): string[] {
         ...["--perms", octal(mount.mode ?? 0o755)],
         ...(mount.sizeMiB === undefined ? [] : ["--size", String(mount.sizeMiB * 1024 * 1024)]),
         ...["--tmpfs", target],
+        // bubblewrap would make them, too, but for itself alone (0700).
+        ...(mount.points ?? []).flatMap((point) => pointFolders(point, target)),
       ];
     case "proc":
       return ["--proc", target];
@@ -69,6 +72,14 @@ function mountOptions(mount: Mount, descriptor: number): string[] {
     case "dev":
       return ["--dev", target];
   }
+}
+
+/** The directories of a mount point in memory. */
+function pointFolders({ path, kind }: MountPoint, top: string): string[] {
+  const folders: string[] = [];
+  for (let at = kind === "directory" ? path : posix.dirname(path); at !== top; at = posix.dirname(at))
+    folders.unshift(at);
+  return folders.flatMap((folder) => ["--perms", "0755", "--dir", folder]);
 }
 
 function octal(mode: number): string {
