@@ -1,4 +1,3 @@
-// biome-ignore-all lint/suspicious/noTemplateCurlyInString: they are the shell's
 import { describe, expect, it } from "vitest";
 import { expandWords } from "../../src/build/files/expand-words.ts";
 

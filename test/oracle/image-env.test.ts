@@ -17,7 +17,6 @@ describe.skipIf(!ready)("image ENV under Apptainer", () => {
   const values: readonly [string, string][] = [
     ["PLAIN", "a b"],
     ["QUOTE", `say "hi" it's`],
-    // biome-ignore lint/suspicious/noTemplateCurlyInString: no template, but what a shell would expand
     ["DOLLAR", "$HOME ${USER} $(id) $$ $1"],
     ["BACKTICK", "`id`"],
     ["BACKSLASH", "back\\slash \\n \\\\ \\$ end\\"],

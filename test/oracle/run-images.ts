@@ -26,7 +26,6 @@ const probe = (): Record<string, ImageFile> => ({
 });
 const script = (text: string): ImageFile => ({ content: `#!/bin/sh\n${text}\n`, mode: 0o755 });
 
-// biome-ignore-start lint/suspicious/noTemplateCurlyInString: no templates, but what a shell would expand
 /** ENV of an image with all that is hard to pass on. */
 export const HARD_ENV = [
   "PATH=/opt/x:/bin",
@@ -46,7 +45,6 @@ for part in a "b c"; do LIST="\${LIST:+$LIST,}$part"; done
 case "$HOME" in /home/*) export KIND=user ;; *) export KIND=root ;; esac
 export LIST COUNT=$((6 * 7)) NESTED="$(printf '%s' "a  b")"
 `;
-// biome-ignore-end lint/suspicious/noTemplateCurlyInString: as above
 
 const RECIPES = {
   environment: {

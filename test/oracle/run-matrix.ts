@@ -28,7 +28,6 @@ export const MATRIX_IMAGES: readonly ImageName[] = [
   "no /tmp, no accounts",
 ];
 
-// biome-ignore-start lint/suspicious/noTemplateCurlyInString: no templates, but what a shell would expand
 const EVALUATED = [
   "$HOME",
   "`/probe/busybox id -u`",
@@ -68,7 +67,6 @@ const FORCED = {
   ...{ APPTAINERENV_V: '$HOME ${GREETING:-no} "q" \\$x', SINGULARITYENV_OLD: "old", APPTAINERENV_E: "" },
   ...{ APPTAINERENV_HOME: "/x", SINGULARITYENV_V: "lost", APPTAINERENV_PLAIN: "forced", GREETING: "host" },
 };
-// biome-ignore-end lint/suspicious/noTemplateCurlyInString: as above
 
 const probe = (before: string[], more: Partial<Invocation> = {}): Invocation => ({
   ...{ before: ["exec", ...before], after: ["/probe/probe"] },

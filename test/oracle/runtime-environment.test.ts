@@ -11,7 +11,6 @@ const BASE = { PATH: process.env.PATH ?? "", HOME: "/root" };
 /** What a wrapper around Apptainer, or its shell, may add to the environment that it sees. */
 const FOREIGN = /^(LAB(_.*)?|OLDPWD|SHLVL|_|DEBIAN_FRONTEND|DOCKER_HOST|SIFON_LAB|TMPDIR|PWD)$/;
 
-// biome-ignore-start lint/suspicious/noTemplateCurlyInString: no templates, but what a shell would expand
 const USER_SCRIPT = `#!/bin/sh
 export FROM_SCRIPT="\${PLAIN}-\${HOST_ONLY:-unseen}"
 SHELL_ONLY=1
@@ -67,7 +66,6 @@ const HOSTS: readonly (readonly [
   ["a forced LANG with --cleanenv", { APPTAINERENV_LANG: "xx" }, { cleanEnv: true }],
   ["a prompt", { PS1: "host> ", PROMPT_COMMAND: "date" }, {}],
 ];
-// biome-ignore-end lint/suspicious/noTemplateCurlyInString: as above
 
 /** The environment of a program, as `env -0` prints it. */
 function variables(pairs: Iterable<readonly [string, string]>): Record<string, string> {

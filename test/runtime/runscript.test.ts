@@ -34,7 +34,6 @@ describe("evaluateRunscript()", () => {
 
   it("lets arguments refer to variables, but for --no-eval", async () => {
     const script = image(["/e"], []);
-    // biome-ignore lint/suspicious/noTemplateCurlyInString: no template, but what a shell would expand
     const args = ["$FOO", "${NOPE:-d}", "\\$FOO"];
     expect(await evaluate(script, args, { FOO: "x  y" })).toMatchObject({ argv: ["/e", "x  y", "d", "$FOO"] });
     expect(await evaluate(script, args, { FOO: "x", SINGULARITY_NO_EVAL: "1" })).toMatchObject({
