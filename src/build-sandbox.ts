@@ -6,8 +6,8 @@ import { checkSandboxSpace } from "./build/rewrite-space.ts";
 import type { ConvertTuning } from "./build/tuning.ts";
 import { type BaseTrust, verifyLocalImage } from "./build/verify-local-image.ts";
 import { writeSandbox } from "./build/write-sandbox.ts";
+import { withLocalImage } from "./image/local-image.ts";
 import type { ImageSource } from "./oci/image.ts";
-import { withLocalImage } from "./sandbox/local-image.ts";
 
 /** Where a sandbox comes from: an image source, which stays open, or the path of an image on this machine. */
 export type SandboxSource = { readonly source: ImageSource } | { readonly path: string };

@@ -2,12 +2,12 @@ import { closeSync, constants, existsSync, lstatSync, mkdirSync, openSync, readS
 import { join, resolve } from "node:path";
 import { isAccessible } from "./bytes/is-accessible.ts";
 import { systemReason } from "./bytes/system-reason.ts";
+import { type LocalImage, openLocalImage } from "./image/local-image.ts";
 import { ContainerError } from "./runtime/container/errors.ts";
 import { directoryTree, type FileTree, overlaidTree, squashfsTree } from "./runtime/container/image-tree.ts";
 import { SESSION_SIZE_MIB } from "./runtime/container/wanted-mounts.ts";
 import type { Overlay, RootImage } from "./runtime/engine/plan.ts";
 import type { RuntimeMessage } from "./runtime/message.ts";
-import { type LocalImage, openLocalImage } from "./sandbox/local-image.ts";
 import { findPrimaryPartition, type SifObject } from "./sif/image.ts";
 
 /** What of a container's root is written to, and where to. */

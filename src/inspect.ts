@@ -1,6 +1,7 @@
 import { lstat, stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { type ByteString, toByteString } from "./bytes/byte-string.ts";
+import { systemReason } from "./bytes/system-reason.ts";
 import { directoryView } from "./image/directory-view.ts";
 import { ImageFileError } from "./image/errors.ts";
 import { type ImageFile, withImageFile } from "./image/open-image.ts";
@@ -91,9 +92,7 @@ async function isDirectory(path: string): Promise<boolean> {
       () => "stat",
       () => "lstat",
     );
-    const { code, message } = cause as NodeJS.ErrnoException;
-    const reason = code === "ENOENT" ? "no such file or directory" : code === "EACCES" ? "permission denied" : message;
-    const problem = `failed to retrieve path for ${path}: ${seen} ${resolve(path)}: ${reason}`;
+    const problem = `failed to retrieve path for ${path}: ${seen} ${resolve(path)}: ${systemReason(cause)}`;
     throw new ImageFileError("IMAGE_UNREADABLE", { path, problem, cause });
   }
 }

@@ -6,7 +6,7 @@ import { checkRewriteSpace } from "./build/rewrite-space.ts";
 import type { ConvertTuning } from "./build/tuning.ts";
 import { type BaseTrust, verifyLocalImage } from "./build/verify-local-image.ts";
 import { writeSif } from "./build/write-sif.ts";
-import { withLocalImage } from "./sandbox/local-image.ts";
+import { withLocalImage } from "./image/local-image.ts";
 import type { Sink } from "./sink/sink.ts";
 import { canAdopt } from "./squashfs/adopt-data.ts";
 

@@ -5,8 +5,8 @@ import { readLocalTree } from "./build/local-container.ts";
 import { checkRewriteSpace } from "./build/rewrite-space.ts";
 import { squashfsTarget } from "./build/squashfs-target.ts";
 import type { ConvertTuning } from "./build/tuning.ts";
-import { SandboxError } from "./sandbox/errors.ts";
-import { type LocalImageFile, withLocalImage } from "./sandbox/local-image.ts";
+import { ImageFileError } from "./image/errors.ts";
+import { type LocalImageFile, withLocalImage } from "./image/local-image.ts";
 import { SifArch } from "./sif/architecture.ts";
 import { DataType } from "./sif/data-type.ts";
 import { SifError } from "./sif/errors.ts";
@@ -51,7 +51,7 @@ export async function recompress(options: RecompressOptions): Promise<Recompress
 }
 
 function refuseSandbox(path: string): never {
-  throw new SandboxError("NOT_AN_IMAGE", { source: path, seen: "a directory, which has no compressor" });
+  throw new ImageFileError("IMAGE_UNREADABLE", { path, problem: "it is a directory, which has no compressor" });
 }
 
 async function write(image: LocalImageFile, options: RecompressOptions): Promise<RecompressReport> {

@@ -12,6 +12,7 @@ import {
   rootImage,
   treeOf,
 } from "./container-overlays.ts";
+import { type LocalImage, openLocalImage } from "./image/local-image.ts";
 import { findAccount, findGroups, groupFile, passwdFile } from "./runtime/account-files.ts";
 import { type ActionRequest, helpText } from "./runtime/action/choose-command.ts";
 import { findProgram } from "./runtime/action/find-program.ts";
@@ -42,7 +43,6 @@ import type { RuntimeMessage } from "./runtime/message.ts";
 import type { BindSpec } from "./runtime/options/binds.ts";
 import { type PreparedProgram, prepareProgram } from "./runtime/prepare-program.ts";
 import { textView } from "./runtime/text-view.ts";
-import { type LocalImage, openLocalImage } from "./sandbox/local-image.ts";
 import { archName } from "./sif/architecture.ts";
 import { findPrimaryPartition } from "./sif/image.ts";
 
@@ -92,7 +92,7 @@ export interface RunContainerRequest extends ActionRequest {
 /**
  * Runs a program in a container, its standard streams being the caller's own; resolves to how it ended. All mounts
  * are gone then.
- * @throws EngineError, ContainerError, RuntimeError, SandboxError: nothing was run
+ * @throws EngineError, ContainerError, RuntimeError, ImageFileError: nothing was run
  */
 export async function runContainer(request: RunContainerRequest): Promise<ProgramEnd> {
   const { app = "" } = request;
@@ -131,7 +131,7 @@ async function openImage(path: string): Promise<LocalImage> {
     if (code === "ENOENT")
       throw refuse(`failed to retrieve path for ${path}: lstat ${path}: no such file or directory. Check the path.`);
     if (code === "EACCES") throw refuse(`${path} is not readable by the current user, check permissions`);
-    if (code === "NOT_AN_IMAGE")
+    if (code === "IMAGE_FORMAT_UNKNOWN")
       throw refuse("image format not recognized: it is neither a SIF nor a SquashFS file nor a directory");
     throw cause;
   }

@@ -1,7 +1,7 @@
 import type { ByteString } from "../bytes/byte-string.ts";
 import { parseJson } from "../bytes/parse-json.ts";
+import type { LocalImage } from "../image/local-image.ts";
 import type { ImageConfig } from "../oci/config.ts";
-import type { LocalImage } from "../sandbox/local-image.ts";
 import { isCapturedPath } from "../singularity-d/captured-paths.ts";
 import { type ContainerFiles, containerFiles } from "../singularity-d/container-files.ts";
 import type { Definition } from "../singularity-d/definition-text.ts";

@@ -1,4 +1,4 @@
-import type { LocalImage } from "../sandbox/local-image.ts";
+import type { LocalImage } from "../image/local-image.ts";
 import { checkSpace, estimateRewritten, type SpaceNeeds } from "../space.ts";
 import { SuperblockFlag } from "../squashfs/format.ts";
 import type { Compression } from "../wasm/compression.ts";

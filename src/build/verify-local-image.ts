@@ -1,4 +1,4 @@
-import type { LocalImage } from "../sandbox/local-image.ts";
+import type { LocalImage } from "../image/local-image.ts";
 import { IntegrityError, KeyError } from "../sign/errors.ts";
 import type { PgpKey } from "../sign/openpgp/key.ts";
 import { isSignature } from "../sign/signed-image.ts";

@@ -1,5 +1,7 @@
+import { lstat } from "node:fs/promises";
 import { BytesError } from "../bytes/errors.ts";
 import { openFileAccess, type RandomAccess } from "../bytes/random-access.ts";
+import { systemReason } from "../bytes/system-reason.ts";
 import { FsType, fsTypeName } from "../sif/data-type.ts";
 import { SifError } from "../sif/errors.ts";
 import { findPrimaryPartition, type SifImage, type SifObject } from "../sif/image.ts";
@@ -85,25 +87,22 @@ function primaryOf(sif: SifImage, path: string): SifObject {
   return primary;
 }
 
-const PROBLEMS: Readonly<Record<string, string>> = {
-  ENOENT: "no such file or directory",
-  EACCES: "permission denied",
-  ENOTDIR: "not a directory",
-};
-
 async function openFile(path: string): Promise<RandomAccess> {
   try {
     return await openFileAccess(path);
-  } catch (error) {
-    const { code = "", message } = error as NodeJS.ErrnoException;
-    if (error instanceof BytesError) {
-      const { kind } = error.details;
-      const problem =
-        kind === "a directory"
-          ? "it is a directory; a sandbox is not an image file"
-          : `it is ${kind}, not an image file; copy its bytes into a file, and name that`;
-      throw new ImageFileError("IMAGE_UNREADABLE", { path, problem, cause: error });
-    }
-    throw new ImageFileError("IMAGE_UNREADABLE", { path, problem: PROBLEMS[code] ?? message, cause: error });
+  } catch (cause) {
+    throw new ImageFileError("IMAGE_UNREADABLE", { path, problem: await problemOf(cause, path), cause });
   }
+}
+
+async function problemOf(cause: unknown, path: string): Promise<string> {
+  if (cause instanceof BytesError) {
+    const { kind } = cause.details;
+    return kind === "a directory"
+      ? "it is a directory; a sandbox is not an image file"
+      : `it is ${kind}, not an image file; copy its bytes into a file, and name that`;
+  }
+  const isMissing = (cause as NodeJS.ErrnoException).code === "ENOENT";
+  const link = isMissing ? await lstat(path).catch(() => undefined) : undefined;
+  return link?.isSymbolicLink() ? "it is a link to a file that does not exist" : systemReason(cause);
 }

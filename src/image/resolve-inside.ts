@@ -1,7 +1,7 @@
 import { lstatSync, readlinkSync } from "node:fs";
+import { bytePath } from "../bytes/byte-path.ts";
 import type { ByteString } from "../bytes/byte-string.ts";
 import { MAX_SYMLINK_HOPS } from "../fstree/limits.ts";
-import { bytePath } from "./byte-path.ts";
 
 /**
  * Where a path leads with a directory as the whole world: symbolic links, absolute ones too, stay inside, and

@@ -3,9 +3,13 @@ import type { ContainerView } from "../singularity-d/container-view.ts";
 import { SquashfsReadError } from "../squashfs/reader/errors.ts";
 import type { SquashfsImage } from "../squashfs/reader/image.ts";
 import type { Inode } from "../squashfs/reader/inode.ts";
+import type { ViewOptions } from "./view-options.ts";
 
 /** A container's files in its image. */
-export function squashfsView(image: SquashfsImage): ContainerView {
+export function squashfsView(
+  image: SquashfsImage,
+  { largest = Number.POSITIVE_INFINITY }: ViewOptions = {},
+): ContainerView {
   const lookup = async (path: ByteString): Promise<Inode | undefined> => {
     try {
       return await image.lookup(path, { follow: true });
@@ -19,7 +23,7 @@ export function squashfsView(image: SquashfsImage): ContainerView {
   return {
     async read(path) {
       const inode = await lookup(path);
-      return inode?.kind === "file" ? image.readWhole(inode) : undefined;
+      return inode?.kind === "file" && inode.size <= largest ? image.readWhole(inode, { name: path }) : undefined;
     },
     async list(path) {
       const inode = await lookup(path);

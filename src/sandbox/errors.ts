@@ -5,9 +5,6 @@ import { type ErrorDetails, type MessageTable, SifonError } from "../errors.ts";
 
 /** Why a sandbox cannot be written or read. */
 export type SandboxErrorCode =
-  | "IMAGE_NOT_FOUND"
-  | "NOT_AN_IMAGE"
-  | "PARTITION_UNSUPPORTED"
   | "OUTPUT_EXISTS"
   | "WRITE_FAILED"
   | "READ_FAILED"
@@ -18,12 +15,6 @@ const reason = (d: ErrorDetails): string => (d.cause instanceof Error ? d.cause.
 const at = (d: ErrorDetails): string => (d.path === undefined ? "" : ` at "${displayBytes(String(d.path))}"`);
 
 const MESSAGES: MessageTable<SandboxErrorCode> = {
-  IMAGE_NOT_FOUND: (d) =>
-    `Cannot read "${d.source}": ${d.isLink === true ? "it is a link to a file that does not exist" : "there is no such file"}.`,
-  NOT_AN_IMAGE: (d) =>
-    `Cannot read "${d.source}" as an image: it is neither a SIF nor a SquashFS file nor a directory (${d.seen}).`,
-  PARTITION_UNSUPPORTED: (d) =>
-    `Cannot read the container in "${d.source}": its partition ${d.id} is of the type "${d.seen}"; only Squashfs can be read.`,
   OUTPUT_EXISTS: (d) => `Cannot write the sandbox "${d.target}": it already exists. Use --force to overwrite it.`,
   WRITE_FAILED: (d) => `Cannot write the sandbox "${d.target}"${at(d)}: ${reason(d)}.`,
   READ_FAILED: (d) => `Cannot read the sandbox "${d.source}"${at(d)}: ${reason(d)}.`,
@@ -33,7 +24,7 @@ const MESSAGES: MessageTable<SandboxErrorCode> = {
     `Cannot make a folder for temporary files in ${quote(d.path)}: ${systemReason(d.cause)}. Let --tmpdir (or TMPDIR) name a directory that is there, that you may write to, and that has space.`,
 };
 
-/** A local image that cannot be read, or a sandbox that cannot be written. `details`: `source` or `target`, `path` inside, `cause`. */
+/** A sandbox that cannot be read or written. `details`: `source` or `target`, `path` inside, `cause`. */
 export class SandboxError extends SifonError {
   constructor(code: SandboxErrorCode, details: ErrorDetails = {}) {
     super(code, MESSAGES[code](details), details);

@@ -1,12 +1,17 @@
 import { ELF_HEAD_SIZE, readElfArch } from "../fstree/elf.ts";
 import { SifArch } from "../sif/architecture.ts";
-import { findPrimaryPartition } from "../sif/image.ts";
+import { findPrimaryPartition, type SifImage } from "../sif/image.ts";
 import type { SquashfsImage } from "../squashfs/reader/image.ts";
 import type { Inode } from "../squashfs/reader/inode.ts";
-import type { LocalImageFile } from "./local-image.ts";
 
 /** SIF architecture code of an image's programs: what the SIF says, else that of /bin/sh or the first ELF program; else 0. */
-export async function imageArchitecture({ sif, squashfs }: LocalImageFile): Promise<number> {
+export async function imageArchitecture({
+  sif,
+  squashfs,
+}: {
+  readonly sif: SifImage | undefined;
+  readonly squashfs: SquashfsImage;
+}): Promise<number> {
   const extra = sif === undefined ? undefined : findPrimaryPartition(sif)?.extra;
   if (extra?.kind === "partition" && extra.arch !== SifArch.unknown) return extra.arch;
   const shell = await squashfs.lookup("bin/sh", { follow: true });

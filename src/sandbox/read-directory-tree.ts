@@ -1,5 +1,6 @@
 import { type BigIntStats, constants, lstatSync, readdirSync, readlinkSync, type Stats } from "node:fs";
 import { setImmediate } from "node:timers/promises";
+import { bytePath } from "../bytes/byte-path.ts";
 import type { ByteString } from "../bytes/byte-string.ts";
 import type { Xattr } from "../bytes/file-body.ts";
 import type { ContentStore } from "../fstree/content.ts";
@@ -7,7 +8,6 @@ import { type InodeAttributes, type InodeId, InodeKind } from "../fstree/inodes.
 import { FsTree, type NodeId } from "../fstree/tree.ts";
 import type { OnProgress } from "../progress.ts";
 import { addHostFile, readBuffer } from "./add-host-file.ts";
-import { bytePath } from "./byte-path.ts";
 import { SandboxError } from "./errors.ts";
 import { readXattrs } from "./read-xattrs.ts";
 

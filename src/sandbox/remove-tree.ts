@@ -1,7 +1,7 @@
 import { chmodSync, lstatSync, readdirSync } from "node:fs";
 import { rm } from "node:fs/promises";
+import { bytePath } from "../bytes/byte-path.ts";
 import type { ByteString } from "../bytes/byte-string.ts";
-import { bytePath } from "./byte-path.ts";
 
 /** Removes a directory of ours with all below it, also what its own modes keep from being removed. */
 export async function removeTree(directory: string): Promise<void> {

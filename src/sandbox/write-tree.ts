@@ -13,13 +13,13 @@ import {
 } from "node:fs";
 import { geteuid } from "node:process";
 import { setImmediate } from "node:timers/promises";
+import { bytePath } from "../bytes/byte-path.ts";
 import { type ByteString, displayBytes } from "../bytes/byte-string.ts";
 import type { ContentId } from "../fstree/content.ts";
 import { type InodeId, InodeKind } from "../fstree/inodes.ts";
 import { FsTree, type NodeId } from "../fstree/tree.ts";
 import { walkPostOrder } from "../fstree/walk.ts";
 import type { OnProgress } from "../progress.ts";
-import { bytePath } from "./byte-path.ts";
 import type { ContentFiles } from "./content-files.ts";
 import { SandboxError } from "./errors.ts";
 import { makeSpecialFiles, type SpecialFile } from "./special-files.ts";

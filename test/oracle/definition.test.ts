@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { compareImages } from "../../src/image/compare.ts";
-import { openLocalImage } from "../../src/sandbox/local-image.ts";
+import { openLocalImage } from "../../src/image/local-image.ts";
 import { smallTree } from "../singularity-d/small-tree.ts";
 import { mustSifon } from "../support/sifon.ts";
 import { apptainerDoes, folder, ready, rootOf } from "./busybox-image.ts";

@@ -1,7 +1,7 @@
 import type { StageBase } from "../../deffile/agents.ts";
 import { ownByRoot } from "../../fstree/adjust.ts";
+import { type LocalImage, openLocalImage } from "../../image/local-image.ts";
 import { imageArchitecture } from "../../sandbox/image-architecture.ts";
-import { type LocalImage, openLocalImage } from "../../sandbox/local-image.ts";
 import { archName, SifArch } from "../../sif/architecture.ts";
 import { formatUuid } from "../../sif/identity.ts";
 import { collectTexts } from "../collect-texts.ts";
