@@ -45,7 +45,7 @@ export async function inspectContainer(path: string, options: InspectOptions): P
   const app = options.app === undefined || options.app === "" ? undefined : toByteString(options.app);
   const metadata = await readMetadata(path, selectionOf(options, app), options.onProgress ?? (() => {}));
   return all || json
-    ? Buffer.from(metadataJson(metadata), "utf8")
+    ? Buffer.from(`${metadataJson(metadata, { indent: "\t" })}\n`, "utf8")
     : Buffer.from(metadataText(metadata, { listApps, app }), "latin1");
 }
 

@@ -1,11 +1,11 @@
-import type { ByteString } from "../bytes/byte-string.ts";
-import { parseJson } from "../bytes/parse-json.ts";
+import { type ByteString, displayBytes } from "../bytes/byte-string.ts";
 import type { LocalImage } from "../image/local-image.ts";
 import type { ImageConfig } from "../oci/config.ts";
-import { isCapturedPath } from "../singularity-d/captured-paths.ts";
-import { type ContainerFiles, containerFiles } from "../singularity-d/container-files.ts";
+import type { ContainerFileView } from "../singularity-d/container-file-view.ts";
+import { type ContainerFile, type ContainerFiles, containerFiles } from "../singularity-d/container-files.ts";
 import type { Definition } from "../singularity-d/definition-text.ts";
-import { inspectMetadata } from "../singularity-d/inspect-metadata.ts";
+import { inspectMetadata, namesBelow } from "../singularity-d/inspect-metadata.ts";
+import { parseLabels } from "../singularity-d/parse-labels.ts";
 
 /** What a container that is made from another one gets, and says of itself. */
 export interface LocalDescription {
@@ -27,18 +27,31 @@ export async function localDescription(
   image: LocalImage,
   options: { readonly definition: Definition; readonly architecture: string; readonly timeSec: number },
 ): Promise<LocalDescription> {
-  const labels = parseLabels(await image.read(LABELS));
-  const made = containerFiles({ ...options, config: configOf(labels) });
+  const { labels } = parseLabels(Buffer.from((await image.read(LABELS)) ?? Buffer.from("{}")).toString("latin1"));
+  const texts = [...labels].map(([key, value]) => [displayBytes(key), displayBytes(value)]);
+  const made = containerFiles({ ...options, config: configOf(Object.fromEntries(texts)) });
   const files = { ...made, entries: made.entries.filter(({ path }) => path !== IMAGE_ENVIRONMENT) };
   const keeps = (path: ByteString) => !ALWAYS_WRITTEN.has(path);
-  // What metadata say is what the files will hold.
-  const entries = [];
-  for (const file of files.entries) {
-    const former = keeps(file.path) ? await image.read(file.path) : undefined;
-    entries.push(former === undefined ? file : { ...file, content: former });
-  }
-  const { captured, apps } = await capture(image);
-  return { files, keeps, metadata: inspectMetadata({ ...files, entries }, captured, apps) };
+  return { files, keeps, metadata: await inspectMetadata(shownOver(files.entries, keeps, image)) };
+}
+
+/** What the files will hold: what is added is shown over what is there, but for what is kept. */
+function shownOver(
+  entries: readonly ContainerFile[],
+  keeps: LocalDescription["keeps"],
+  former: ContainerFileView,
+): ContainerFileView {
+  const contents = new Map(entries.map(({ path, content }) => [path, content]));
+  return {
+    async read(path) {
+      const content = contents.get(path);
+      return content !== undefined && !keeps(path) ? content : ((await former.read(path)) ?? content);
+    },
+    async list(folder) {
+      const [added, there] = [namesBelow(contents.keys(), folder), await former.list(folder)];
+      return added.length === 0 ? there : [...new Set([...(there ?? []), ...added])];
+    },
+  };
 }
 
 /** The definition of a container that is made from an image on this machine, as Apptainer words it. */
@@ -52,47 +65,10 @@ export function definitionOfLocalImage(path: string): Definition {
   };
 }
 
-async function capture(
-  image: LocalImage,
-): Promise<{ readonly captured: Map<ByteString, Uint8Array>; readonly apps: ByteString[] }> {
-  const captured = new Map<ByteString, Uint8Array>();
-  const apps: ByteString[] = [];
-  const take = async (folder: ByteString): Promise<boolean> => {
-    const names = await image.list(folder);
-    for (const name of names ?? []) {
-      const path = `${folder}/${name}`;
-      const content = isCapturedPath(path) ? await image.read(path) : undefined;
-      if (content !== undefined) captured.set(path, content);
-    }
-    return names !== undefined;
-  };
-  for (const folder of [".singularity.d", ".singularity.d/env"]) await take(folder);
-  for (const app of (await image.list("scif/apps")) ?? []) {
-    const isApp = await take(`scif/apps/${app}/scif`);
-    if (!isApp || app.startsWith(".")) continue;
-    apps.push(app);
-    await take(`scif/apps/${app}/scif/env`);
-  }
-  return { captured, apps };
-}
-
 /** An image configuration that says nothing but labels. */
 function configOf(labels: Readonly<Record<string, string>>): ImageConfig {
   return {
     ...{ created: undefined, architecture: "", os: "linux", variant: undefined, diffIds: [] },
     config: { Labels: labels },
   };
-}
-
-/** None where the file is no JSON object of texts. */
-function parseLabels(content: Uint8Array | undefined): Record<string, string> {
-  try {
-    const parsed: unknown = parseJson(Buffer.from(content ?? []).toString("utf8"));
-    if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) return {};
-    return Object.fromEntries(
-      Object.entries(parsed).filter((label): label is [string, string] => typeof label[1] === "string"),
-    );
-  } catch {
-    return {};
-  }
 }

@@ -7,10 +7,10 @@ import type { Image, ImageSource } from "../oci/image.ts";
 import { SifArch } from "../sif/architecture.ts";
 import { deriveUuid } from "../sif/identity.ts";
 import { type RecordedCounts, UNKNOWN_COUNTS, withBuildRecord } from "../singularity-d/build-record.ts";
-import { isCapturedPath } from "../singularity-d/captured-paths.ts";
-import { type ContainerSources, containerFiles } from "../singularity-d/container-files.ts";
+import { type CapturedFiles, isCapturedPath } from "../singularity-d/captured-paths.ts";
+import { type ContainerFiles, type ContainerSources, containerFiles } from "../singularity-d/container-files.ts";
 import { definitionOfReference } from "../singularity-d/definition-text.ts";
-import { inspectMetadata } from "../singularity-d/inspect-metadata.ts";
+import { contentsView, inspectMetadata } from "../singularity-d/inspect-metadata.ts";
 import { installSingularity } from "../singularity-d/install.ts";
 import { listApps } from "../singularity-d/survey.ts";
 import { VERSION } from "../version.ts";
@@ -55,7 +55,7 @@ export async function openOciContainer(source: ImageSource, options: OciContaine
     arch: SifArch.unknown,
     definitionText: files.definitionText,
     ociConfigJson: Buffer.from(files.ociConfigJson),
-    foreseenMetadata: recorded(inspectMetadata(files, new Map(), []), image, UNKNOWN_COUNTS),
+    foreseenMetadata: recorded(await metadataOf(files, new Map(), []), image, UNKNOWN_COUNTS),
     compressed: undefined,
     addsFiles: true,
 
@@ -67,11 +67,21 @@ export async function openOciContainer(source: ImageSource, options: OciContaine
       onProgress({ kind: "stage", stage: "configure" });
       await installSingularity(tree, files, { contents, mtimeSec: timeSec });
       adjustTree(tree, options, timeSec);
-      const metadata = (size: number): string =>
-        recorded(inspectMetadata(files, byPath(tree, captured), listApps(tree)), image, countTree(tree), size);
+      const metadata = async (size: number): Promise<string> =>
+        recorded(await metadataOf(files, byPath(tree, captured), listApps(tree)), image, countTree(tree), size);
       return { tree, layers: merged.layers, metadata };
     },
   };
+}
+
+/** Files of the container are shown over captured ones of the image. */
+function metadataOf(
+  { entries }: ContainerFiles,
+  captured: CapturedFiles,
+  apps: readonly ByteString[],
+): Promise<string> {
+  const added = entries.map(({ path, content }) => [path, content] as const);
+  return inspectMetadata(contentsView(new Map([...captured, ...added]), apps));
 }
 
 /** The metadata with the record of this build, which `verify --content` compares the file with. */

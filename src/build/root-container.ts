@@ -31,9 +31,9 @@ export function rootContainer(
     async fill(target) {
       const root = await source.fill(target);
       adjustTree(root.tree, tuning, timeSec);
-      const metadata = (size: number): string => {
+      const metadata = async (size: number): Promise<string> => {
         const record = { version: VERSION, ...origin, counts: countTree(root.tree) };
-        return withBuildRecord(rootMetadata(root), record, size);
+        return withBuildRecord(await rootMetadata(root), record, size);
       };
       return { tree: root.tree, layers: [], metadata };
     },

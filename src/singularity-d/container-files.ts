@@ -18,7 +18,6 @@ export interface ContainerFile {
 /** Everything that is added to an image's files, and what the SIF says beside its partition. */
 export interface ContainerFiles {
   readonly entries: readonly ContainerFile[];
-  readonly labels: ReadonlyMap<string, string>;
   /** Object 1 of the SIF. */
   readonly definitionText: string;
   /** Object 3 of the SIF, `oci-config.json`. */
@@ -63,7 +62,7 @@ export function containerFiles(sources: ContainerSources): ContainerFiles {
     file(".singularity.d/startscript", EXECUTABLE, START_SCRIPT),
   ];
   entries.sort((a, b) => (a.path < b.path ? -1 : 1));
-  return { entries, labels, definitionText: definition.text, ociConfigJson };
+  return { entries, definitionText: definition.text, ociConfigJson };
 }
 
 function file(path: ByteString, mode: number, text: string): ContainerFile {

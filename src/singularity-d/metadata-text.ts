@@ -25,14 +25,14 @@ export function metadataText(metadata: ContainerMetadata, { listApps, app }: Met
   ].join("");
 }
 
-/** `apptainer inspect --json`, apps included where there are any. */
-export function metadataJson(metadata: ContainerMetadata): string {
+/** The document of `apptainer inspect --json`, apps included where there are any; the SIF object has it without indent. */
+export function metadataJson(metadata: ContainerMetadata, options: { readonly indent?: string } = {}): string {
   const attributes: Record<string, GoValue> = {};
   if (metadata.apps.size > 0) attributes["apps"] = mapValues(metadata.apps, appValue);
   Object.assign(attributes, maps(metadata));
   put(attributes, { runscript: metadata.runscript, test: metadata.test, helpfile: metadata.helpfile });
   put(attributes, { deffile: metadata.deffile, startscript: metadata.startscript });
-  return `${goJson({ data: { attributes }, type: "container" }, { indent: "\t" })}\n`;
+  return goJson({ data: { attributes }, type: "container" }, options);
 }
 
 function appValue(app: SectionTexts): GoValue {

@@ -1,13 +1,8 @@
 import type { ByteString } from "../bytes/byte-string.ts";
 import { trimEnd } from "../bytes/trim-end.ts";
 import type { ContainerFileView } from "./container-file-view.ts";
-import {
-  type ContainerMetadata,
-  parseLabels,
-  SECTIONS,
-  type Section,
-  type SectionTexts,
-} from "./container-metadata.ts";
+import { type ContainerMetadata, SECTIONS, type Section, type SectionTexts } from "./container-metadata.ts";
+import { parseLabels } from "./parse-labels.ts";
 
 /** What of a container's files is wanted. */
 export interface SectionRequest {

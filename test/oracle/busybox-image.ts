@@ -5,7 +5,7 @@ import { afterAll } from "vitest";
 import { isCapturedPath } from "../../src/singularity-d/captured-paths.ts";
 import { containerFiles } from "../../src/singularity-d/container-files.ts";
 import { definitionOfReference } from "../../src/singularity-d/definition-text.ts";
-import { inspectMetadata } from "../../src/singularity-d/inspect-metadata.ts";
+import { contentsView, inspectMetadata } from "../../src/singularity-d/inspect-metadata.ts";
 import { installSingularity } from "../../src/singularity-d/install.ts";
 import { findArchitecture, listApps } from "../../src/singularity-d/survey.ts";
 import { type Entry, smallTree } from "../singularity-d/small-tree.ts";
@@ -76,7 +76,8 @@ export async function make(
   }
   await installSingularity(tree, files, { contents, mtimeSec: 1_600_000_000 });
   const ours = `${name}.sif`;
-  const metadata = inspectMetadata(files, captured, listApps(tree));
+  for (const { path, content } of files.entries) captured.set(path, content);
+  const metadata = await inspectMetadata(contentsView(captured, listApps(tree)));
   await sifOfTree(join(folder, ours), tree, contents, files, metadata, findArchitecture(tree));
   return { ours, theirs };
 }

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { isCapturedPath } from "../../src/singularity-d/captured-paths.ts";
+import { type CapturedFiles, isCapturedPath } from "../../src/singularity-d/captured-paths.ts";
 import { type ContainerSources, containerFiles } from "../../src/singularity-d/container-files.ts";
 import { definitionOfReference } from "../../src/singularity-d/definition-text.ts";
-import { inspectMetadata } from "../../src/singularity-d/inspect-metadata.ts";
+import { contentsView, inspectMetadata } from "../../src/singularity-d/inspect-metadata.ts";
 import { containerLabels, formatBuildDate, labelsJson } from "../../src/singularity-d/labels.ts";
 
 describe("definitionOfReference()", () => {
@@ -103,11 +103,15 @@ describe("inspectMetadata()", () => {
     timeSec: 0,
   };
   const files = containerFiles(sources);
+  const metadataOf = (captured: CapturedFiles, apps: readonly string[]) => {
+    const added = files.entries.map(({ path, content }) => [path, content] as const);
+    return inspectMetadata(contentsView(new Map([...captured, ...added]), apps));
+  };
   const parse = (text: string) =>
     (JSON.parse(text) as { data: { attributes: Record<string, unknown> } }).data.attributes;
 
-  it("is compact, names its type last and leaves out what is empty", () => {
-    const text = inspectMetadata(files, new Map(), []);
+  it("is compact, names its type last and leaves out what is empty", async () => {
+    const text = await metadataOf(new Map(), []);
     expect(
       text.startsWith(
         '{"data":{"attributes":{"environment":{"/.singularity.d/env/10-docker2singularity.sh":"#!/bin/sh\\n',
@@ -118,7 +122,7 @@ describe("inspectMetadata()", () => {
     expect(Object.keys(parse(text))).toEqual(["environment", "labels", "runscript", "deffile", "startscript"]);
   });
 
-  it("takes in captured files and apps, without newlines at their ends", () => {
+  it("takes in captured files and apps, without newlines at their ends", async () => {
     const captured = new Map<string, Uint8Array>([
       [".singularity.d/env/91-environment.sh", Buffer.from("export N=1\n\n")],
       [".singularity.d/env/90-environment.sh", Buffer.from("former")],
@@ -131,7 +135,7 @@ describe("inspectMetadata()", () => {
       ["scif/apps/bar/scif/labels.json", Buffer.from("not json")],
       ["scif/apps/gone/scif/runscript", Buffer.from("x")],
     ]);
-    const attributes = parse(inspectMetadata(files, captured, ["bar", "foo"]));
+    const attributes = parse(await metadataOf(captured, ["bar", "foo"]));
     expect(Object.keys(attributes)).toEqual([
       "apps",
       "environment",
@@ -157,8 +161,8 @@ describe("inspectMetadata()", () => {
     expect(environment["/.singularity.d/env/90-environment.sh"]).toMatch(/^#!\/bin\/sh/);
   });
 
-  it("agrees with the files that are installed", () => {
-    const attributes = parse(inspectMetadata(files, new Map(), []));
+  it("agrees with the files that are installed", async () => {
+    const attributes = parse(await metadataOf(new Map(), []));
     const text = (path: string) =>
       Buffer.from(files.entries.find((file) => file.path === path)!.content)
         .toString()
