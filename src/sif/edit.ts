@@ -67,7 +67,7 @@ export async function createSif(path: string, options: CreateSifOptions): Promis
 
 /**
  * Adds an object behind the last one, in the first free slot, and returns its ID. Header and descriptor are
- * written after the content, so a failure on the way leaves the file as it was (longer, at most).
+ * written after the content, so a failure on the way leaves the file as it was.
  * Unlike builders it is in no group unless one is given.
  * @throws SifError DESCRIPTORS_FULL, PRIMARY_EXISTS, EXTRA_INVALID, OBJECT_OUTSIDE_FILE and what `readSif` throws
  */
@@ -108,7 +108,12 @@ export async function addObject(
       extra,
     };
     objectToRecord(added); // refuses a wrong name or extra before anything is written
-    const size = await writeContent(handle, end, offset, content);
+    const { size: former } = await handle.stat();
+    const size = await writeContent(handle, end, offset, content).catch(async (error: unknown) => {
+      // A full disk most of all: what is of no use any more does not stay there.
+      await handle.truncate(former);
+      throw error;
+    });
     const complete = { ...added, size, sizeWithPadding: offset - end + size };
     await writeDescriptor(handle, header, complete);
     await writeHeader(handle, header, [...objects, complete], timeSec);
