@@ -21,8 +21,11 @@ export {
   type SandboxSource,
 } from "./build-sandbox.ts";
 export { type ByteString, displayBytes, toByteString } from "./bytes/byte-string.ts";
+export { openStream } from "./bytes/open-stream.ts";
 export { printable, printableBytes, printableLines } from "./bytes/printable.ts";
 export { type RandomAccess, withFileAccess } from "./bytes/random-access.ts";
+export { type ReadWholeOptions, readWholeFile, readWholeStream, readWholeText } from "./bytes/read-whole.ts";
+export { streamChunks } from "./bytes/stream-chunks.ts";
 export { BlobCache, type CacheOptions } from "./cache/blob-cache.ts";
 export { CACHE_TYPES, type CacheEntry, type CacheType, emptyIndex, listCache, removeEntry } from "./cache/entries.ts";
 export { type CacheLocations, cacheLocations } from "./cache/location.ts";

@@ -72,7 +72,7 @@ export async function logoutFromRegistry(options: LoginPlace): Promise<{ readonl
 export async function listLogins(options: Omit<LoginPlace, "registry"> = {}): Promise<readonly StoredLogin[]> {
   const { env = process.env, authFile, signal = new AbortController().signal } = options;
   const path = await credentialFile(authFile, env);
-  const file = await readAuthFile(path);
+  const file = await readAuthFile(path, { signal });
   if (file === undefined) return [];
   const found = new Map<string, StoredLogin>();
   for (const [key, { username }] of file.auths) {
@@ -87,7 +87,7 @@ export async function listLogins(options: Omit<LoginPlace, "registry"> = {}): Pr
   return [...found.values()].sort((a, b) => (a.registry < b.registry ? -1 : 1));
 }
 
-async function openPlace({ registry, authFile, env = process.env, signal }: LoginPlace) {
+async function openPlace({ registry, authFile, env = process.env, signal = new AbortController().signal }: LoginPlace) {
   const key = normaliseKey(registry.replace(/^(?:docker|oras):(?:\/\/)?/, ""));
   const slash = key.indexOf("/");
   const host = slash < 0 ? key : key.slice(0, slash);
@@ -95,9 +95,9 @@ async function openPlace({ registry, authFile, env = process.env, signal }: Logi
     throw new SourceError("REGISTRY_NAME_INVALID", { registry });
   }
   const path = await credentialFile(authFile, env);
-  const file = await readAuthFile(path);
+  const file = await readAuthFile(path, { signal });
   const helper = file?.credHelpers.get(key) ?? file?.credHelpers.get(host) ?? file?.credsStore;
-  const helperOptions = { path, env, signal: signal ?? new AbortController().signal };
+  const helperOptions = { path, env, signal };
   return { key, host, path, helper, helperOptions };
 }
 

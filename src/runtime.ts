@@ -5,6 +5,7 @@
  */
 
 export { printable, printableLines } from "./bytes/printable.ts";
+export { type ReadWholeOptions, readWholeText } from "./bytes/read-whole.ts";
 export { SifonError } from "./errors.ts";
 export { type ContainerOptions, containerHelp, type RunContainerRequest, runContainer } from "./run-container.ts";
 export type { ActionRequest } from "./runtime/action/choose-command.ts";

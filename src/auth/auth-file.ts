@@ -1,4 +1,5 @@
-import { readFile, stat } from "node:fs/promises";
+import { BytesError } from "../bytes/errors.ts";
+import { type ReadWholeOptions, readWholeText } from "../bytes/read-whole.ts";
 import { AuthError } from "./errors.ts";
 import { normaliseKey } from "./registry-key.ts";
 import { Secret } from "./secret.ts";
@@ -24,20 +25,26 @@ export interface AuthFile {
 /** More than any such file; it is read whole. */
 const MAX_AUTH_FILE_SIZE = 8 * 1024 * 1024;
 
+/** How the file is read: until when. */
+type ReadOptions = Pick<ReadWholeOptions, "signal">;
+
 /** Reads the file; undefined if there is none. Throws `AuthError` AUTH_FILE_UNREADABLE, AUTH_FILE_INVALID. */
-export async function readAuthFile(path: string): Promise<AuthFile | undefined> {
-  let text: string;
+export async function readAuthFile(path: string, options: ReadOptions = {}): Promise<AuthFile | undefined> {
+  const text = await readAuthText(path, options);
+  return text === undefined ? undefined : parseAuthFile(text, path);
+}
+
+/** Its text; undefined if there is none. Throws `AuthError` AUTH_FILE_UNREADABLE, AUTH_FILE_INVALID. */
+export async function readAuthText(path: string, { signal }: ReadOptions = {}): Promise<string | undefined> {
   try {
-    const { size } = await stat(path);
-    if (size > MAX_AUTH_FILE_SIZE) throw tooLarge(path);
-    text = await readFile(path, "utf8");
+    return await readWholeText(path, { limit: MAX_AUTH_FILE_SIZE, signal });
   } catch (error) {
-    if (error instanceof AuthError) throw error;
+    signal?.throwIfAborted();
+    if (error instanceof BytesError) throw tooLarge(path);
     const { code } = error as NodeJS.ErrnoException;
     if (code === "ENOENT" || code === "ENOTDIR") return undefined;
     throw new AuthError("AUTH_FILE_UNREADABLE", { path, problem: code ?? "it cannot be opened", cause: error });
   }
-  return parseAuthFile(text, path);
 }
 
 function tooLarge(path: string): AuthError {

@@ -42,7 +42,7 @@ export async function findCredential(options: FindCredentialOptions): Promise<Cr
   if (given !== undefined) return given;
   const { paths, named } = authFilePaths(options.authFile, env);
   for (const path of paths) {
-    const file = await readAuthFile(path);
+    const file = await readAuthFile(path, { signal: options.signal });
     if (file !== undefined) return credentialOfFile(file, options, env);
   }
   const origin = named ? `the file ${JSON.stringify(paths[0])} does not exist` : "no credentials are given or stored";

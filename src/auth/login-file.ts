@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, open, readFile, realpath, rename, rm } from "node:fs/promises";
+import { mkdir, open, realpath, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { DEFAULT_REGISTRY } from "../oci/reference.ts";
-import { parseAuthFile } from "./auth-file.ts";
+import { parseAuthFile, readAuthText } from "./auth-file.ts";
 import { AuthError } from "./errors.ts";
 import { helperServer, normaliseKey } from "./registry-key.ts";
 import type { Secret } from "./secret.ts";
@@ -38,10 +38,7 @@ function without(auths: Document, registry: string): Document {
 
 /** The file as it stands, after a look whether it is one that can be read again. */
 async function readDocument(path: string): Promise<{ readonly document: Document; readonly auths: Document }> {
-  const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return "";
-    throw new AuthError("AUTH_FILE_UNREADABLE", { path, problem: error.code, cause: error });
-  });
+  const text = (await readAuthText(path)) ?? "";
   parseAuthFile(text, path);
   const document = (text.trim() === "" ? {} : JSON.parse(text)) as Document;
   return { document, auths: (document.auths ?? {}) as Document };

@@ -1,5 +1,4 @@
-import { open, readFile, stat } from "node:fs/promises";
-import { buffer } from "node:stream/consumers";
+import { open, stat } from "node:fs/promises";
 import {
   DeffileError,
   type DefinitionFile,
@@ -9,6 +8,8 @@ import {
   parseDefinition,
   readBuildArgumentFile,
   readBuildArguments,
+  readWholeFile,
+  readWholeStream,
   requireValid,
 } from "../index.ts";
 import type { Context } from "./context.ts";
@@ -95,15 +96,20 @@ export async function checkDefinition(words: readonly string[], surroundings: Su
 
 async function parse(path: string, { values, context }: Surroundings): Promise<ParsedDefinition> {
   const name = path === STDIN_SOURCE ? "standard input" : path;
-  const text = decodeDefinition(path === STDIN_SOURCE ? await buffer(context.stdin) : await read(path, path), name);
+  const text = decodeDefinition(
+    path === STDIN_SOURCE ? await readWholeStream(context.stdin, name, context) : await read(path, path, context),
+    name,
+  );
   const file = values.text("buildArgFile");
-  const fromFile = file === undefined ? [] : readBuildArgumentFile((await read(file, path)).toString("utf8"), file);
+  const fromFile =
+    file === undefined ? [] : readBuildArgumentFile((await read(file, path, context)).toString("utf8"), file);
   const given = readBuildArguments(values.texts("buildArg"), "--build-arg");
   return parseDefinition(text, { name, buildArguments: new Map([...fromFile, ...given]) });
 }
 
-async function read(file: string, definition: string): Promise<Buffer> {
-  return readFile(file).catch((cause: Error) => {
+async function read(file: string, definition: string, { signal }: Context): Promise<Buffer> {
+  return readWholeFile(file, { signal }).catch((cause: Error) => {
+    signal.throwIfAborted();
     throw unableToOpen(definition, file, cause);
   });
 }

@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import {
   type ContainerOptions,
@@ -10,6 +9,7 @@ import {
   parseNoMount,
   parseOverlay,
   parseScratch,
+  readWholeText,
 } from "../runtime.ts";
 import type { Context } from "./context.ts";
 import { FatalError, UsageError } from "./exit.ts";
@@ -83,7 +83,8 @@ function asUsage<T>(command: string, option: string, text: string, parse: (text:
 async function envFiles(paths: readonly string[], context: Context): Promise<Map<string, string>> {
   const variables = new Map<string, string>();
   for (const path of paths) {
-    const text = await readFile(path, "utf8").catch((cause: NodeJS.ErrnoException) => {
+    const text = await readWholeText(path, { signal: context.signal }).catch((cause: NodeJS.ErrnoException) => {
+      context.signal.throwIfAborted();
       const why = cause.code === "ENOENT" ? "no such file or directory" : cause.message;
       throw new FatalError(
         `while setting environment: could not read environment file ${JSON.stringify(path)}: open ${path}: ${why}`,

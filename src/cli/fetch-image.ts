@@ -20,7 +20,10 @@ export async function fetchImage(
     display.onProgress(event);
   };
   try {
-    const access = { ...(await registryConnection(values)), credentials: await registryCredentials(values, context) };
+    const access = {
+      ...(await registryConnection(values, context)),
+      credentials: await registryCredentials(values, context),
+    };
     const cache = await openCache(values, context.environment, onProgress);
     const found = await imageFile(uri, {
       source: { ...sourceOptions(values, context, onProgress), ...access, cache },

@@ -92,7 +92,7 @@ async function inspectSource(
 ): Promise<string> {
   const source = createSource(uri, {
     ...sourceOptions(values, context, onProgress),
-    ...(await registryConnection(values)),
+    ...(await registryConnection(values, context)),
     credentials: await registryCredentials(values, context),
   });
   try {

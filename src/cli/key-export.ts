@@ -37,7 +37,11 @@ export function exportCommand(context: Context, openLog: LogOpener): Command {
         return opened;
       };
       try {
-        const key = await chooseKey(await readKeyring(keyring), { kind, entry: longEntry }, prompt);
+        const key = await chooseKey(
+          await readKeyring(keyring, { signal: context.signal }),
+          { kind, entry: longEntry },
+          prompt,
+        );
         // Whoever takes a private key away has to know its passphrase.
         if (secret) await checkPassphrase(key, await askPassphrase(key, prompt));
         await writeKey(path, values.flag("armor") ? Buffer.from(`${armorKey(key)}\n`) : key.bytes, secret);

@@ -31,7 +31,7 @@ export function importCommand(context: Context, openLog: LogOpener): Command {
       const paths = keyringPaths(values, context);
       const trusted = values.flag("global") ? GLOBAL_KEYRING : paths.public;
       try {
-        const keys = await readKeys(path);
+        const keys = await readKeys(path, context);
         // Apptainer says nothing of an empty file; its exit code is the same.
         if (keys.length === 0) log.warning(`${path} holds no key`);
         for (const key of keys) {
@@ -58,9 +58,9 @@ export function importCommand(context: Context, openLog: LogOpener): Command {
   return command;
 }
 
-async function readKeys(path: string): Promise<readonly PgpKey[]> {
+async function readKeys(path: string, { signal }: Context): Promise<readonly PgpKey[]> {
   try {
-    return await readPgpKeys(await readKeyFile(path));
+    return await readPgpKeys(await readKeyFile(path, { signal }));
   } catch (cause) {
     throw new FatalError(`unable to get entity from: ${path}: ${reasonOf(cause)}`, { cause });
   }

@@ -23,7 +23,7 @@ export function listCommand(context: Context, openLog: LogOpener): Command {
       const paths = keyringPaths(values, context);
       const secret = values.flag("secret");
       const path = secret ? paths.secret : values.flag("global") ? GLOBAL_KEYRING : paths.public;
-      const keys = await readKeyring(path);
+      const keys = await readKeyring(path, { signal: context.signal });
       const title = `${secret ? "Private" : "Public"} key listing (${path}):`;
       context.stdout.write(`${title}\n\n${keys.map(longEntry).join("")}`);
     });

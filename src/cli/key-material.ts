@@ -39,8 +39,9 @@ export interface TrustedKey extends PgpKey {
  * @param values of a command that has {@link KEYSDIR_OPTION}
  */
 export async function trustedPgpKeys(values: OptionValues, context: Context): Promise<readonly TrustedKey[]> {
-  const local = await readKeyring(keyringPaths(values, context).public);
-  const global = await readKeyring(GLOBAL_KEYRING);
+  const { signal } = context;
+  const local = await readKeyring(keyringPaths(values, context).public, { signal });
+  const global = await readKeyring(GLOBAL_KEYRING, { signal });
   return [
     ...local.map((one) => ({ ...one, origin: "LOCAL" as const })),
     ...global.map((one) => ({ ...one, origin: "GLOBAL" as const })),

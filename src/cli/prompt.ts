@@ -1,3 +1,4 @@
+import { readWholeStream } from "../index.ts";
 import type { Context } from "./context.ts";
 import { FatalError } from "./exit.ts";
 
@@ -111,12 +112,6 @@ class EndOfInput extends FatalError {
 
 /** All of standard input but its last line end: a password that a program gives. */
 export async function readSecretFromStdin({ stdin, signal }: Context): Promise<string> {
-  let text = "";
-  stdin.setEncoding("utf8");
-  for await (const chunk of stdin.iterator({ destroyOnReturn: false }) as AsyncIterable<string>) {
-    signal.throwIfAborted();
-    text += chunk;
-    if (text.length > MAX_ANSWER_LENGTH) throw new FatalError("The password on standard input is too long");
-  }
-  return text.replace(/\r?\n$/, "");
+  const bytes = await readWholeStream(stdin, "standard input", { limit: MAX_ANSWER_LENGTH, signal });
+  return bytes.toString("utf8").replace(/\r?\n$/, "");
 }

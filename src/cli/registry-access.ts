@@ -1,5 +1,4 @@
-import { readFile } from "node:fs/promises";
-import type { SourceOptions } from "../index.ts";
+import { readWholeFile, SifonError, type SourceOptions } from "../index.ts";
 import type { Context } from "./context.ts";
 import { FatalError } from "./exit.ts";
 import type { OptionValues } from "./options.ts";
@@ -8,16 +7,19 @@ import { openPrompt } from "./prompt.ts";
 /** How registries are reached, as the options that all their commands share say it. */
 export async function registryConnection(
   values: OptionValues,
+  { signal }: Context,
 ): Promise<Pick<SourceOptions, "noHttps" | "ca" | "insecure">> {
-  const ca = await readCertificates(values.text("cacert"));
+  const ca = await readCertificates(values.text("cacert"), signal);
   const common = { noHttps: values.flag("noHttps"), insecure: values.flag("insecure") };
   return ca === undefined ? common : { ...common, ca };
 }
 
-async function readCertificates(path: string | undefined): Promise<Buffer | undefined> {
+async function readCertificates(path: string | undefined, signal: AbortSignal): Promise<Buffer | undefined> {
   if (path === undefined) return undefined;
-  const bytes = await readFile(path).catch((cause: NodeJS.ErrnoException) => {
-    throw new FatalError(`Cannot read the certificates in "${path}": ${cause.code}`);
+  const bytes = await readWholeFile(path, { signal }).catch((cause: NodeJS.ErrnoException) => {
+    signal.throwIfAborted();
+    const reason = cause instanceof SifonError ? cause.message : cause.code;
+    throw new FatalError(`Cannot read the certificates in "${path}": ${reason}`);
   });
   if (!bytes.toString("latin1").includes("-----BEGIN CERTIFICATE-----")) {
     throw new FatalError(`Cannot use the certificates in "${path}": there is none in PEM format`);

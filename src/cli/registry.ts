@@ -42,7 +42,7 @@ function loginCommand(context: Context, openLog: LogOpener): Command {
       const registry = onlyWord(words);
       const log = openLog();
       const values = new OptionValues(self, LOGIN_OPTIONS, context.environment, log);
-      const connection = await registryConnection(values);
+      const connection = await registryConnection(values, context);
       const username = values.text("username");
       if (username === undefined) throw new FatalError("Docker/OCI registry requires a username");
       const { place, checked } = await loginToRegistry({

@@ -35,7 +35,10 @@ export async function runConversion(
   request: ConversionRequest,
   { values, log, context }: { readonly values: OptionValues; readonly log: Logger; readonly context: Context },
 ): Promise<ConvertReport> {
-  const access = { ...(await registryConnection(values)), credentials: await registryCredentials(values, context) };
+  const access = {
+    ...(await registryConnection(values, context)),
+    credentials: await registryCredentials(values, context),
+  };
   const display = openDisplay(log, { json: values.flag("json"), stages: request.stages, stderr: context.stderr });
   const onProgress: OnProgress = (event) => {
     // The image is known: its registry has been talked to, and nothing is encoded yet.

@@ -17,7 +17,10 @@ export async function runDefinition(
 ): Promise<void> {
   const { target, tuning, failure, definition } = request;
   const { context, values } = surroundings;
-  const access = { ...(await registryConnection(values)), credentials: await registryCredentials(values, context) };
+  const access = {
+    ...(await registryConnection(values, context)),
+    credentials: await registryCredentials(values, context),
+  };
   const output = async (onProgress: OnProgress): Promise<DefinitionOutput> =>
     values.flag("sandbox")
       ? { kind: "sandbox", directory: target, overwrite: true, update: values.flag("update") }

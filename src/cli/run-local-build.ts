@@ -62,7 +62,7 @@ export async function runSandboxBuild(
   };
   const access = isLocal
     ? {}
-    : { ...(await registryConnection(values)), credentials: await registryCredentials(values, context) };
+    : { ...(await registryConnection(values, context)), credentials: await registryCredentials(values, context) };
   const open = async (onProgress: OnProgress) => {
     const cache = await openCache(values, context.environment, onProgress);
     return createSource(uri, { ...sourceOptions(values, context, onProgress), ...access, cache });

@@ -1,7 +1,8 @@
-import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import type { Command } from "commander";
+import { readWholeText, SifonError } from "../runtime.ts";
+import type { Context } from "./context.ts";
 import { FatalError } from "./exit.ts";
 import type { OptionSpec } from "./options.ts";
 
@@ -43,19 +44,21 @@ export function settingName({ flags }: OptionSpec): string {
  */
 export async function readSettings(
   named: string | undefined,
-  environment: NodeJS.ProcessEnv,
+  { environment, signal }: Pick<Context, "environment" | "signal">,
   options: readonly OptionSpec[],
 ): Promise<Settings> {
   const home = environment.HOME || homedir();
   const path = named ?? join(environment.XDG_CONFIG_HOME || join(home, ".config"), "sifon", "config.toml");
   let text: string;
   try {
-    text = await readFile(path, "utf8");
+    text = await readWholeText(path, { signal });
   } catch (cause) {
+    signal.throwIfAborted();
     const { code } = cause as NodeJS.ErrnoException;
     if (named === undefined && (code === "ENOENT" || code === "ENOTDIR")) {
       return { path, found: false, values: new Map() };
     }
+    if (cause instanceof SifonError) throw new FatalError(cause.message, { cause });
     throw new FatalError(`Cannot read the configuration file "${path}": ${code}. Make it readable, or name another`);
   }
   return { path, found: true, values: await parseSettings(text, path, home, options) };

@@ -1,5 +1,4 @@
 import { randomUUID } from "node:crypto";
-import { open } from "node:fs/promises";
 import { Command } from "commander";
 import {
   addObject,
@@ -9,10 +8,12 @@ import {
   formatInfo,
   formatList,
   getObject,
+  openStream,
   type RandomAccess,
   readSif,
   type SifImage,
   setPrimaryPartition,
+  streamChunks,
   streamObject,
   withFileAccess,
 } from "../index.ts";
@@ -28,7 +29,7 @@ interface SifCommand {
   readonly name: string;
   readonly description: string;
   readonly usage: string;
-  readonly run: (words: readonly string[], output: Output, command: Command) => Promise<void>;
+  readonly run: (words: readonly string[], output: Output, command: Command, context: Context) => Promise<void>;
 }
 
 /** `sifon sif list|header|info|dump|add|del|new|setprim`: what Apptainer's do, as they print it. */
@@ -47,7 +48,7 @@ export function sifCommand(context: Context): Command {
       .action(async (words: string[], _options: unknown, self: Command) => {
         try {
           if (words.length !== wanted) throw new TypeError(`accepts ${wanted} arg(s), received ${words.length}`);
-          await withOutput(context, (output) => run(words, output, self));
+          await withOutput(context, (output) => run(words, output, self, context));
         } catch (cause) {
           context.signal.throwIfAborted();
           if (cause instanceof FatalError) throw cause;
@@ -120,14 +121,9 @@ const COMMANDS: readonly SifCommand[] = [
     name: "add",
     description: "Add a data object",
     usage: "<sif_path> <object_path>",
-    run: async ([path = "", objectPath = ""], _output, command) => {
+    run: async ([path = "", objectPath = ""], _output, command, { signal }) => {
       const object = newObject(command.opts<AddOptions>());
-      const file = await open(objectPath, "r");
-      try {
-        await addObject(path, object, file.createReadStream({ autoClose: false }), now());
-      } finally {
-        await file.close();
-      }
+      await addObject(path, object, streamChunks(await openStream(objectPath, { signal })), now());
     },
   },
   {

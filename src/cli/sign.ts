@@ -53,8 +53,8 @@ export function signCommand(context: Context, openLog: LogOpener): Command {
       try {
         const signer =
           pemPath === undefined
-            ? await attempt(FAILURE, () => pgpSignerOf(keyringPaths(values, context).secret, keyIndex, prompt))
-            : await attempt("Failed to load key material", () => pemSignerOf(pemPath, prompt));
+            ? await attempt(FAILURE, () => pgpSignerOf(keyringPaths(values, context).secret, keyIndex, context, prompt))
+            : await attempt("Failed to load key material", () => pemSignerOf(pemPath, context, prompt));
         await attempt(FAILURE, () => signImage(path, { ...choice, signer, timeSec, signal: context.signal }));
       } finally {
         opened?.close();
@@ -81,15 +81,20 @@ function keyIndexOf(values: OptionValues): number | undefined {
   return Number(text) < 0 ? undefined : Number(text);
 }
 
-async function pgpSignerOf(keyring: string, index: number | undefined, prompt: () => Prompt): Promise<ImageSigner> {
-  const keys = await readKeyring(keyring);
+async function pgpSignerOf(
+  keyring: string,
+  index: number | undefined,
+  { signal }: Context,
+  prompt: () => Prompt,
+): Promise<ImageSigner> {
+  const keys = await readKeyring(keyring, { signal });
   const key = index === undefined ? await chooseKey(keys, { kind: "private", entry: shortEntry }, prompt) : keys[index];
   if (key === undefined) throw new FatalError("index out of range");
   return pgpSigner(key, await askPassphrase(key, prompt));
 }
 
-async function pemSignerOf(path: string, prompt: () => Prompt): Promise<ImageSigner> {
-  const pem = await readKeyText(path);
+async function pemSignerOf(path: string, { signal }: Context, prompt: () => Prompt): Promise<ImageSigner> {
+  const pem = await readKeyText(path, { signal });
   // Deviates: Apptainer 1.4.5 takes no encrypted keys (test/cli/sign.test.ts).
   const passphrase = isEncryptedPem(pem) ? await prompt().askSecret("Enter key passphrase : ") : undefined;
   return pemSigner(readPrivatePem(pem, passphrase));

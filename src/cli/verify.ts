@@ -115,6 +115,7 @@ async function trustOf(
   values: OptionValues,
   context: Context,
 ): Promise<Pick<VerifyOptions<TrustedKey>, "pgpKeys" | "publicKey">> {
+  const { signal } = context;
   const [key, certificate] = [values.text("key"), values.text("certificate")];
   if (certificate !== undefined) {
     if (values.flag("ocspVerify")) {
@@ -123,7 +124,7 @@ async function trustOf(
       );
     }
     const load = (path: string, what: string) =>
-      attempt(`Failed to load ${what}`, async () => readCertificates(await readKeyText(path)));
+      attempt(`Failed to load ${what}`, async () => readCertificates(await readKeyText(path, { signal })));
     const [own] = await load(certificate, "certificate");
     const [between, roots] = [values.text("certificateIntermediates"), values.text("certificateRoots")];
     const intermediates = between === undefined ? [] : await load(between, "intermediate certificates");
@@ -135,7 +136,7 @@ async function trustOf(
   }
   if (key !== undefined) {
     return attempt("Failed to load key material", async () => ({
-      publicKey: readPublicPem(await readKeyText(key)),
+      publicKey: readPublicPem(await readKeyText(key, { signal })),
     }));
   }
   if (values.text("url") !== undefined) {

@@ -68,7 +68,6 @@ export type KeyErrorCode =
   | "CERTIFICATE_EXTENSION"
   | "KEYRING_DAMAGED"
   | "KEYRING_BUSY"
-  | "KEY_FILE_TOO_LARGE"
   | "KEY_INVALID"
   | "KEY_PRESENT"
   | "KEY_NOT_FOUND"
@@ -93,8 +92,6 @@ const KEY_MESSAGES: MessageTable<KeyErrorCode> = {
     `Cannot read the keyring "${d["path"]}" at byte ${d["offset"]}: ${d["reason"]}. It is no binary OpenPGP keyring, or it is damaged.`,
   KEYRING_BUSY: (d) =>
     `Cannot change the keyring "${d["path"]}": another process is changing it. If there is none, remove "${d["lock"]}".`,
-  KEY_FILE_TOO_LARGE: (d) =>
-    `"${d["path"]}" has more than ${d["limit"]} bytes, the limit for a file of keys. Give a file with fewer keys.`,
   KEY_INVALID: (d) => `openpgp: invalid argument: ${d["reason"]}`,
   KEY_PRESENT: (d) => `the key with fingerprint ${d["fingerprint"]} already belongs to the keyring`,
   KEY_NOT_FOUND: () => "no key matching given fingerprint found",

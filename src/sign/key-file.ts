@@ -1,22 +1,17 @@
-import { createReadStream } from "node:fs";
-import { buffer } from "node:stream/consumers";
-import { KeyError } from "./errors.ts";
+import { type ReadWholeOptions, readWholeFile, readWholeText } from "../bytes/read-whole.ts";
 
-/** The keyrings of whole distributions have half of it. */
-const MAX_SIZE: number = 64 * 1024 * 1024;
+/** The keyrings of whole distributions have as much. */
+const MAX_SIZE: number = 32 * 1024 * 1024;
 
 /**
- * A file of keys or certificates, whole. Its limit holds for devices and pipes, too, which tell no size before.
- * @throws KeyError KEY_FILE_TOO_LARGE, and what the file system says
+ * A file of OpenPGP keys, whole. Its limit holds for devices and pipes, too, which tell no size before.
+ * @throws BytesError FILE_TOO_LARGE, what the file system says, the signal's reason
  */
-export async function readKeyFile(path: string): Promise<Uint8Array> {
-  // `end` is inclusive: one byte more than allowed tells that there is more.
-  const content = await buffer(createReadStream(path, { end: MAX_SIZE, highWaterMark: 1024 * 1024 }));
-  if (content.length > MAX_SIZE) throw new KeyError("KEY_FILE_TOO_LARGE", { path, limit: MAX_SIZE });
-  return new Uint8Array(content);
+export function readKeyFile(path: string, options: Pick<ReadWholeOptions, "signal"> = {}): Promise<Uint8Array> {
+  return readWholeFile(path, { ...options, limit: MAX_SIZE });
 }
 
-/** As {@link readKeyFile}, for PEM. */
-export async function readKeyText(path: string): Promise<string> {
-  return new TextDecoder().decode(await readKeyFile(path));
+/** As {@link readKeyFile}, for PEM: a key, or certificates. */
+export function readKeyText(path: string, options: Pick<ReadWholeOptions, "signal"> = {}): Promise<string> {
+  return readWholeText(path, options);
 }

@@ -1,6 +1,6 @@
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Environment, homeDirectory } from "../bytes/environment.ts";
+import { readWholeFile } from "../bytes/read-whole.ts";
 import { SourceError } from "./errors.ts";
 
 /** Options of a TLS connection to the daemon. */
@@ -18,12 +18,12 @@ export interface DaemonTls {
  *
  * Throws `SourceError` DAEMON_CERTIFICATES_INVALID.
  */
-export async function daemonTls(env: Environment): Promise<DaemonTls | undefined> {
+export async function daemonTls(env: Environment, signal?: AbortSignal): Promise<DaemonTls | undefined> {
   const verify = Boolean(env.DOCKER_TLS_VERIFY);
   const named = env.DOCKER_CERT_PATH || undefined;
   if (!verify && named === undefined) return undefined;
   const path = named ?? join(homeDirectory(env), ".docker");
-  const [ca, cert, key] = await Promise.all(["ca.pem", "cert.pem", "key.pem"].map((name) => read(path, name)));
+  const [ca, cert, key] = await Promise.all(["ca.pem", "cert.pem", "key.pem"].map((name) => read(path, name, signal)));
   if ((cert === undefined) !== (key === undefined)) {
     const problem = `${cert === undefined ? "cert.pem" : "key.pem"} is missing beside its counterpart`;
     throw new SourceError("DAEMON_CERTIFICATES_INVALID", { path, problem });
@@ -35,10 +35,11 @@ export async function daemonTls(env: Environment): Promise<DaemonTls | undefined
   };
 }
 
-async function read(path: string, name: string): Promise<Buffer | undefined> {
+async function read(path: string, name: string, signal: AbortSignal | undefined): Promise<Buffer | undefined> {
   try {
-    return await readFile(join(path, name));
+    return await readWholeFile(join(path, name), { signal });
   } catch (cause) {
+    signal?.throwIfAborted();
     const { code } = cause as NodeJS.ErrnoException;
     if (code === "ENOENT") return undefined;
     throw new SourceError("DAEMON_CERTIFICATES_INVALID", { path, problem: `${name} cannot be read (${code})`, cause });

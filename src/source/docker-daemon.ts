@@ -83,7 +83,7 @@ async function askDaemon<T>(
 ): Promise<T> {
   const { env = process.env } = options;
   const dockerHost = options.dockerHost || env.DOCKER_HOST || DEFAULT_DOCKER_HOST;
-  const { origin, dispatcher } = await connectDaemon(dockerHost, options, env);
+  const { origin, dispatcher } = await connectDaemon(dockerHost, options, env, signal);
   try {
     const path = `/images/${encodeURIComponent(image)}/${what}`;
     const answer = await dispatcher.request({ origin, path, method: "GET", signal }).catch((cause: Error) => {
@@ -101,6 +101,7 @@ async function connectDaemon(
   dockerHost: string,
   { timeouts }: SourceOptions,
   env: Environment,
+  signal: AbortSignal,
 ): Promise<{ origin: string; dispatcher: Dispatcher }> {
   const { Agent } = await loadHttp();
   const { connectMs } = { ...DEFAULT_TIMEOUTS, ...timeouts };
@@ -112,7 +113,7 @@ async function connectDaemon(
       dispatcher: new Agent({ ...common, connect: { socketPath: rest, timeout: connectMs } }),
     };
   }
-  const tls = await daemonTls(env);
+  const tls = await daemonTls(env, signal);
   const schemes: Readonly<Record<string, string>> = {
     tcp: tls === undefined ? "http" : "https",
     http: "http",

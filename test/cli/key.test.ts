@@ -137,7 +137,7 @@ describe.concurrent("sifon key", () => {
     ],
     [
       ["import", "/dev/zero"],
-      'key import command failed: unable to get entity from: /dev/zero: "/dev/zero" has more than 67108864 bytes, the limit for a file of keys. Give a file with fewer keys.',
+      'key import command failed: unable to get entity from: /dev/zero: Cannot read "/dev/zero": it has more than 33554432 bytes. Name the file that is meant.',
       2,
     ],
     [

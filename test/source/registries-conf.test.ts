@@ -199,7 +199,10 @@ describe("loadRegistryRules()", () => {
     return path;
   };
   const load = async (env = {}) => {
-    const rules = await loadRegistryRules({ HOME: join(folder, "home"), ...env }, join(folder, "etc"));
+    const rules = await loadRegistryRules(
+      { HOME: join(folder, "home"), ...env },
+      { systemDirectory: join(folder, "etc") },
+    );
     return Object.fromEntries(rules.map(({ prefix, location }) => [prefix, location]));
   };
 

@@ -2,7 +2,7 @@ import { type ChildProcess, type StdioOptions, spawn } from "node:child_process"
 import { fileURLToPath } from "node:url";
 import { type CommandOptions, type CommandResult, mustRun, runCommand } from "./command.ts";
 
-/** The built command line, as users run it. */
+/** The built command line, as users run it: behind two dashes, without which Node 20 takes some of its options. */
 export const SIFON_MAIN: string = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 
 /** Variables of the developer's own shell that would change what Sifon does. */
@@ -14,12 +14,12 @@ const CLEAN: Readonly<Record<string, undefined>> = Object.fromEntries(
 
 /** Runs `sifon` with these arguments. */
 export function sifon(args: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
-  return runCommand(process.execPath, [SIFON_MAIN, ...args], { ...options, env: { ...CLEAN, ...options.env } });
+  return runCommand(process.execPath, ["--", SIFON_MAIN, ...args], { ...options, env: { ...CLEAN, ...options.env } });
 }
 
 /** Runs `sifon`, which has to succeed. */
 export function mustSifon(args: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
-  return mustRun(process.execPath, [SIFON_MAIN, ...args], { ...options, env: { ...CLEAN, ...options.env } });
+  return mustRun(process.execPath, ["--", SIFON_MAIN, ...args], { ...options, env: { ...CLEAN, ...options.env } });
 }
 
 /** A run of `sifon` that goes on while the test does something. */
@@ -60,7 +60,7 @@ export function sifonAs(
   options: StartSifonOptions = {},
 ): SifonProcess {
   const { env, stdio = ["ignore", "pipe", "pipe"], nodeArgs = [], ...rest } = options;
-  const [program, ...words] = [...prefix, process.execPath, ...nodeArgs, SIFON_MAIN, ...args];
+  const [program, ...words] = [...prefix, process.execPath, ...nodeArgs, "--", SIFON_MAIN, ...args];
   const child = spawn(program as string, words, {
     ...rest,
     env: { ...process.env, ...CLEAN, ...env },

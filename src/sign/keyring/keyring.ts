@@ -10,9 +10,12 @@ import { PacketError, splitKeys } from "../openpgp/split-keys.ts";
  * no file. Keys that are not understood are left out.
  * @throws KeyError KEYRING_DAMAGED
  */
-export async function readKeyring(path: string): Promise<readonly PgpKey[]> {
+export async function readKeyring(
+  path: string,
+  options: { readonly signal?: AbortSignal } = {},
+): Promise<readonly PgpKey[]> {
   const keys: PgpKey[] = [];
-  for (const part of await readParts(path)) {
+  for (const part of await readParts(path, options)) {
     try {
       keys.push(await readPgpKey(part));
     } catch (error) {
@@ -54,10 +57,13 @@ async function findPart(parts: readonly Uint8Array[], fingerprint: string): Prom
   return -1;
 }
 
-async function readParts(path: string): Promise<readonly Uint8Array[]> {
+async function readParts(
+  path: string,
+  options: { readonly signal?: AbortSignal } = {},
+): Promise<readonly Uint8Array[]> {
   let content: Uint8Array;
   try {
-    content = await readKeyFile(path);
+    content = await readKeyFile(path, options);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
     throw error;

@@ -1,4 +1,4 @@
-import { type FileHandle, open } from "node:fs/promises";
+import { constants, type FileHandle, open } from "node:fs/promises";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { extract } from "tar-stream";
@@ -28,7 +28,7 @@ const KEPT_TOTAL = 16 * 1024 * 1024;
 
 /** Opens an archive by path; `uri` is for messages. Throws `SourceError` ARCHIVE_NOT_FOUND, ARCHIVE_INVALID. */
 export async function openArchiveFile(path: string, uri: string, signal: AbortSignal): Promise<ArchiveFile> {
-  const file = await open(path, "r").catch((cause: NodeJS.ErrnoException) => {
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((cause: NodeJS.ErrnoException) => {
     throw new SourceError("ARCHIVE_NOT_FOUND", { uri, path, problem: problemOf(cause), cause });
   });
   return openArchiveHandle(file, uri, signal);

@@ -1,4 +1,6 @@
+import type { Stats } from "node:fs";
 import { stat } from "node:fs/promises";
+import { openStream } from "../../bytes/open-stream.ts";
 import type { SourceOptions } from "../options.ts";
 import { type ArchiveFile, openArchiveFile, openArchiveHandle } from "./archive-file.ts";
 import { spoolStream } from "./spool.ts";
@@ -17,7 +19,7 @@ export interface OpenedArchive {
 }
 
 /**
- * Opens the archive at a path; `-` is standard input, which is spooled. A colon may belong to the path:
+ * Opens the archive at a path; `-` is standard input, which is spooled, as is a pipe. A colon may belong to the path:
  * `f:x.tar` is the file `f:x.tar` if there is one and no `f`.
  */
 export async function openArchive(
@@ -26,21 +28,22 @@ export async function openArchive(
   { spoolDirectory, onProgress, stdin = process.stdin }: SourceOptions,
   signal: AbortSignal,
 ): Promise<OpenedArchive> {
-  if (path === "-") {
-    const what = "standard input, whose order demands it";
-    const file = await spoolStream(stdin, { what, directory: spoolDirectory, onProgress, signal });
-    return { archive: await openArchiveHandle(file, uri, signal), name };
-  }
+  const spooled = async (stream: AsyncIterable<Uint8Array>, what: string) => {
+    const file = await spoolStream(stream, { what, directory: spoolDirectory, onProgress, signal });
+    return openArchiveHandle(file, uri, signal);
+  };
+  if (path === "-") return { archive: await spooled(stdin, "standard input, whose order demands it"), name };
   const whole = `${path}:${name}`;
-  if (name !== undefined && !(await exists(path)) && (await exists(whole))) {
-    return { archive: await openArchiveFile(whole, uri, signal), name: undefined };
+  const isWhole = name !== undefined && !(await look(path)) && (await look(whole)) !== undefined;
+  const [file, rest] = isWhole ? [whole, undefined] : [path, name];
+  if ((await look(file))?.isFIFO() === true) {
+    // `<(command)` of a shell is one, too.
+    const what = `the pipe ${JSON.stringify(file)}, whose order demands it`;
+    return { archive: await spooled(await openStream(file, { signal }), what), name: rest };
   }
-  return { archive: await openArchiveFile(path, uri, signal), name };
+  return { archive: await openArchiveFile(file, uri, signal), name: rest };
 }
 
-function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
+function look(path: string): Promise<Stats | undefined> {
+  return stat(path).catch(() => undefined);
 }

@@ -1,5 +1,6 @@
 import type { FileHandle } from "node:fs/promises";
 import { tmpdir } from "node:os";
+import { untilAborted } from "../../bytes/read-whole.ts";
 import { openUnlinkedFile } from "../../bytes/unlinked-file.ts";
 import type { OnProgress } from "../../progress.ts";
 import { SourceError } from "../errors.ts";
@@ -30,8 +31,7 @@ export async function spoolStream(stream: AsyncIterable<Uint8Array>, options: Sp
   try {
     onProgress?.({ kind: "spool", what, path: directory });
     let size = 0;
-    for await (const chunk of stream) {
-      signal.throwIfAborted();
+    for await (const chunk of untilAborted(stream, signal)) {
       for (let written = 0; written < chunk.length; ) {
         const { bytesWritten } = await file.write(chunk, written, chunk.length - written).catch((cause) => {
           throw fail(cause, size);

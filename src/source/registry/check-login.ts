@@ -21,7 +21,7 @@ export async function checkLogin(attempt: LoginAttempt): Promise<boolean> {
   const { registry, username, password, signal, noHttps = false, insecure = false } = attempt;
   const credential = { kind: "basic", origin: "this login", username, password } as const;
   const target = { registry, repository: "", plainHttp: noHttps, insecure, credential };
-  const { client, dispatcher } = await connectRegistry(target, attempt);
+  const { client, dispatcher } = await connectRegistry(target, attempt, signal);
   try {
     return await client.logIn(signal);
   } finally {

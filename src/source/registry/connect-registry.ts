@@ -33,10 +33,11 @@ export interface RegistryConnection {
 export async function connectRegistry(
   { registry, repository, plainHttp, insecure, credential, maxAttempts }: RegistryTarget,
   options: Pick<SourceOptions, "ca" | "env" | "timeouts" | "retry" | "onProgress">,
+  signal: AbortSignal,
 ): Promise<RegistryConnection> {
   const { ca, env = process.env, timeouts, onProgress } = options;
   const retry: RetryPolicy = { ...DEFAULT_RETRY, ...options.retry };
-  const ofHost = await findHostCertificates(registry, env);
+  const ofHost = await findHostCertificates(registry, env, { signal });
   const dispatcher = await createDispatcher({
     env,
     insecure,

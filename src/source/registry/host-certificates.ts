@@ -1,6 +1,7 @@
-import { readdir, readFile } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { type Environment, homeDirectory } from "../../bytes/environment.ts";
+import { readWholeFile } from "../../bytes/read-whole.ts";
 import { DEFAULT_REGISTRY } from "../../oci/reference.ts";
 import { SourceError } from "../errors.ts";
 import type { TlsTrust } from "./tls-trust.ts";
@@ -25,12 +26,15 @@ function certificateDirectories(env: Environment): readonly string[] {
 export async function findHostCertificates(
   host: string,
   env: Environment,
-  directories: readonly string[] = certificateDirectories(env),
+  {
+    directories = certificateDirectories(env),
+    signal,
+  }: { readonly directories?: readonly string[]; readonly signal?: AbortSignal } = {},
 ): Promise<HostCertificates> {
   for (const directory of directories) {
     const folder = join(directory, host === DEFAULT_REGISTRY ? "docker.io" : host);
     const names = await namesIn(folder);
-    if (names !== undefined) return readCertificates(folder, names);
+    if (names !== undefined) return readCertificates(folder, names, signal);
   }
   return { ca: [] };
 }
@@ -46,10 +50,15 @@ async function namesIn(folder: string): Promise<readonly string[] | undefined> {
   }
 }
 
-async function readCertificates(folder: string, names: readonly string[]): Promise<HostCertificates> {
+async function readCertificates(
+  folder: string,
+  names: readonly string[],
+  signal: AbortSignal | undefined,
+): Promise<HostCertificates> {
   const read = async (name: string, needed: RegExp) => {
     const path = join(folder, name);
-    const bytes = await readFile(path).catch((cause: NodeJS.ErrnoException) => {
+    const bytes = await readWholeFile(path, { signal }).catch((cause: NodeJS.ErrnoException) => {
+      signal?.throwIfAborted();
       throw new SourceError("CERTIFICATES_INVALID", { path, problem: `it cannot be read (${cause.code})`, cause });
     });
     if (!needed.test(bytes.toString("latin1"))) {

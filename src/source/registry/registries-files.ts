@@ -1,6 +1,7 @@
-import { access, readdir, readFile } from "node:fs/promises";
+import { access, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { type Environment, homeDirectory } from "../../bytes/environment.ts";
+import { readWholeText } from "../../bytes/read-whole.ts";
 import { SourceError } from "../errors.ts";
 import { parseRegistriesConf, type RegistryRule } from "./registries-conf.ts";
 
@@ -15,7 +16,10 @@ const SYSTEM_DIRECTORY = "/etc/containers";
  */
 export async function loadRegistryRules(
   env: Environment,
-  systemDirectory: string = SYSTEM_DIRECTORY,
+  {
+    systemDirectory = SYSTEM_DIRECTORY,
+    signal,
+  }: { readonly systemDirectory?: string; readonly signal?: AbortSignal } = {},
 ): Promise<readonly RegistryRule[]> {
   const user = join(homeDirectory(env), ".config/containers");
   const named = env.CONTAINERS_REGISTRIES_CONF || undefined;
@@ -36,16 +40,20 @@ export async function loadRegistryRules(
   }
   const rules = new Map<string, RegistryRule>();
   for (const path of paths) {
-    for (const rule of await readRules(path, path === named)) rules.set(rule.prefix, rule);
+    for (const rule of await readRules(path, { mustExist: path === named, signal })) rules.set(rule.prefix, rule);
   }
   return [...rules.values()];
 }
 
-async function readRules(path: string, mustExist: boolean): Promise<readonly RegistryRule[]> {
+async function readRules(
+  path: string,
+  { mustExist, signal }: { readonly mustExist: boolean; readonly signal: AbortSignal | undefined },
+): Promise<readonly RegistryRule[]> {
   let text: string;
   try {
-    text = await readFile(path, "utf8");
+    text = await readWholeText(path, { signal });
   } catch (error) {
+    signal?.throwIfAborted();
     const { code } = error as NodeJS.ErrnoException;
     if (!mustExist && (code === "ENOENT" || code === "ENOTDIR")) return [];
     throw new SourceError("REGISTRIES_CONF_UNREADABLE", { path, problem: code ?? "it cannot be opened", cause: error });

@@ -42,7 +42,7 @@ export class RegistryPlaces {
   async ask<T>(work: (client: RegistryClient) => Promise<T>, signal: AbortSignal): Promise<T> {
     if (this.#client !== undefined) return work(this.#client);
     const { env = process.env, noHttps = false, insecure = false } = this.#options;
-    const rules = await loadRegistryRules(env);
+    const rules = await loadRegistryRules(env, { signal });
     const places = pullPlaces(this.#reference, rules, { noHttps, insecure });
     let failure: unknown;
     for (const [i, place] of places.entries()) {
@@ -128,6 +128,7 @@ export class RegistryPlaces {
     const { client, dispatcher } = await connectRegistry(
       hasNext ? { ...target, maxAttempts: MIRROR_ATTEMPTS } : target,
       this.#options,
+      signal,
     );
     this.#dispatchers.push(dispatcher);
     return client;

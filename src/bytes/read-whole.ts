@@ -1,0 +1,66 @@
+import { addAbortSignal, Readable } from "node:stream";
+import { BytesError } from "./errors.ts";
+import { openStream } from "./open-stream.ts";
+import { streamChunks } from "./stream-chunks.ts";
+
+/** What a configuration, a certificate bundle or a definition may have; the largest that are known have a tenth of it. */
+export const SMALL_FILE_LIMIT: number = 4 * 1024 * 1024;
+
+/** How much is taken, and until when. */
+export interface ReadWholeOptions {
+  /** Bytes; 4 MiB by default. It holds for pipes and devices, too, which tell no size before. */
+  readonly limit?: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * A small file, whole: of any kind that {@link openStream} opens, named pipes and `<(command)` among them.
+ * @throws BytesError FILE_TOO_LARGE, what the file system says, the signal's reason
+ */
+export async function readWholeFile(path: string, options: ReadWholeOptions = {}): Promise<Buffer> {
+  options.signal?.throwIfAborted();
+  return readWholeStream(await openStream(path), path, options);
+}
+
+/** As {@link readWholeFile}, as UTF-8. */
+export async function readWholeText(path: string, options: ReadWholeOptions = {}): Promise<string> {
+  return (await readWholeFile(path, options)).toString("utf8");
+}
+
+/**
+ * All of a stream, which is destroyed where it is too long and when the signal comes.
+ * @param path as messages name it
+ * @throws BytesError FILE_TOO_LARGE, what the stream fails with, the signal's reason
+ */
+export async function readWholeStream(
+  stream: Readable,
+  path: string,
+  { limit = SMALL_FILE_LIMIT, signal }: ReadWholeOptions = {},
+): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of untilAborted(stream, signal)) {
+    size += chunk.length;
+    if (size > limit) throw new BytesError("FILE_TOO_LARGE", { path, limit });
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+/** The chunks of what comes by itself: a signal ends also the waiting for the next one. Rejects with its reason. */
+export async function* untilAborted(
+  stream: AsyncIterable<Uint8Array>,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const isStream = stream instanceof Readable;
+  if (isStream && signal !== undefined) addAbortSignal(signal, stream);
+  try {
+    for await (const chunk of isStream ? streamChunks(stream) : stream) {
+      signal?.throwIfAborted();
+      yield chunk;
+    }
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error;
+  }
+}
