@@ -76,8 +76,9 @@ export interface RunContainerRequest extends ActionRequest {
   /** Path of a SIF, a SquashFS file or a sandbox. */
   readonly image: string;
   readonly options: ContainerOptions;
-  /** The caller's environment and folder. */
+  /** The caller's. */
   readonly environment: NodeJS.ProcessEnv;
+  /** The caller's current directory; empty where it is gone. */
   readonly hostCwd: string;
   /** Told what the user should know, before the program runs. */
   readonly onMessage: (message: RuntimeMessage) => void;
@@ -102,6 +103,11 @@ export async function runContainer(request: RunContainerRequest): Promise<Progra
       problem: `Could not locate the container application: ${quote(app)} has control characters`,
     });
   const path = resolve(request.hostCwd, request.image);
+  if (request.hostCwd === "")
+    request.onMessage({
+      level: "warning",
+      text: "can't determine current working directory: getwd: no such file or directory",
+    });
   const image = await openImage(path);
   try {
     checkArchitecture(image, path);
@@ -169,7 +175,7 @@ async function runOpened(
     home: options.noHome
       ? undefined
       : { source: contain && options.home === undefined ? containedHome(workdir) : home.source, target: home.target },
-    ...{ scratch, binds, cwd: request.hostCwd },
+    ...{ scratch, binds, cwd: request.hostCwd || undefined },
     files: await madeFiles(tree, { home: home.target, caller, options, overlay, tell }),
   });
   await placeMounts(tree, wanted, { canMakePoints: !isDirect(overlay), onMessage });

@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import {
   type ContainerOptions,
+  currentFolder,
   evaluateEnvFile,
   parseBinds,
   parseEnvOption,
@@ -27,7 +28,7 @@ export async function containerOptions(
   if (network !== undefined && network !== "none")
     throw new FatalError(`--network ${network}: only "none" is there; without --net the host's network is used`);
   const hostname = values.text("hostname");
-  const cwd = process.cwd();
+  const cwd = currentFolder() ?? "";
   const home = values.text("home");
   const noMount = parseNoMount(values.texts("noMount"));
   for (const { text } of noMount.messages) log.warning(text);

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { type ActionRequest, type ProgramEnd, type RuntimeMessage, runContainer } from "../runtime.ts";
+import { type ActionRequest, currentFolder, type ProgramEnd, type RuntimeMessage, runContainer } from "../runtime.ts";
 import { containerOptions } from "./container-options.ts";
 import type { Context } from "./context.ts";
 import { FatalError } from "./exit.ts";
@@ -39,7 +39,7 @@ export async function runAction(typed: TypedAction, tools: ActionTools): Promise
     try {
       return await runContainer({
         ...{ action: typed.action, image, args: typed.args, app: values.text("app"), shell: values.text("shell") },
-        ...{ options, environment: context.environment, hostCwd: process.cwd() },
+        ...{ options, environment: context.environment, hostCwd: currentFolder() ?? "" },
         onMessage: (message) => tell(log, message),
         onStart: (program) => {
           stop = forwardSignals(process, program);

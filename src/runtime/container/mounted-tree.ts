@@ -181,7 +181,9 @@ export class MountedTree {
     const below = (other: string) => other.startsWith(`${path}/`);
     if ([...this.#points].some(([other, { mount: lacking }]) => lacking === mount && below(other))) return FOLDER;
     if (mount?.kind === "bind") return undefined;
-    return this.#mounts.some(({ target }) => below(target) || target === path) ? FOLDER : undefined;
+    // What was mounted before this one is hidden by it.
+    const later = mount === undefined ? this.#mounts : this.#mounts.slice(this.#mounts.indexOf(mount) + 1);
+    return later.some(({ target }) => below(target) || target === path) ? FOLDER : undefined;
   }
 
   #treeOf(mount: Mount | undefined): FileTree | undefined {

@@ -6,7 +6,7 @@ import type { MountedTree } from "./mounted-tree.ts";
 export interface WorkingDirectoryOptions {
   /** `--pwd`, `--cwd`: there or nowhere. */
   readonly asked: string | undefined;
-  /** The caller's. */
+  /** The caller's; empty where it is gone. */
   readonly host: string;
   readonly home: string;
   /** `--contain`: the caller's folder is not thought of. */
@@ -26,7 +26,7 @@ export async function workingDirectory(
     if (!(await isFolder(asked))) throw new ContainerError("WORKING_DIRECTORY_MISSING", { path: asked });
     return { path: asked, messages: [] };
   }
-  if (!contain && (await isFolder(host))) return { path: host, messages: [] };
+  if (!contain && host !== "" && (await isFolder(host))) return { path: host, messages: [] };
   const path = (await isFolder(home)) ? home : "/";
   if (contain) return { path, messages: [] };
   const text = `Error changing the container working directory. Using '${path}' instead: chdir ${host}: no such file or directory`;
