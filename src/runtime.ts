@@ -4,8 +4,11 @@
  * @packageDocumentation
  */
 
+export { currentFolder } from "./bytes/current-folder.ts";
 export { printable, printableLines } from "./bytes/printable.ts";
 export { type ReadWholeOptions, readWholeText } from "./bytes/read-whole.ts";
+export { type PathSearch, searchPath } from "./bytes/search-path.ts";
+export { systemReason } from "./bytes/system-reason.ts";
 export { SifonError } from "./errors.ts";
 export { type ContainerOptions, containerHelp, type RunContainerRequest, runContainer } from "./run-container.ts";
 export type { ActionRequest } from "./runtime/action/choose-command.ts";

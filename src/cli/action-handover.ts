@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
-import type { ProgramEnd } from "../runtime.ts";
+import { homedir } from "node:os";
+import { currentFolder, type ProgramEnd, searchPath, systemReason } from "../runtime.ts";
 import { CONTAINER_OPTIONS } from "./action-options.ts";
 import type { Context } from "./context.ts";
 import { FatalError } from "./exit.ts";
@@ -25,14 +26,15 @@ interface HandOverTools {
 export async function handOver(typed: TypedAction, { values, log, context }: HandOverTools): Promise<ProgramEnd> {
   const words = apptainerArguments(typed, values, log.verbosity);
   const environment = apptainerEnvironment(context.environment);
+  const refused: string[] = [];
   for (const program of ["apptainer", "singularity"]) {
-    const end = await runProgram(program, words, environment);
-    if (end !== undefined) return end;
+    const found = searchPath(program, environment.PATH ?? "");
+    if (found.path !== undefined) return runProgram(found.path, words, environment);
     log.debug(`${program} is not installed`);
+    if (found.refused !== undefined) refused.push(`${found.refused} is there, but you may not execute it`);
   }
-  throw new FatalError(
-    "--engine apptainer: neither apptainer nor singularity is installed (or in PATH); leave the option out to run with Sifon's own engine",
-  );
+  const why = ["neither apptainer nor singularity is installed (or in PATH)", ...refused].join("; ");
+  throw new FatalError(`--engine apptainer: ${why}; leave the option out to run with Sifon's own engine`);
 }
 
 /** The words with which Apptainer does the same. */
@@ -68,22 +70,21 @@ function apptainerEnvironment(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv
   return Object.fromEntries([...kept, ...forced]) as NodeJS.ProcessEnv;
 }
 
-/** Undefined where there is no such program. */
-function runProgram(
-  program: string,
-  words: readonly string[],
-  environment: NodeJS.ProcessEnv,
-): Promise<ProgramEnd | undefined> {
+function runProgram(program: string, words: readonly string[], environment: NodeJS.ProcessEnv): Promise<ProgramEnd> {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, words, { stdio: "inherit", env: environment });
+    // Where the current directory is gone, it goes to the home directory, too, for want of another.
+    const cwd = currentFolder() ?? homedir();
+    const child = spawn(program, words, { stdio: "inherit", env: environment, cwd });
     const stop = forwardSignals(process, {
       ...{ stdin: null, stdout: null, stderr: null, ended: new Promise(() => {}) },
       kill: (name) => child.kill(name),
     });
-    child.once("error", (error: NodeJS.ErrnoException) => {
+    child.once("error", (cause) => {
       stop();
-      if (error.code === "ENOENT") resolve(undefined);
-      else reject(error);
+      const why = systemReason(cause);
+      reject(
+        new FatalError(`--engine apptainer: ${program} cannot be executed: ${why}; see to it, or leave the option out`),
+      );
     });
     child.once("close", (status, signal) => {
       stop();

@@ -1,8 +1,22 @@
+import { writeSync } from "node:fs";
+
 /** Runs a command line as this process: its streams, its signals, its exit code. */
 export async function start(argv: readonly string[]): Promise<void> {
   // Nothing is left to wait for and the run is not over: that must not pass for success. Node's own code for it.
   const stalled = () => process.exit(13);
   process.once("beforeExit", stalled);
+  const { tooLowLimit } = await import("./process-limits.ts");
+  const problem = tooLowLimit();
+  if (problem !== undefined) {
+    // Not through the stream, which takes threads and files of its own.
+    writeSync(2, `FATAL:   Cannot run: ${problem}\n`);
+    process.exit(255);
+  }
+  try {
+    process.cwd();
+  } catch {
+    (await import("./missing-folder.ts")).explainMissingFolder(process);
+  }
   const { isAction } = await import("./action-names.ts");
   // Before the rest is loaded, which takes memory, too. What only starts a container starts faster without.
   if (!isAction(argv)) (await import("./heap.ts")).spareMemory();

@@ -47,7 +47,7 @@ export async function runHostScript(
   const streams = { stdio: [0, output, 2], signal };
   const program =
     session === undefined
-      ? startProgram({ argv: command, environment, name: `%${section}` }, streams)
+      ? startProgram({ argv: command, environment }, streams)
       : session.runHost(command, { ...streams, environment });
   await scriptEnd(section, program, signal);
 }

@@ -4,12 +4,13 @@ import { TOOL_PACKAGES, type Tool } from "./host.ts";
 /** Why a container cannot be run on this host. */
 export type EngineErrorCode =
   | "TOOL_MISSING"
+  | "TOOL_UNUSABLE"
+  | "LIMIT_REACHED"
   | "NAMESPACES_REFUSED"
   | "FUSE_UNAVAILABLE"
   | "OVERLAY_UNAVAILABLE"
   | "MOUNT_FAILED"
   | "SETUP_FAILED"
-  | "START_FAILED"
   | "ARGUMENTS_TOO_LONG";
 
 const packageOf = (tool: unknown): string => TOOL_PACKAGES[tool as Tool];
@@ -18,6 +19,10 @@ const said = (d: ErrorDetails): string => (d.seen ? `: ${String(d.seen)}` : "");
 const MESSAGES: MessageTable<EngineErrorCode> = {
   TOOL_MISSING: (d) =>
     `Cannot run a container: the program "${d.tool}" is not installed; ${d.purpose}. Install it (Debian's package: ${packageOf(d.tool)}), or use --engine apptainer; "sifon doctor" shows all that this host has.`,
+  TOOL_UNUSABLE: (d) =>
+    `Cannot run a container: "${d.path}" cannot be executed${said(d)}. Mend it, or let PATH lead to another one; "sifon doctor" shows all that this host has.`,
+  LIMIT_REACHED: (d) =>
+    `Cannot run a container: the limit of ${d.what}${d.limit === undefined ? "" : ` (${d.limit})`} is reached${said(d)}. End some of yours, or raise it (${d.option}); in a batch job or a container, the site or the container's options set it.`,
   NAMESPACES_REFUSED: (d) =>
     `Cannot run a container: this host does not let user ${d.uid} have namespaces${said(d)}. Its administrator can allow them (sysctl user.max_user_namespaces, kernel.unprivileged_userns_clone=1, kernel.apparmor_restrict_unprivileged_userns=0); inside another container that one needs the privilege.`,
   FUSE_UNAVAILABLE: (d) =>
@@ -40,7 +45,6 @@ const MESSAGES: MessageTable<EngineErrorCode> = {
           ];
     return `Cannot start "${d.program}" in the container: argument list too long: ${said}. ${remedy}.`;
   },
-  START_FAILED: (d) => `Cannot start "${d.program}" in the container${said(d)}.`,
 };
 
 /** This host cannot do what a container needs, or refused it. `details`: `tool`, `path`, `program`, `seen` (the tool's own words). */

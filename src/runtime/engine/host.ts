@@ -1,7 +1,7 @@
 import { constants, readFileSync } from "node:fs";
 import { release } from "node:os";
-import { delimiter, join } from "node:path";
 import { isAccessible } from "../../bytes/is-accessible.ts";
+import { searchPath } from "../../bytes/search-path.ts";
 
 /** The host's programs that the engine uses, and Debian's package of each. */
 export const TOOL_PACKAGES = {
@@ -61,7 +61,8 @@ export function probeHost(path: string = process.env.PATH ?? ""): Host {
     .map((part) => Number.parseInt(part, 10));
   const tools: Partial<Record<Tool, string>> = {};
   for (const tool of Object.keys(TOOL_PACKAGES) as Tool[]) {
-    const found = findTool(tool, path);
+    // System folders are looked into last: mount(8) is often out of an ordinary user's PATH.
+    const found = searchPath(tool, path, SYSTEM_FOLDERS).path;
     if (found !== undefined) tools[tool] = found;
   }
   return {
@@ -78,14 +79,7 @@ export function probeHost(path: string = process.env.PATH ?? ""): Host {
   };
 }
 
-/** System folders are looked into last: mount(8) is often out of an ordinary user's PATH. */
-function findTool(tool: Tool, path: string): string | undefined {
-  for (const folder of [...path.split(delimiter), "/usr/bin", "/usr/sbin", "/bin", "/sbin"]) {
-    const file = join(folder, tool);
-    if (folder.startsWith("/") && isAccessible(file, constants.X_OK)) return file;
-  }
-  return undefined;
-}
+const SYSTEM_FOLDERS = ["/usr/bin", "/usr/sbin", "/bin", "/sbin"];
 
 /** The settings by which distributions switch user namespaces off. */
 function userNamespaceRefusal(): string | undefined {

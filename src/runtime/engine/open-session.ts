@@ -1,6 +1,7 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import type { Readable } from "node:stream";
+import { currentFolder } from "../../bytes/current-folder.ts";
 import { argumentsTooLong } from "./argument-limits.ts";
 import { type Entrance, enterContainer } from "./enter-container.ts";
 import { EngineError } from "./errors.ts";
@@ -13,6 +14,11 @@ import { containerOptions, programOptions } from "./program-options.ts";
 import { startProgram } from "./run-program.ts";
 import type { EngineSession, ProgramStreams, RunningProgram } from "./session.ts";
 import { ROOT, requireTool, sessionScript, shellQuote } from "./session-script.ts";
+import { limitIn } from "./start-failure.ts";
+import { startTool } from "./start-tool.ts";
+
+/** All that enters goes somewhere else at once; shells would complain of a current directory that is gone. */
+const NOWHERE = { cwd: "/" };
 
 /** Beside the plan. */
 export interface OpenSessionOptions {
@@ -70,7 +76,7 @@ async function attempt(
     ];
   }
   // A process group of its own: the terminal's Ctrl-C is for the program.
-  const holder = spawn(argv[0]!, argv.slice(1), {
+  const holder = await startTool(argv, {
     ...{ detached: true, cwd: "/", env: TOOL_ENVIRONMENT },
     stdio: ["pipe", "pipe", "pipe"],
   });
@@ -122,7 +128,6 @@ function holderReady(
         }
       }
     });
-    holder.once("error", (cause) => reject(new EngineError("SETUP_FAILED", { seen: cause.message, cause })));
     holder.once("close", () => {
       settle();
       reject(setupError(failed, complaint.trim().replace(/\s*\n\s*/g, "; "), plan.image, host));
@@ -132,8 +137,12 @@ function holderReady(
 
 function setupError(step: string, seen: string, image: RootImage, host: Host): EngineError {
   const path = image.kind === "squashfs" ? image.file : image.path;
+  const limit = limitIn(seen);
+  if (limit !== undefined) return limit;
   if (step === "image" || step === "memory") return new EngineError("MOUNT_FAILED", { path, seen });
   if (step === "overlay") return new EngineError("OVERLAY_UNAVAILABLE", { path, uid: host.uid, seen });
+  const broken = /failed to execute (\S+): (.+)/.exec(seen);
+  if (broken !== null) return new EngineError("TOOL_UNUSABLE", { path: broken[1], seen: broken[2] });
   const isRefusal =
     /unshare|clone|namespace|uid_map|setting up/.test(seen) && /not permitted|denied|No space|Invalid/.test(seen);
   if (isRefusal) {
@@ -187,10 +196,10 @@ function openedSession(parts: OpenedParts): EngineSession {
     imagePaths: script.imagePaths,
     ids: privileged || plan.ids === "self" ? "self" : parts.hasRange ? "subordinate" : "root",
     notes: parts.notes,
-    runHost(argv, { cwd = process.cwd(), environment = process.env, ...streams } = {}) {
+    runHost(argv, { cwd = currentFolder() ?? "/", environment = process.env, ...streams } = {}) {
       // Entering a mount namespace leads to its top.
       const words = [...enter, "/bin/sh", "-c", 'cd -- "$0" && exec "$@"', cwd, ...argv];
-      return follow(startProgram({ argv: words, environment, name: argv[0] }, streams));
+      return follow(startProgram({ argv: words, ...NOWHERE, environment }, streams));
     },
     async runAsChild(program: ProgramPlan, streams: ProgramStreams = {}) {
       const container = await prepareContainer({
@@ -214,12 +223,11 @@ function openedSession(parts: OpenedParts): EngineSession {
               ...[...enter, parts.bwrap, "--args", "3", "--json-status-fd", String(report)],
               ...["--block-fd", String(report + 1), "--", ...program.command],
             ],
-            environment: TOOL_ENVIRONMENT,
+            ...{ ...NOWHERE, environment: TOOL_ENVIRONMENT },
             ...(program.umask === undefined ? {} : { umask: program.umask }),
             inputs: [Buffer.from(options.map((option) => `${option}\0`).join("")), ...files],
             reports: true,
             isBelowInit: program.namespaces.pid === true,
-            name: program.command[0],
           },
           streams,
         ),
@@ -243,12 +251,12 @@ async function startInContainer(
   entrance: Entrance,
   streams: ProgramStreams,
 ): Promise<RunningProgram> {
-  const { umask, command } = entrance.program;
+  const { umask } = entrance.program;
   try {
     const { argv, environment, isBelowShell } = enterContainer(entrance);
     return startProgram(
       {
-        ...{ argv, environment, name: command[0], isBelowInit: isBelowShell, onEnd: () => container.close() },
+        ...{ argv, ...NOWHERE, environment, isBelowInit: isBelowShell, onEnd: () => container.close() },
         ...(umask === undefined ? {} : { umask }),
       },
       streams,

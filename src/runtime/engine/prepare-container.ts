@@ -1,4 +1,3 @@
-import { spawn } from "node:child_process";
 import { once } from "node:events";
 import type { Readable, Writable } from "node:stream";
 import { setTimeout as wait } from "node:timers/promises";
@@ -7,6 +6,8 @@ import { guardNamespace, onReportedChild, type ReportedChild } from "./child-rep
 import { EngineError } from "./errors.ts";
 import type { ProgramOptions } from "./program-options.ts";
 import { sendSignal } from "./send-signal.ts";
+import { limitIn } from "./start-failure.ts";
+import { startTool } from "./start-tool.ts";
 
 /** A container that is set up, and in which no program runs yet. */
 export interface PreparedContainer {
@@ -57,8 +58,8 @@ export async function prepareContainer(start: ContainerStart): Promise<PreparedC
     // Without privileges it shows when bubblewrap is done: giving them up is its last step.
     ...[...(hasInit ? ["--as-pid-1"] : []), "--cap-drop", "ALL", "--", NO_COMMAND],
   ];
-  const bubblewrap = spawn(words[0]!, words.slice(1), {
-    ...{ detached: true, env: environment },
+  const bubblewrap = await startTool(words, {
+    ...{ detached: true, cwd: "/", env: environment },
     stdio: ["ignore", "ignore", "pipe", ...inputs.map(() => "pipe" as const), "pipe", "pipe"],
   });
   const streams = bubblewrap.stdio as unknown as (Readable & Writable)[];
@@ -100,5 +101,5 @@ export async function prepareContainer(start: ContainerStart): Promise<PreparedC
   }
   await close();
   start.signal?.throwIfAborted();
-  throw new EngineError("SETUP_FAILED", { seen: complaint.trim() });
+  throw limitIn(complaint.trim()) ?? new EngineError("SETUP_FAILED", { seen: complaint.trim() });
 }

@@ -3,10 +3,10 @@ import { readFileSync } from "node:fs";
 import { constants } from "node:os";
 import type { Readable, Writable } from "node:stream";
 import { guardNamespace, onReportedChild, type ReportedChild } from "./child-report.ts";
-import { EngineError } from "./errors.ts";
 import type { ProgramEnd } from "./plan.ts";
 import { sendSignal } from "./send-signal.ts";
 import type { ProgramStreams, RunningProgram } from "./session.ts";
+import { startFailure } from "./start-failure.ts";
 
 /** Between the request to end and the end by force. */
 const GRACE_MS = 5000;
@@ -15,6 +15,8 @@ const GRACE_MS = 5000;
 export interface Start {
   readonly argv: readonly string[];
   readonly environment: NodeJS.ProcessEnv;
+  /** This process's own unless said. */
+  readonly cwd?: string;
   readonly umask?: number;
   /** What goes to descriptor 3 and up. */
   readonly inputs?: readonly Uint8Array[];
@@ -24,8 +26,6 @@ export interface Start {
   readonly isBelowInit?: boolean;
   /** Awaited when the program has ended, before anybody hears of that. */
   readonly onEnd?: () => Promise<void>;
-  /** As an error names it. */
-  readonly name: string;
 }
 
 /** Starts a program, its streams connected as asked. */
@@ -34,6 +34,7 @@ export function startProgram(start: Start, streams: ProgramStreams = {}): Runnin
   const report = start.reports ? 3 + inputs.length : undefined;
   const child = withUmask(start.umask, () =>
     spawn(start.argv[0]!, start.argv.slice(1), {
+      ...(start.cwd === undefined ? {} : { cwd: start.cwd }),
       env: start.environment,
       stdio: [
         ...threeStreams(streams.stdio),
@@ -42,16 +43,17 @@ export function startProgram(start: Start, streams: ProgramStreams = {}): Runnin
       ],
     }),
   );
-  const extra = child.stdio as (Readable | Writable | null)[];
+  // There are none where no process was made (EMFILE).
+  const extra = (child.stdio ?? []) as (Readable | Writable | null)[];
   inputs.forEach((content, index) => {
-    const pipe = extra[3 + index] as Writable;
+    const pipe = extra[3 + index] as Writable | undefined;
     // A program that ends early breaks the pipe; its exit code tells.
-    pipe.on("error", () => {});
-    pipe.end(content);
+    pipe?.on("error", () => {});
+    pipe?.end(content);
   });
   let told: ReportedChild | undefined;
   let onEnd = start.onEnd ?? (async () => {});
-  if (report !== undefined) {
+  if (report !== undefined && child.pid !== undefined) {
     const block = extra[report + 1] as Writable;
     block.on("error", () => {});
     onReportedChild(extra[report] as Readable, (reported) => {
@@ -88,17 +90,21 @@ export function startProgram(start: Start, streams: ProgramStreams = {}): Runnin
   return { stdin: child.stdin, stdout: child.stdout, stderr: child.stderr, ended, kill };
 }
 
-function endOf(child: ChildProcess, { name, reports }: Start, onEnd: () => Promise<void>): Promise<ProgramEnd> {
+function endOf(child: ChildProcess, { reports }: Start, onEnd: () => Promise<void>): Promise<ProgramEnd> {
   return new Promise((resolve, reject) => {
     let cleared: Promise<void> | undefined;
     child.once("exit", () => {
       cleared = onEnd();
       cleared.catch(() => {});
     });
-    child.once("error", (cause: NodeJS.ErrnoException) => {
-      reject(new EngineError("START_FAILED", { program: name, seen: cause.message, cause }));
+    child.once("error", (cause) => {
+      cleared ??= onEnd();
+      const fail = () => reject(startFailure(child.spawnfile, cause));
+      cleared.then(fail, fail);
     });
     child.once("close", (code, signal) => {
+      // Of one that did not start, Node tells the system's error as a code below 0.
+      if (code !== null && code < 0) return;
       const end: ProgramEnd = signal !== null ? { kind: "signal", signal } : endOfCode(code ?? 1, reports === true);
       Promise.resolve(cleared).then(() => resolve(end), reject);
     });
