@@ -26,6 +26,7 @@ export { printable, printableBytes, printableLines } from "./bytes/printable.ts"
 export { type RandomAccess, withFileAccess } from "./bytes/random-access.ts";
 export { type ReadWholeOptions, readWholeFile, readWholeStream, readWholeText } from "./bytes/read-whole.ts";
 export { streamChunks } from "./bytes/stream-chunks.ts";
+export { systemReason } from "./bytes/system-reason.ts";
 export { BlobCache, type CacheOptions } from "./cache/blob-cache.ts";
 export { CACHE_TYPES, type CacheEntry, type CacheType, emptyIndex, listCache, removeEntry } from "./cache/entries.ts";
 export { type CacheLocations, cacheLocations } from "./cache/location.ts";

@@ -1,5 +1,6 @@
 import { BytesError } from "../bytes/errors.ts";
 import { type ReadWholeOptions, readWholeText } from "../bytes/read-whole.ts";
+import { systemReason } from "../bytes/system-reason.ts";
 import { AuthError } from "./errors.ts";
 import { normaliseKey } from "./registry-key.ts";
 import { Secret } from "./secret.ts";
@@ -43,7 +44,7 @@ export async function readAuthText(path: string, { signal }: ReadOptions = {}): 
     if (error instanceof BytesError) throw tooLarge(path);
     const { code } = error as NodeJS.ErrnoException;
     if (code === "ENOENT" || code === "ENOTDIR") return undefined;
-    throw new AuthError("AUTH_FILE_UNREADABLE", { path, problem: code ?? "it cannot be opened", cause: error });
+    throw new AuthError("AUTH_FILE_UNREADABLE", { path, problem: systemReason(error), cause: error });
   }
 }
 

@@ -1,4 +1,5 @@
 import { quote } from "../bytes/printable.ts";
+import { systemReason } from "../bytes/system-reason.ts";
 import { type ErrorDetails, type MessageTable, SifonError } from "../errors.ts";
 
 /** Why a definition cannot be built. */
@@ -19,7 +20,7 @@ const FAILURES: Readonly<Record<string, string>> = {
   test: "failed to execute %test script",
 };
 
-const reason = (d: ErrorDetails): string => (d.cause instanceof Error ? d.cause.message : String(d.reason));
+const reason = (d: ErrorDetails): string => (d.cause instanceof Error ? systemReason(d.cause) : String(d.reason));
 
 const MESSAGES: MessageTable<BuildErrorCode> = {
   SCRIPT_FAILED: (d) => `${FAILURES[String(d.section)]}: ${d.status}`,

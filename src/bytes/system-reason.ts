@@ -1,7 +1,11 @@
 import { getSystemErrorMap } from "node:util";
 
-/** Why the system refused, in its words without code, call and path: `permission denied`. */
+/**
+ * Why the system refused, in its words without code, call and path, which may be those of a temporary file:
+ * `permission denied`. What is no refusal of the system has its own message.
+ */
 export function systemReason(error: unknown): string {
-  const { errno = 0, message } = error as NodeJS.ErrnoException;
+  if (!(error instanceof Error)) return String(error ?? "unknown");
+  const { errno = 0, message }: NodeJS.ErrnoException = error;
   return getSystemErrorMap().get(errno)?.[1] ?? message;
 }

@@ -1,11 +1,11 @@
 import { type FileHandle, open, stat, unlink } from "node:fs/promises";
 import type { Readable } from "node:stream";
+import { systemReason } from "../bytes/system-reason.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
 import { computeDigest, type Digest, digestAlgorithm } from "../oci/digest.ts";
 import type { OnProgress } from "../progress.ts";
 import { blobFolder, blobPath, prepareBlobFolder } from "./blob-folder.ts";
 import { CachedBlobStream, type FetchBlob } from "./cached-blob-stream.ts";
-import { systemProblem } from "./errors.ts";
 import { hashFile } from "./hash-file.ts";
 import { cacheLocations } from "./location.ts";
 import { makeRoom } from "./make-room.ts";
@@ -189,7 +189,7 @@ export class BlobCache {
 
   /** @internal */
   writeFailed(error: unknown): void {
-    this.stopWriting(`writing to ${this.root} failed: ${systemProblem(error)}`);
+    this.stopWriting(`writing to ${this.root} failed: ${systemReason(error)}`);
   }
 
   #roots(): readonly string[] {

@@ -1,7 +1,8 @@
 import { readdir, stat, unlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { systemReason } from "../bytes/system-reason.ts";
 import { blobFolder, EMPTY_INDEX, partialFolder } from "./blob-folder.ts";
-import { CacheError, systemProblem } from "./errors.ts";
+import { CacheError } from "./errors.ts";
 import { isLease, isUnfinishedImage } from "./image-folder.ts";
 
 /**
@@ -55,7 +56,7 @@ function foldersOf(root: string, type: CacheType): readonly (readonly [folder: s
 async function listFolder(folder: string, type: CacheType, partial: boolean): Promise<CacheEntry[]> {
   const names = await readdir(folder).catch((cause: NodeJS.ErrnoException): string[] => {
     if (cause.code === "ENOENT" || cause.code === "ENOTDIR") return [];
-    throw new CacheError("CACHE_UNREADABLE", { path: folder, problem: systemProblem(cause), cause });
+    throw new CacheError("CACHE_UNREADABLE", { path: folder, problem: systemReason(cause), cause });
   });
   const entries: CacheEntry[] = [];
   for (const name of names.sort()) {
@@ -73,7 +74,7 @@ async function listFolder(folder: string, type: CacheType, partial: boolean): Pr
 export async function removeEntry({ path }: Pick<CacheEntry, "path">): Promise<void> {
   await unlink(path).catch((cause: NodeJS.ErrnoException) => {
     if (cause.code === "ENOENT") return;
-    throw new CacheError("CACHE_ENTRY_STUCK", { path, problem: systemProblem(cause), cause });
+    throw new CacheError("CACHE_ENTRY_STUCK", { path, problem: systemReason(cause), cause });
   });
 }
 

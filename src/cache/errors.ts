@@ -18,9 +18,3 @@ export class CacheError extends SifonError {
     super(code, MESSAGES[code](details), details);
   }
 }
-
-/** What the operating system says, without the path that the message names already. */
-export function systemProblem(error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException;
-  return code ?? message;
-}

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { type FileHandle, open } from "node:fs/promises";
+import { systemReason } from "../bytes/system-reason.ts";
 import { hashInto, READ_SIZE } from "./hash-file.ts";
 
 /*
@@ -65,7 +66,7 @@ export async function stageEntryProblem(path: string, signal?: AbortSignal): Pro
     signal?.throwIfAborted();
     // Removed since it was listed: nothing that could be wrong.
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    return error instanceof Error ? error.message : String(error);
+    return systemReason(error);
   } finally {
     await file?.close();
   }

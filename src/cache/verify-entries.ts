@@ -1,5 +1,6 @@
 import { open } from "node:fs/promises";
 import { basename, dirname } from "node:path";
+import { systemReason } from "../bytes/system-reason.ts";
 import { type Digest, isDigest } from "../oci/digest.ts";
 import { type CacheEntry, listCache } from "./entries.ts";
 import { hashFile } from "./hash-file.ts";
@@ -35,6 +36,6 @@ async function problemOf({ path, name }: CacheEntry, signal: AbortSignal | undef
   } catch (error) {
     signal?.throwIfAborted();
     // Evicted since it was listed: nothing that could be wrong.
-    return (error as NodeJS.ErrnoException).code === "ENOENT" ? undefined : `it cannot be read: ${error}`;
+    return (error as NodeJS.ErrnoException).code === "ENOENT" ? undefined : `it cannot be read: ${systemReason(error)}`;
   }
 }

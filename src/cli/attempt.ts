@@ -1,4 +1,4 @@
-import { IntegrityError } from "../index.ts";
+import { IntegrityError, systemReason } from "../index.ts";
 import { FatalError } from "./exit.ts";
 
 /** Does something; what it ends with is a FATAL line that begins with these words, `tell` says how it goes on. */
@@ -17,7 +17,7 @@ export async function attempt<T>(
 
 /** An error in the words that Apptainer has for it: Go's order where the file system refuses something. */
 export function reasonOf(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
-  const refusal = /^E[A-Z]+: (.*), (\w+) '(.*?)'/s.exec(message);
-  return refusal === null ? message : `${refusal[2]} ${refusal[3]}: ${refusal[1]}`;
+  const { syscall, path } = (error instanceof Error ? error : {}) as NodeJS.ErrnoException;
+  const reason = systemReason(error);
+  return syscall === undefined || path === undefined ? reason : `${syscall} ${path}: ${reason}`;
 }

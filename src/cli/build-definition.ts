@@ -11,6 +11,7 @@ import {
   readWholeFile,
   readWholeStream,
   requireValid,
+  systemReason,
 } from "../index.ts";
 import type { Context } from "./context.ts";
 import { FatalError, UsageError } from "./exit.ts";
@@ -116,11 +117,10 @@ async function read(file: string, definition: string, { signal }: Context): Prom
 
 /** Why a file for a build cannot be read, in Apptainer's words. */
 export function unableToOpen(source: string, file: string, cause: Error): FatalError {
-  // As `ENOENT: no such file or directory, open 'x'`.
-  const [, reason = cause.message] = /^[A-Z]+: (.*?), /.exec(cause.message) ?? [];
-  return new FatalError(`Unable to build from ${source}: unable to open file ${file}: open ${file}: ${reason}`, {
-    cause,
-  });
+  return new FatalError(
+    `Unable to build from ${source}: unable to open file ${file}: open ${file}: ${systemReason(cause)}`,
+    { cause },
+  );
 }
 
 /** One problem is told by the error that ends the run; several have a line each. */

@@ -11,6 +11,7 @@ import {
   parseOverlay,
   parseScratch,
   readWholeText,
+  systemReason,
 } from "../runtime.ts";
 import type { Context } from "./context.ts";
 import { FatalError, UsageError } from "./exit.ts";
@@ -86,9 +87,8 @@ async function envFiles(paths: readonly string[], context: Context): Promise<Map
   for (const path of paths) {
     const text = await readWholeText(path, { signal: context.signal }).catch((cause: NodeJS.ErrnoException) => {
       context.signal.throwIfAborted();
-      const why = cause.code === "ENOENT" ? "no such file or directory" : cause.message;
       throw new FatalError(
-        `while setting environment: could not read environment file ${JSON.stringify(path)}: open ${path}: ${why}`,
+        `while setting environment: could not read environment file ${JSON.stringify(path)}: open ${path}: ${systemReason(cause)}`,
         { cause },
       );
     });

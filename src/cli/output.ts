@@ -1,4 +1,4 @@
-import { displayBytes, printableLines, toByteString } from "../index.ts";
+import { displayBytes, printableLines, systemReason, toByteString } from "../index.ts";
 import type { Context } from "./context.ts";
 import { FatalError } from "./exit.ts";
 
@@ -52,10 +52,8 @@ export function checkOutput({ stdout }: Context): void {
 }
 
 function outputLost(cause: Error): FatalError {
-  // As `ENOSPC: no space left on device, write`.
-  const reason = cause.message.replace(/, write$/, "");
   const advice = (cause as NodeJS.ErrnoException).code === "ENOSPC" ? " Free some space, or write elsewhere." : "";
-  return new FatalError(`Cannot write the standard output: ${reason}.${advice}`, { cause });
+  return new FatalError(`Cannot write the standard output: ${systemReason(cause)}.${advice}`, { cause });
 }
 
 function write(stream: NodeJS.WritableStream, chunk: Uint8Array): Promise<void> {

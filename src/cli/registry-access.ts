@@ -1,4 +1,4 @@
-import { readWholeFile, SifonError, type SourceOptions } from "../index.ts";
+import { readWholeFile, type SourceOptions, systemReason } from "../index.ts";
 import type { Context } from "./context.ts";
 import { FatalError } from "./exit.ts";
 import type { OptionValues } from "./options.ts";
@@ -18,8 +18,7 @@ async function readCertificates(path: string | undefined, signal: AbortSignal): 
   if (path === undefined) return undefined;
   const bytes = await readWholeFile(path, { signal }).catch((cause: NodeJS.ErrnoException) => {
     signal.throwIfAborted();
-    const reason = cause instanceof SifonError ? cause.message : cause.code;
-    throw new FatalError(`Cannot read the certificates in "${path}": ${reason}`);
+    throw new FatalError(`Cannot read the certificates in "${path}": ${systemReason(cause)}`);
   });
   if (!bytes.toString("latin1").includes("-----BEGIN CERTIFICATE-----")) {
     throw new FatalError(`Cannot use the certificates in "${path}": there is none in PEM format`);

@@ -1,7 +1,7 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
 import type { Command } from "commander";
-import { readWholeText, SifonError } from "../runtime.ts";
+import { readWholeText, SifonError, systemReason } from "../runtime.ts";
 import type { Context } from "./context.ts";
 import { FatalError } from "./exit.ts";
 import type { OptionSpec } from "./options.ts";
@@ -59,7 +59,9 @@ export async function readSettings(
       return { path, found: false, values: new Map() };
     }
     if (cause instanceof SifonError) throw new FatalError(cause.message, { cause });
-    throw new FatalError(`Cannot read the configuration file "${path}": ${code}. Make it readable, or name another`);
+    throw new FatalError(
+      `Cannot read the configuration file "${path}": ${systemReason(cause)}. Make it readable, or name another`,
+    );
   }
   return { path, found: true, values: await parseSettings(text, path, home, options) };
 }

@@ -1,4 +1,5 @@
 import { SifonError } from "../index.ts";
+import { reasonOf } from "./attempt.ts";
 
 /** Go's strconv.ParseUint as far as object numbers go: decimal, `0x`, `0o`, `0b`, a leading 0 for octal. */
 export function parseUint(text: string): number {
@@ -32,14 +33,6 @@ const PHRASES: Readonly<Record<string, string>> = {
   DESCRIPTORS_FULL: "insufficient descriptor capacity to add data object(s) to image",
 };
 
-const FILE_PROBLEMS: Readonly<Record<string, string>> = {
-  ENOENT: "no such file or directory",
-  EACCES: "permission denied",
-  EISDIR: "is a directory",
-  ENOTDIR: "not a directory",
-  EROFS: "read-only file system",
-};
-
 /** An error as `apptainer sif` would begin it, with ours behind it. */
 export function goMessage(error: unknown): string {
   if (error instanceof SifonError) {
@@ -49,7 +42,5 @@ export function goMessage(error: unknown): string {
     const phrase = PHRASES[error.code];
     return phrase === undefined ? error.message : `${phrase}: ${error.message}`;
   }
-  const { code = "", path, message } = error as NodeJS.ErrnoException;
-  const problem = FILE_PROBLEMS[code];
-  return problem !== undefined && path !== undefined ? `open ${path}: ${problem}` : message;
+  return reasonOf(error);
 }

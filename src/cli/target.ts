@@ -1,7 +1,7 @@
 import type { Stats } from "node:fs";
 import { lstat, open, stat } from "node:fs/promises";
 import { createInterface } from "node:readline/promises";
-import { printable } from "../index.ts";
+import { printable, systemReason } from "../index.ts";
 import type { Context } from "./context.ts";
 import { FatalError, UsageError } from "./exit.ts";
 
@@ -62,7 +62,7 @@ export async function findFile(path: string): Promise<Stats | undefined> {
     return behind.isFIFO() || behind.isCharacterDevice() ? undefined : behind;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw new FatalError(`While checking build target: cannot look at '${path}': ${(error as Error).message}`, {
+    throw new FatalError(`While checking build target: cannot look at '${path}': ${systemReason(error)}`, {
       cause: error,
     });
   }

@@ -11,13 +11,12 @@ export type SandboxErrorCode =
   | "FILE_CHANGED"
   | "TEMPORARY_FOLDER_FAILED";
 
-const reason = (d: ErrorDetails): string => (d.cause instanceof Error ? d.cause.message : String(d.cause ?? "unknown"));
 const at = (d: ErrorDetails): string => (d.path === undefined ? "" : ` at "${displayBytes(String(d.path))}"`);
 
 const MESSAGES: MessageTable<SandboxErrorCode> = {
   OUTPUT_EXISTS: (d) => `Cannot write the sandbox "${d.target}": it already exists. Use --force to overwrite it.`,
-  WRITE_FAILED: (d) => `Cannot write the sandbox "${d.target}"${at(d)}: ${reason(d)}.`,
-  READ_FAILED: (d) => `Cannot read the sandbox "${d.source}"${at(d)}: ${reason(d)}.`,
+  WRITE_FAILED: (d) => `Cannot write the sandbox "${d.target}"${at(d)}: ${systemReason(d.cause)}.`,
+  READ_FAILED: (d) => `Cannot read the sandbox "${d.source}"${at(d)}: ${systemReason(d.cause)}.`,
   FILE_CHANGED: (d) =>
     `Cannot read the sandbox "${d.source}"${at(d)}: the file had ${d.limit} bytes, now it has ${d.seen}. Something else is writing to it.`,
   TEMPORARY_FOLDER_FAILED: (d) =>

@@ -14,7 +14,7 @@ import {
 import { geteuid } from "node:process";
 import { setImmediate } from "node:timers/promises";
 import { bytePath } from "../bytes/byte-path.ts";
-import { type ByteString, displayBytes } from "../bytes/byte-string.ts";
+import type { ByteString } from "../bytes/byte-string.ts";
 import type { ContentId } from "../fstree/content.ts";
 import { type InodeId, InodeKind } from "../fstree/inodes.ts";
 import { FsTree, type NodeId } from "../fstree/tree.ts";
@@ -253,7 +253,7 @@ class TreeWriter {
     try {
       work();
     } catch (cause) {
-      throw new SandboxError("WRITE_FAILED", { target: this.#options.target, path, cause: shortened(cause) });
+      throw new SandboxError("WRITE_FAILED", { target: this.#options.target, path, cause });
     }
   }
 
@@ -262,10 +262,4 @@ class TreeWriter {
     await setImmediate();
     this.#options.signal?.throwIfAborted();
   }
-}
-
-/** Node's message ends in both paths of the call, the temporary one among them. */
-function shortened(cause: unknown): Error {
-  const error = cause as NodeJS.ErrnoException;
-  return new Error(displayBytes(error.message.replace(/, [a-z]+ '.*$/s, "")), { cause: error });
 }

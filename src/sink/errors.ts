@@ -1,5 +1,6 @@
 import { dirname } from "node:path";
 import { quote } from "../bytes/printable.ts";
+import { systemReason } from "../bytes/system-reason.ts";
 import { type ErrorDetails, type MessageTable, SifonError } from "../errors.ts";
 
 export type SinkErrorCode =
@@ -13,10 +14,6 @@ export type SinkErrorCode =
   | "FILE_TOO_LARGE"
   | "WRITE_FAILED"
   | "CLOSED_OUTPUT";
-
-/** `ENOENT: no such file or directory`: the call and the name behind it may be of a temporary file. */
-const systemReason = (d: ErrorDetails) =>
-  d.cause instanceof Error ? d.cause.message.replace(/, \w+(?: '.*')?$/s, "") : String(d.cause ?? "unknown");
 
 /** The output: in our words (`what`), or by its path. */
 const output = (d: ErrorDetails) => (d.what === undefined ? quote(d.path) : String(d.what));
@@ -47,14 +44,14 @@ const MESSAGES: MessageTable<SinkErrorCode> = {
     "Cannot write the image to a terminal. Redirect the standard output to a file or a pipe, or name a file.",
   OUTPUT_NOT_A_FILE: (d) =>
     `Cannot write ${output(d)}: it is a ${d.kind}, which an image does not replace. Name a file, a named pipe, or - for the standard output.`,
-  OPEN_FAILED: (d) => `Cannot open ${output(d)} for writing: ${systemReason(d)}. ${openAdvice(d)}`,
+  OPEN_FAILED: (d) => `Cannot open ${output(d)} for writing: ${systemReason(d.cause)}. ${openAdvice(d)}`,
   DISK_FULL: (d) =>
-    `Cannot write ${output(d)} at byte ${d.offset}: no space is left there (${systemReason(d)}). Free some space, or ${d.advice ?? "write to another file system"}.`,
+    `Cannot write ${output(d)} at byte ${d.offset}: ${systemReason(d.cause)}. Free some space, or ${d.advice ?? "write to another file system"}.`,
   SPACE_TOO_SMALL: (d) =>
     `Not enough space in ${quote(d.path)}: ${mebibytes(d.free)} are free, the image will need about ${mebibytes(d.likely)} and hardly less than ${mebibytes(d.least)}. Free some space, write to another file system, or give --ignore-space to try all the same.`,
   FILE_TOO_LARGE: (d) =>
     `Cannot write ${output(d)} at byte ${d.offset}: the file system or a limit (ulimit -f) allows no larger file.`,
-  WRITE_FAILED: (d) => `Cannot write ${output(d)} at byte ${d.offset}: ${systemReason(d)}.`,
+  WRITE_FAILED: (d) => `Cannot write ${output(d)} at byte ${d.offset}: ${systemReason(d.cause)}.`,
   CLOSED_OUTPUT: (d) =>
     `Cannot write ${output(d)} at byte ${d.offset}: whoever reads it closed it early. Look for an error of that command.`,
 };

@@ -1,6 +1,7 @@
 import { constants } from "node:fs";
 import { type FileHandle, link, lstat, open, rename, stat, unlink } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
+import { systemReason } from "../bytes/system-reason.ts";
 import type { OnProgress } from "../progress.ts";
 import { BufferedFile } from "./buffered-file.ts";
 import { SinkError, toOpenError, toSinkError } from "./errors.ts";
@@ -109,7 +110,7 @@ export class FileSink implements Sink {
     if (owner === undefined) return;
     // A network file system may refuse root; the image is good all the same.
     await this.#handle.chown(owner.uid, owner.gid).catch((cause: Error) => {
-      const message = `Cannot give "${this.#target}" to user ${owner.uid}: ${cause.message}`;
+      const message = `Cannot give "${this.#target}" to user ${owner.uid}: ${systemReason(cause)}`;
       onProgress?.({ kind: "warning", message });
     });
   }

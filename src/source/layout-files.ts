@@ -2,6 +2,7 @@ import { createReadStream } from "node:fs";
 import { open, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
+import { systemReason } from "../bytes/system-reason.ts";
 
 /** The files of an OCI layout, in a directory or in an archive. Names are relative: `blobs/sha256/…`. */
 export interface LayoutFiles {
@@ -28,8 +29,7 @@ export function directoryFiles(directory: string): LayoutFiles {
         const stats = await stat(join(directory, name));
         return stats.isFile() ? stats.size : "not a regular file";
       } catch (error) {
-        const { code, message } = error as NodeJS.ErrnoException;
-        return code === "ENOENT" ? NO_SUCH_FILE : message.replace(/, \w+ '.*'$/s, "");
+        return (error as NodeJS.ErrnoException).code === "ENOENT" ? NO_SUCH_FILE : systemReason(error);
       }
     },
     async read(name, limit) {

@@ -110,8 +110,8 @@ describe("HostCopy", () => {
   });
 
   it.each([
-    ["what is not there", {}, "nosuch", "/a", "ENOENT"],
-    ["a link that leads nowhere", {}, "dangling", "/a", "ENOENT"],
+    ["what is not there", {}, "nosuch", "/a", "no such file or directory"],
+    ["a link that leads nowhere", {}, "dangling", "/a", "no such file or directory"],
     ["a directory around itself", {}, "loop", "/a", "leads to a directory around it"],
     ["a directory over a file", { a: { file: "" } }, "tree", "/a", '"/a" is not a directory'],
     ["a file below a file", { a: { file: "" } }, "file", "/a/b", "/a"],

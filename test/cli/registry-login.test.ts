@@ -137,7 +137,11 @@ describe("sifon registry login", () => {
     [["registry", "login", "-u", "me", "docker://x.example"], 255, "could not read user's input: EOF"],
     [["registry", "login", "-u", "me", "--password-stdin", "docker://x.example"], 255, "requires a password"],
     [["registry", "login", "-u", "me", "-p", "x", "docker://UPPER/CASE"], 255, "it is not a registry"],
-    [["registry", "login", "-u", "me", "-p", "x", "--cacert", "none.pem", "x.example"], 255, '"none.pem": ENOENT'],
+    [
+      ["registry", "login", "-u", "me", "-p", "x", "--cacert", "none.pem", "x.example"],
+      255,
+      '"none.pem": no such file or directory',
+    ],
     [["registry", "login", "-p", "x", "--password-stdin", "-u", "me", "x.example"], 1, "exclude each other"],
     [["registry", "login"], 1, "accepts 1 arg(s), received 0"],
     [["registry", "frob"], 1, 'unknown command "frob" for "sifon registry"'],

@@ -111,7 +111,7 @@ describe("the configuration file", () => {
 
   it("that is named has to be there", async () => {
     const { code, said } = await sifon(["-c", "none.toml", "config"]);
-    expect(said).toContain('Cannot read the configuration file "none.toml": ENOENT');
+    expect(said).toContain('Cannot read the configuration file "none.toml": no such file or directory');
     expect(code).toBe(255);
   });
 });

@@ -59,7 +59,7 @@ describe.concurrent("standard output that takes nothing", () => {
       const { folder, home } = await createSigningPlace(context);
       const line = `exec "${process.execPath}" "${SIFON_MAIN}" ${words} >/dev/full`;
       const { code, stderr } = await runCommand("sh", ["-c", line], { cwd: folder, env: { HOME: home } });
-      expect(stderr).toContain("Cannot write the standard output: ENOSPC");
+      expect(stderr).toContain("Cannot write the standard output: no space left on device");
       expect(code).toBe(255);
     },
   );

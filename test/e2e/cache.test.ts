@@ -180,7 +180,7 @@ describe.skipIf(!requireRoot())("a file system that is too small", () => {
 
   it("lets --ignore-space try, and leaves nothing", async () => {
     const { code, stderr } = await sifon(pull("small/x.sif", "a", "--ignore-space"), { env });
-    expect(stderr).toMatch(/FATAL: .*no space is left/);
+    expect(stderr).toMatch(/FATAL: .*no space left/);
     expect(code).toBe(255);
     expect(await readdir(small)).toEqual([]);
   });

@@ -29,7 +29,7 @@ describe("a full disk", () => {
     await putFile(place, "x.sif", "precious");
     const args = ["pull", "--no-https", "-F", join(disk, "x.sif"), `docker://${registry.host}/some/image`];
     await expectFailure(place, await place.run(args), {
-      says: [`"${disk}/x.sif" at byte `, "no space is left there", "Free some space, or write to another file system"],
+      says: [`"${disk}/x.sif" at byte `, "no space left on device", "Free some space, or write to another file system"],
       files: { "x.sif": "precious" },
     });
   });

@@ -28,7 +28,7 @@ describe("makeWorkdirFolders()", () => {
   it.each([
     ["none", [], "none/home", "no such file or directory"],
     ["file", [], "file/home", "not a directory"],
-    ["x".repeat(256), [], `${"x".repeat(256)}/home`, "ENAMETOOLONG"],
+    ["x".repeat(256), [], `${"x".repeat(256)}/home`, "name too long"],
     [".", ["/a/b"], "scratch/a/b", "not a directory"],
   ])("refuses a place that cannot be used: %s, scratch %j", (name, scratch, path, problem) => {
     const place = temporaryDirectory();

@@ -99,7 +99,7 @@ it("FileSink reports a full disk with the byte, and abort() frees it", async () 
   };
   await expect(fill()).rejects.toMatchObject({
     code: "DISK_FULL",
-    message: expect.stringMatching(/x\.sif" at byte 2097152: no space is left .* Free some space/),
+    message: expect.stringMatching(/x\.sif" at byte 2097152: no space left .* Free some space/),
     details: { offset: 2097152 },
   });
   await sink.abort(undefined);

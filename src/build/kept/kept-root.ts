@@ -1,8 +1,8 @@
 import { type FileHandle, open, rename, unlink, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { handleAccess, type RandomAccess } from "../../bytes/random-access.ts";
+import { systemReason } from "../../bytes/system-reason.ts";
 import type { BlobCache } from "../../cache/blob-cache.ts";
-import { systemProblem } from "../../cache/errors.ts";
 import { findOrMake } from "../../cache/lease.ts";
 import { readStageEntry, sealStageEntry } from "../../cache/stage-entry.ts";
 import { cachedStagePath, prepareStageFolder, stageFolder, stageLeasePath } from "../../cache/stage-folder.ts";
@@ -134,7 +134,7 @@ async function makeEntry(path: string, request: KeptRootRequest, cache: BlobCach
     signal.throwIfAborted();
     const isSystems = error instanceof Error && "errno" in error && "syscall" in error;
     if (error instanceof SinkError || isSystems)
-      throw new CacheWriteError(systemProblem(error), {
+      throw new CacheWriteError(systemReason(error), {
         cause: error instanceof SinkError ? (error.cause ?? error) : error,
       });
     throw error;

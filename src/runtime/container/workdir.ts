@@ -1,5 +1,6 @@
 import { chmodSync, mkdirSync, statSync } from "node:fs";
 import { posix } from "node:path";
+import { systemReason } from "../../bytes/system-reason.ts";
 import { ContainerError } from "./errors.ts";
 
 /** Folders of `--workdir` by what they are for; `scratch` by the path in the container. */
@@ -40,10 +41,6 @@ function refusable(path: string, act: () => void): void {
   try {
     act();
   } catch (cause) {
-    const { code, message } = cause as NodeJS.ErrnoException;
-    const words: Readonly<Record<string, string>> = {
-      ...{ ENOENT: "no such file or directory", ENOTDIR: "not a directory", EACCES: "permission denied" },
-    };
-    throw new ContainerError("WORKDIR_UNUSABLE", { path, problem: words[code ?? ""] ?? message, cause });
+    throw new ContainerError("WORKDIR_UNUSABLE", { path, problem: systemReason(cause), cause });
   }
 }

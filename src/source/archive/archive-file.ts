@@ -2,6 +2,7 @@ import { constants, type FileHandle, open } from "node:fs/promises";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { extract } from "tar-stream";
+import { systemReason } from "../../bytes/system-reason.ts";
 import { decompress, detectCompression } from "../../layer/decompress.ts";
 import { SourceError } from "../errors.ts";
 import { addMember, findMember, listTarMembers, type Member, type Members, memberName } from "./tar-members.ts";
@@ -29,7 +30,7 @@ const KEPT_TOTAL = 16 * 1024 * 1024;
 /** Opens an archive by path; `uri` is for messages. Throws `SourceError` ARCHIVE_NOT_FOUND, ARCHIVE_INVALID. */
 export async function openArchiveFile(path: string, uri: string, signal: AbortSignal): Promise<ArchiveFile> {
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((cause: NodeJS.ErrnoException) => {
-    throw new SourceError("ARCHIVE_NOT_FOUND", { uri, path, problem: problemOf(cause), cause });
+    throw new SourceError("ARCHIVE_NOT_FOUND", { uri, path, problem: systemReason(cause), cause });
   });
   return openArchiveHandle(file, uri, signal);
 }
@@ -54,10 +55,6 @@ export async function openArchiveHandle(file: FileHandle, uri: string, signal: A
 
 function asBlobName(uri: string): `${string}:${string}` {
   return uri as `${string}:${string}`;
-}
-
-function problemOf({ code, message }: NodeJS.ErrnoException): string {
-  return code === "ENOENT" ? "no such file or directory" : message;
 }
 
 abstract class MemberReader {

@@ -1,6 +1,7 @@
 import type { FileHandle } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { untilAborted } from "../../bytes/read-whole.ts";
+import { systemReason } from "../../bytes/system-reason.ts";
 import { openUnlinkedFile } from "../../bytes/unlinked-file.ts";
 import type { OnProgress } from "../../progress.ts";
 import { SourceError } from "../errors.ts";
@@ -24,7 +25,7 @@ export interface SpoolOptions {
 export async function spoolStream(stream: AsyncIterable<Uint8Array>, options: SpoolOptions): Promise<FileHandle> {
   const { what, directory = tmpdir(), onProgress, signal } = options;
   const fail = (cause: NodeJS.ErrnoException, size: number) =>
-    new SourceError("SPOOL_FAILED", { what, directory, size, problem: cause.code ?? cause.message, cause });
+    new SourceError("SPOOL_FAILED", { what, directory, size, problem: systemReason(cause), cause });
   const file = await openUnlinkedFile(directory).catch((cause) => {
     throw fail(cause, 0);
   });

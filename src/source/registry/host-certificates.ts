@@ -2,6 +2,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { type Environment, homeDirectory } from "../../bytes/environment.ts";
 import { readWholeFile } from "../../bytes/read-whole.ts";
+import { systemReason } from "../../bytes/system-reason.ts";
 import { DEFAULT_REGISTRY } from "../../oci/reference.ts";
 import { SourceError } from "../errors.ts";
 import type { TlsTrust } from "./tls-trust.ts";
@@ -59,7 +60,11 @@ async function readCertificates(
     const path = join(folder, name);
     const bytes = await readWholeFile(path, { signal }).catch((cause: NodeJS.ErrnoException) => {
       signal?.throwIfAborted();
-      throw new SourceError("CERTIFICATES_INVALID", { path, problem: `it cannot be read (${cause.code})`, cause });
+      throw new SourceError("CERTIFICATES_INVALID", {
+        path,
+        problem: `it cannot be read (${systemReason(cause)})`,
+        cause,
+      });
     });
     if (!needed.test(bytes.toString("latin1"))) {
       throw new SourceError("CERTIFICATES_INVALID", { path, problem: "it is not in PEM format" });

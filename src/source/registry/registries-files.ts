@@ -2,6 +2,7 @@ import { access, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { type Environment, homeDirectory } from "../../bytes/environment.ts";
 import { readWholeText } from "../../bytes/read-whole.ts";
+import { systemReason } from "../../bytes/system-reason.ts";
 import { SourceError } from "../errors.ts";
 import { parseRegistriesConf, type RegistryRule } from "./registries-conf.ts";
 
@@ -56,7 +57,7 @@ async function readRules(
     signal?.throwIfAborted();
     const { code } = error as NodeJS.ErrnoException;
     if (!mustExist && (code === "ENOENT" || code === "ENOTDIR")) return [];
-    throw new SourceError("REGISTRIES_CONF_UNREADABLE", { path, problem: code ?? "it cannot be opened", cause: error });
+    throw new SourceError("REGISTRIES_CONF_UNREADABLE", { path, problem: systemReason(error), cause: error });
   }
   return parseRegistriesConf(text, path);
 }
