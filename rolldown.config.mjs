@@ -94,7 +94,7 @@ export default defineConfig([
       ...{ entryFileNames: "[name].js", chunkFileNames: "[name].js" },
     },
   },
-  ...["wasm", "layer/thread"].map((folder) => ({
+  ...["wasm", "source/thread"].map((folder) => ({
     ...shared,
     input: `src/${folder}/worker.ts`,
     // Packages stay where they are: the library starts these threads, too.

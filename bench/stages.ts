@@ -25,6 +25,7 @@ const { decompress } = (await built("layer/decompress.js")) as typeof import("..
 const { LayerThreads } = (await built(
   "layer/thread/layer-threads.js",
 )) as typeof import("../src/layer/thread/layer-threads.ts");
+const { LAYER_THREAD } = (await built("source/thread/program.js")) as typeof import("../src/source/thread/program.ts");
 const { readLayerEntries } = (await built("layer/open-layer.js")) as typeof import("../src/layer/open-layer.ts");
 const { verifyBlob, verifyDiffId } = (await built("layer/verify.js")) as typeof import("../src/layer/verify.ts");
 const { mergeLayers } = (await built(
@@ -159,7 +160,7 @@ async function writeFile(bytes: Uint8Array): Promise<void> {
 
 /** A layer by a thread of its own, all that is done with it but the merge. */
 async function throughLayerThread(layer: Layer): Promise<void> {
-  const threads = new LayerThreads([layer], { signal, threadCount: 1, bufferSize: 2 << 20 });
+  const threads = new LayerThreads([layer], { program: LAYER_THREAD, signal, threadCount: 1, bufferSize: 2 << 20 });
   await drain(threads.open(0));
   await threads.close();
 }

@@ -8,6 +8,7 @@ import type { Image, ImageSource } from "../oci/image.ts";
 import { formatPlatform } from "../oci/platform.ts";
 import { imageTimeSec } from "../sif/identity.ts";
 import type { ImageOrigin } from "../singularity-d/build-record.ts";
+import { LAYER_THREAD } from "../source/thread/program.ts";
 import { checkSpace, estimateSize, type SpaceNeeds } from "../space.ts";
 import type { Compression } from "../wasm/compression.ts";
 import type { Watch } from "./container-source.ts";
@@ -75,7 +76,9 @@ export async function mergeImage(
   onProgress({ kind: "stage", stage: "merge" });
   const reading = { signal, onProgress };
   const threads =
-    layerThreads === undefined ? undefined : new LayerThreads(image.layers, { ...reading, ...layerThreads });
+    layerThreads === undefined
+      ? undefined
+      : new LayerThreads(image.layers, { ...reading, ...layerThreads, program: LAYER_THREAD });
   const layers = image.layers.map((layer, number) => ({
     name: layer.descriptor.digest,
     entries: () => {

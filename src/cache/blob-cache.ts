@@ -88,6 +88,13 @@ export class BlobCache {
     return missing;
   }
 
+  /** Whether a blob is to be read through the cache: it may be there, or is to be kept. */
+  async concerns({ digest }: Pick<Descriptor, "digest">): Promise<boolean> {
+    if (this.#writing) return true;
+    for (const root of this.#roots()) if (await stat(blobPath(root, digest)).catch(() => undefined)) return true;
+    return false;
+  }
+
   /** A document, of at most `limit` bytes; undefined where it is not there or not what it is named. */
   async read(digest: Digest, limit: number): Promise<Buffer | undefined> {
     for (const root of this.#roots()) {

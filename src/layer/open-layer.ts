@@ -1,9 +1,8 @@
-import { freeMemory } from "../bytes/free-memory.ts";
 import type { Layer } from "../oci/image.ts";
 import type { TarEntry } from "../tar/entry.ts";
 import { readTar } from "../tar/read-tar.ts";
 import { type CheckedTarOptions, checkedTar } from "./checked-tar.ts";
-import { isGivenAway, storedChunks, withStream } from "./stored-bytes.ts";
+import { freedChunks, withStream } from "./stored-bytes.ts";
 
 export interface OpenLayerOptions extends CheckedTarOptions {
   readonly signal: AbortSignal;
@@ -18,15 +17,7 @@ export interface OpenLayerOptions extends CheckedTarOptions {
  */
 export function openLayer(layer: Layer, options: OpenLayerOptions): AsyncGenerator<Uint8Array, void, undefined> {
   const { signal } = options;
-  return withStream(layer, signal, (source) => {
-    async function* freed(): AsyncGenerator<Uint8Array, void, undefined> {
-      for await (const chunk of storedChunks(source, layer, signal)) {
-        yield chunk;
-        if (isGivenAway(source, chunk)) freeMemory(chunk.buffer);
-      }
-    }
-    return checkedTar(freed(), layer, options);
-  });
+  return withStream(layer, signal, (source) => checkedTar(freedChunks(source, layer, signal), layer, options));
 }
 
 /** The entries of a layer; the blob is read and checked to its end before the last `next` resolves. */

@@ -1,3 +1,4 @@
+import { freeMemory } from "../bytes/free-memory.ts";
 import { streamChunks } from "../bytes/stream-chunks.ts";
 import { SifonError } from "../errors.ts";
 import type { Digest } from "../oci/digest.ts";
@@ -44,12 +45,25 @@ export async function* storedChunks(
   }
 }
 
+/** The stream's chunks, each of them freed, where it may be, when the next is asked for. */
+export async function* freedChunks(
+  source: LayerStream,
+  layer: Layer,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  for await (const chunk of storedChunks(source, layer, signal)) {
+    yield chunk;
+    if (isGivenAway(source, chunk)) freeMemory(chunk.buffer);
+  }
+}
+
 /** Whether a chunk may be freed, or given to another thread, once it is read. */
 export function isGivenAway(source: LayerStream, chunk: Uint8Array): boolean {
   return source.givesChunksAway === true && chunk.length === chunk.buffer.byteLength;
 }
 
-function blobError(cause: unknown, digest: Digest, offset: number, signal: AbortSignal): unknown {
+/** An error of opening or reading, named after the blob. */
+export function blobError(cause: unknown, digest: Digest, offset: number, signal: AbortSignal): unknown {
   if (signal.aborted) return signal.reason;
   if (cause instanceof SifonError) return cause;
   const reason = cause instanceof Error ? cause.message : String(cause);

@@ -1,8 +1,27 @@
 import { createReadStream } from "node:fs";
 import { open, stat } from "node:fs/promises";
-import { join } from "node:path";
-import type { Readable } from "node:stream";
+import { join, resolve } from "node:path";
+import { Readable } from "node:stream";
 import { systemReason } from "../bytes/system-reason.ts";
+import type { LayerStream } from "../oci/image.ts";
+
+/** Bytes of a file, for a thread that reads them by itself. */
+export type FileRange =
+  | { readonly kind: "file"; readonly path: string }
+  /** Of a file that is open in this process, and stays so. */
+  | { readonly kind: "range"; readonly fd: number; readonly offset: number; readonly size: number };
+
+/** Opens what `LayoutFiles.locate` tells. */
+export function openRange(range: FileRange): LayerStream {
+  if (range.kind === "range" && range.size === 0) return Readable.from([]);
+  const place =
+    range.kind === "file"
+      ? { path: range.path }
+      : { path: "", fd: range.fd, start: range.offset, end: range.offset + range.size - 1, autoClose: false };
+  const { path, ...options } = place;
+  // Each read is into memory of its own.
+  return Object.assign(createReadStream(path, { ...options, highWaterMark: READ_SIZE }), { givesChunksAway: true });
+}
 
 /** The files of an OCI layout, in a directory or in an archive. Names are relative: `blobs/sha256/…`. */
 export interface LayoutFiles {
@@ -11,6 +30,8 @@ export interface LayoutFiles {
   /** A file of at most `limit` bytes, whole; its size was asked before. */
   read(name: string, limit: number, signal: AbortSignal): Promise<Buffer>;
   open(name: string, signal: AbortSignal): Readable;
+  /** Where its bytes lie in a file as they are; undefined where they do not. */
+  locate(name: string): FileRange | undefined;
   close(): Promise<void>;
 }
 
@@ -43,7 +64,8 @@ export function directoryFiles(directory: string): LayoutFiles {
         await handle.close();
       }
     },
-    open: (name) => createReadStream(join(directory, name), { highWaterMark: READ_SIZE }),
+    open: (name) => openRange({ kind: "file", path: join(directory, name) }),
+    locate: (name) => ({ kind: "file", path: resolve(directory, name) }),
     async close() {},
   };
 }

@@ -37,7 +37,7 @@ export class OciLayoutSource implements ImageSource {
   readonly #openLayout: (signal: AbortSignal) => Promise<OpenedLayout>;
   readonly #live = new Set<Readable>();
   #layout: Promise<OpenedLayout> | undefined;
-  #closed = false;
+  readonly #closing = new AbortController();
 
   constructor(
     uri: string,
@@ -68,7 +68,7 @@ export class OciLayoutSource implements ImageSource {
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
+    this.#closing.abort();
     for (const stream of this.#live) stream.destroy();
     this.#live.clear();
     const layout = await this.#layout?.catch(() => undefined);
@@ -76,7 +76,7 @@ export class OciLayoutSource implements ImageSource {
   }
 
   #checkOpen(): void {
-    if (this.#closed) throw new SourceError("SOURCE_CLOSED", { what: JSON.stringify(this.#uri) });
+    if (this.#closing.signal.aborted) throw new SourceError("SOURCE_CLOSED", { what: JSON.stringify(this.#uri) });
   }
 
   async #readIndex(files: LayoutFiles, signal: AbortSignal): Promise<ImageIndex> {
@@ -117,6 +117,12 @@ export class OciLayoutSource implements ImageSource {
         this.#checkOpen();
         const name = await this.#checkFile(files, layers[index] as Descriptor);
         return this.#track(addAbortSignal(signal, files.open(name, signal)));
+      },
+      detachLayer: async (layers, index, signal) => {
+        signal.throwIfAborted();
+        this.#checkOpen();
+        const description = files.locate(await this.#checkFile(files, layers[index] as Descriptor));
+        return description === undefined ? undefined : { description, closed: this.#closing.signal };
       },
     };
   }

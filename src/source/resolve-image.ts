@@ -3,7 +3,7 @@ import { type ImageConfig, MAX_CONFIG_SIZE, parseImageConfig } from "../oci/conf
 import type { Descriptor } from "../oci/descriptor.ts";
 import type { Digest } from "../oci/digest.ts";
 import { OciError } from "../oci/errors.ts";
-import type { Image, Layer } from "../oci/image.ts";
+import type { DetachedLayer, Image, Layer } from "../oci/image.ts";
 import { checkRunnable, type Manifest, parseManifest } from "../oci/manifest.ts";
 import { formatPlatform, type Platform, type PlatformRequest, satisfiesPlatform } from "../oci/platform.ts";
 import { choosePlatform, offeredPlatforms } from "../oci/platform-choice.ts";
@@ -27,6 +27,8 @@ export interface ImageStore {
   findBlob?(descriptor: Descriptor): Promise<Uint8Array | undefined>;
   /** Opens a layer's stored bytes; `index` counts from the lowest layer. */
   openLayer(layers: readonly Descriptor[], index: number, signal: AbortSignal): Promise<Readable>;
+  /** What a thread opens it with by itself, where it can. Throws what `openLayer` throws. */
+  detachLayer?(layers: readonly Descriptor[], index: number, signal: AbortSignal): Promise<DetachedLayer | undefined>;
 }
 
 export interface ResolveOptions {
@@ -72,6 +74,7 @@ export async function resolveImage(top: ServedManifest, store: ImageStore, optio
         descriptor,
         diffId: config.diffIds[index],
         open: ({ signal }) => store.openLayer(layers, index, signal),
+        detach: async ({ signal }) => store.detachLayer?.(layers, index, signal),
       }),
     ),
   };

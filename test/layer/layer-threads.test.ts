@@ -11,6 +11,7 @@ import { LayerThreads } from "../../src/layer/thread/layer-threads.ts";
 import { SLOT_SIZE as SLOT } from "../../src/layer/thread/messages.ts";
 import type { Layer } from "../../src/oci/image.ts";
 import type { ProgressEvent } from "../../src/progress.ts";
+import { LAYER_THREAD } from "../../src/source/thread/program.ts";
 import { collect, cutEvenly } from "../support/chunks.ts";
 import { type SyntheticEntry, writeSyntheticImage } from "../support/synthetic-image.ts";
 import { layerOf, sha256, zstdFrame } from "./blobs.ts";
@@ -28,7 +29,10 @@ function bytesOf(size: number, seed: number): Buffer {
 }
 
 function threadsOf(layers: readonly Layer[], options: Partial<ConstructorParameters<typeof LayerThreads>[1]> = {}) {
-  return new LayerThreads(layers, { signal: never(), threadCount: 2, bufferSize: 4 * SLOT, ...options });
+  return new LayerThreads(layers, {
+    ...{ program: LAYER_THREAD, signal: never(), threadCount: 2, bufferSize: 4 * SLOT },
+    ...options,
+  });
 }
 
 /** Threads of this process, those of the kernel's list that are ours to count. */

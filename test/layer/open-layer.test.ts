@@ -10,6 +10,7 @@ import { type OpenLayerOptions, openLayer } from "../../src/layer/open-layer.ts"
 import { LayerThreads } from "../../src/layer/thread/layer-threads.ts";
 import type { Layer } from "../../src/oci/image.ts";
 import type { ProgressEvent } from "../../src/progress.ts";
+import { LAYER_THREAD } from "../../src/source/thread/program.ts";
 import { readTar } from "../../src/tar/read-tar.ts";
 import { collect, cutEvenly } from "../support/chunks.ts";
 import { entry, header, pax, tar } from "../tar/tar-bytes.ts";
@@ -26,7 +27,7 @@ const signal = () => new AbortController().signal;
 type Open = (layer: Layer, options: OpenLayerOptions) => AsyncGenerator<Uint8Array, void, undefined>;
 
 async function* openInThread(layer: Layer, options: OpenLayerOptions): AsyncGenerator<Uint8Array, void, undefined> {
-  const threads = new LayerThreads([layer], { ...options, threadCount: 1, bufferSize: 1 << 20 });
+  const threads = new LayerThreads([layer], { ...options, program: LAYER_THREAD, threadCount: 1, bufferSize: 1 << 20 });
   try {
     yield* threads.open(0);
   } finally {

@@ -11,7 +11,7 @@ import type { SourceOptions } from "../../src/source/options.ts";
 import { digestOf, makeImage, makeLayer } from "../support/registry-image.ts";
 import { type FakeRegistry, guardWith, onPath, sendError, startFakeRegistry } from "../support/registry-server.ts";
 import { freePort } from "../support/service.ts";
-import { pullAll, QUICK } from "./pull.ts";
+import { never, pullAll, QUICK, WAYS, type Way } from "./pull.ts";
 
 /** A lower layer that comes in many pieces, and the byte where it breaks off. */
 const LARGE: Buffer = randomBytes(300_000);
@@ -35,7 +35,7 @@ afterEach(async () => {
 });
 
 /** Pulls `registry.example/team/app`, whose location is the registry and whose mirrors are the given hosts. */
-async function pull(mirrors: readonly string[], options: SourceOptions = {}, tag = "latest") {
+async function pull(mirrors: readonly string[], options: SourceOptions = {}, tag = "latest", way?: Way) {
   const conf = [
     `[[registry]]\nprefix = "registry.example"\nlocation = "${registry.host}/here"\ninsecure = true`,
     ...mirrors.map((host) => `[[registry.mirror]]\nlocation = "${host}/copy"\ninsecure = true`),
@@ -46,9 +46,11 @@ async function pull(mirrors: readonly string[], options: SourceOptions = {}, tag
   const env = { ...QUICK.env, CONTAINERS_REGISTRIES_CONF: path, ...options.env };
   const onProgress = (event: ProgressEvent) => events.push(event);
   const uri = `docker://registry.example/team/app:${tag}`;
-  const layers = await pullAll(createSource(uri, { ...QUICK, noHttps: false, ...options, env, onProgress })).catch(
-    (error: unknown) => error as Error,
-  );
+  const layers = await pullAll(
+    createSource(uri, { ...QUICK, noHttps: false, ...options, env, onProgress }),
+    never,
+    way,
+  ).catch((error: unknown) => error as Error);
   const warnings = events.flatMap((event) => (event.kind === "warning" ? [event.message] : []));
   return { layers, warnings, events };
 }
@@ -101,42 +103,57 @@ describe("mirrors", () => {
     expect(asked(registry)).toContain("/v2/here/team/app/manifests/latest");
   });
 
+  const ENDS: Readonly<Record<string, (response: ServerResponse) => void>> = {
+    dies: (response) => void response.destroy(),
+    "loses the layer": (response) => sendError(response, 404, "BLOB_UNKNOWN", "gone"),
+  };
   it.each([
-    ["dies", (response: ServerResponse) => void response.destroy(), undefined],
-    ["loses the layer", (response: ServerResponse) => sendError(response, 404, "BLOB_UNKNOWN", "gone"), undefined],
-    ["dies", (response: ServerResponse) => void response.destroy(), "cache"],
-  ])("that %s in the middle of a layer leave the rest to the next, from that byte on (%#)", async (_, fault, kept) => {
-    const cache =
-      kept === undefined
-        ? undefined
-        : await BlobCache.open({ env: { SIFON_CACHEDIR: join(folder, kept) }, write: true });
-    let broken = false;
-    // Half of the lower layer comes; from then on the mirror is no good for anything.
-    mirror.faults.push((request, response) => {
-      if (broken) {
-        fault(response);
+    ["dies", "this thread", undefined],
+    ["dies", "layer threads", undefined],
+    ["loses the layer", "this thread", undefined],
+    ["loses the layer", "layer threads", undefined],
+    ["dies", "this thread", "cache"],
+    ["dies", "layer threads", "cache"],
+  ] as const)(
+    "that %s in the middle of a layer that %s read leave the rest to the next, from that byte on (%#)",
+    async (end, way, kept) => {
+      const cache =
+        kept === undefined
+          ? undefined
+          : await BlobCache.open({ env: { SIFON_CACHEDIR: join(folder, kept) }, write: true });
+      let broken = false;
+      // Half of the lower layer comes; from then on the mirror is no good for anything.
+      mirror.faults.push((request, response) => {
+        if (broken) {
+          ENDS[end]?.(response);
+          return true;
+        }
+        if (!request.url.endsWith(LARGE_DIGEST)) return false;
+        broken = true;
+        response.writeHead(200, { "content-length": LARGE.length });
+        response.write(LARGE.subarray(0, HALF), () => setTimeout(() => response.destroy(), 20));
         return true;
-      }
-      if (!request.url.endsWith(LARGE_DIGEST)) return false;
-      broken = true;
-      response.writeHead(200, { "content-length": LARGE.length });
-      response.write(LARGE.subarray(0, HALF), () => setTimeout(() => response.destroy(), 20));
-      return true;
-    });
-    const { layers, warnings } = await pull([mirror.host, second.host], cache === undefined ? {} : { cache });
-    expect((layers as Buffer[])[0]?.equals(LARGE)).toBe(true);
-    expect(broken).toBe(true);
-    const ranges = second.requests.filter(({ url }) => url.endsWith(LARGE_DIGEST));
-    expect(ranges.map(({ headers }) => headers.range)).toEqual([`bytes=${HALF}-`]);
-    expect(warnings.join("\n")).toContain(`Trying ${second.host}/copy/team/app now`);
-    expect(asked(registry)).toEqual([]);
-  });
+      });
+      const { layers, warnings } = await pull(
+        [mirror.host, second.host],
+        cache === undefined ? {} : { cache },
+        "latest",
+        way,
+      );
+      expect((layers as Buffer[])[0]?.equals(LARGE)).toBe(true);
+      expect(broken).toBe(true);
+      const ranges = second.requests.filter(({ url }) => url.endsWith(LARGE_DIGEST));
+      expect(ranges.map(({ headers }) => headers.range)).toEqual([`bytes=${HALF}-`]);
+      expect(warnings.join("\n")).toContain(`Trying ${second.host}/copy/team/app now`);
+      expect(asked(registry)).toEqual([]);
+    },
+  );
 
-  it("that all fail in the middle of a layer end in the last one's error", async () => {
+  it.each(WAYS)("that all fail in the middle of a layer end in the last one's error, read by %s", async (way) => {
     for (const each of [mirror, registry]) {
       each.faults.push(onPath(LARGE_DIGEST, (_, response) => void response.destroy()));
     }
-    const { layers } = await pull([mirror.host]);
+    const { layers } = await pull([mirror.host], {}, "latest", way);
     expect(layers).toMatchObject({ message: expect.stringContaining(`${registry.host}/here`) });
   });
 

@@ -1,8 +1,11 @@
+import { LayerThreads, type LayerThreadsOptions } from "../../src/layer/thread/layer-threads.ts";
 import { verifyBlob } from "../../src/layer/verify.ts";
-import type { Image, ImageSource } from "../../src/oci/image.ts";
+import type { Image, ImageSource, Layer } from "../../src/oci/image.ts";
 import type { ProgressEvent } from "../../src/progress.ts";
 import type { SourceOptions } from "../../src/source/options.ts";
 import { RegistrySource } from "../../src/source/registry/registry-source.ts";
+import { LAYER_THREAD } from "../../src/source/thread/program.ts";
+import { collect } from "../support/chunks.ts";
 import type { FakeRegistry } from "../support/registry-server.ts";
 
 /** Short waits, nothing of this machine's environment. */
@@ -34,8 +37,38 @@ export function sourceOf(
   return { source, events };
 }
 
-/** Reads all layers from the top down, each checked; gives them lowest first. */
-export async function readLayers(image: Image, signal: AbortSignal = never): Promise<Buffer[]> {
+/** Who receives the layers. */
+export const WAYS = ["this thread", "layer threads"] as const;
+export type Way = (typeof WAYS)[number];
+
+/** Layer threads for layers whose stored bytes count, not what they unpack to. */
+export function threadsFor(
+  layers: readonly Layer[],
+  signal: AbortSignal,
+  options: Partial<LayerThreadsOptions> = {},
+): LayerThreads {
+  const plain = layers.map((layer) => ({ ...layer, diffId: undefined }));
+  return new LayerThreads(plain, { program: LAYER_THREAD, signal, threadCount: 2, bufferSize: 2 << 20, ...options });
+}
+
+async function readByThreads({ layers }: Image, signal: AbortSignal): Promise<Buffer[]> {
+  const threads = threadsFor(layers, signal);
+  const read: Buffer[] = [];
+  try {
+    for (let i = layers.length - 1; i >= 0; i--) read.unshift(await collect(threads.open(i)));
+    return read;
+  } finally {
+    await threads.close();
+  }
+}
+
+/** Reads all layers from the top down, each checked; gives them lowest first. Layer threads unpack them, too. */
+export async function readLayers(
+  image: Image,
+  signal: AbortSignal = never,
+  way: Way = "this thread",
+): Promise<Buffer[]> {
+  if (way === "layer threads") return readByThreads(image, signal);
   const layers: Buffer[] = [];
   for (const layer of [...image.layers].reverse()) {
     const chunks: Uint8Array[] = [];
@@ -47,9 +80,13 @@ export async function readLayers(image: Image, signal: AbortSignal = never): Pro
 }
 
 /** Resolves and reads everything, then closes. */
-export async function pullAll(source: ImageSource, signal: AbortSignal = never): Promise<Buffer[]> {
+export async function pullAll(
+  source: ImageSource,
+  signal: AbortSignal = never,
+  way: Way = "this thread",
+): Promise<Buffer[]> {
   try {
-    return await readLayers(await source.resolve({ signal }), signal);
+    return await readLayers(await source.resolve({ signal }), signal, way);
   } finally {
     await source.close();
   }

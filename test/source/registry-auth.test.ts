@@ -2,7 +2,7 @@ import { inspect } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { SifonError } from "../../src/errors.ts";
 import type { SourceOptions } from "../../src/source/options.ts";
-import { makeImage, makeLayer } from "../support/registry-image.ts";
+import { makeImage } from "../support/registry-image.ts";
 import {
   cutBlob,
   type FakeRegistry,
@@ -12,7 +12,7 @@ import {
   sendError,
   startFakeRegistry,
 } from "../support/registry-server.ts";
-import { pullAll, sourceOf } from "./pull.ts";
+import { never, pullAll, sourceOf, WAYS } from "./pull.ts";
 
 const PASSWORD = "s3cr$t, p:ss ü";
 const BASIC = `Basic ${Buffer.from(`me:${PASSWORD}`).toString("base64")}`;
@@ -119,9 +119,8 @@ describe("Bearer", () => {
     expect(registry.requests.some(({ url }) => url === "/token?scope=repository%3Asome%2Fimage%3Apull")).toBe(true);
   });
 
-  it("is renewed when the registry refuses it in the middle of a layer", async () => {
-    const layer = await makeLayer({ big: "x".repeat(100) });
-    const bytes = Buffer.concat([layer, Buffer.alloc(500_000)]);
+  it.each(WAYS)("is renewed when the registry refuses it in the middle of a layer that %s reads", async (way) => {
+    const bytes = Buffer.alloc(500_000, "layer");
     registry.push(await makeImage({ layers: [bytes] }));
     const tokens = serveTokens(() => true);
     let valid = "token-1";
@@ -137,7 +136,7 @@ describe("Bearer", () => {
       }),
     );
     expect(before).toBe(2);
-    const [read] = await pullAll(sourceOf(registry).source);
+    const [read] = await pullAll(sourceOf(registry).source, never, way);
     expect(read?.equals(bytes)).toBe(true);
     expect(tokens.given()).toBe(2);
     expect(
@@ -147,10 +146,10 @@ describe("Bearer", () => {
     ).toEqual(["Bearer token-1", "Bearer token-2"]);
   });
 
-  it("is renewed before it runs out", async () => {
+  it.each(WAYS)("is renewed before it runs out, for %s", async (way) => {
     const tokens = serveTokens(() => true, { expires_in: 0.001 });
     guard((token) => token.startsWith("token-"));
-    await pullAll(sourceOf(registry).source);
+    await pullAll(sourceOf(registry).source, never, way);
     expect(tokens.given()).toBeGreaterThan(2);
   });
 

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { RegistrySource } from "../../src/source/registry/registry-source.ts";
 import { makeImage } from "../support/registry-image.ts";
 import {
   cutBlob,
@@ -11,7 +12,7 @@ import {
   sendError,
   startFakeRegistry,
 } from "../support/registry-server.ts";
-import { never, pullAll, sourceOf } from "./pull.ts";
+import { never, pullAll, sourceOf, WAYS } from "./pull.ts";
 
 const LAYER = randomBytes(900_000);
 
@@ -34,11 +35,13 @@ function expectLayer(layers: readonly Buffer[]): void {
 const layerRequests = () => registry.requests.filter(({ url }) => url.endsWith(layerPath));
 const ranges = () => layerRequests().map(({ headers }) => headers.range);
 
-describe("a blob's download", () => {
+describe.each(WAYS)("a blob's download by %s", (way) => {
+  const pull = (source: RegistrySource) => pullAll(source, never, way);
+
   it("goes on where the connection broke, fetching no byte twice", async () => {
     registry.faults.push(onPath(layerPath, (request, response) => cutBlob(request, response, LAYER, 200_000)));
     const { source, events } = sourceOf(registry);
-    expectLayer(await pullAll(source));
+    expectLayer(await pull(source));
     expect(ranges()).toEqual([undefined, "bytes=200000-", "bytes=400000-", "bytes=600000-", "bytes=800000-"]);
     expect(events).toHaveLength(4);
     expect(events[0]).toMatchObject({ kind: "retry", attempt: 2, attempts: 4, reason: expect.any(String) });
@@ -58,7 +61,7 @@ describe("a blob's download", () => {
             return true;
           }),
         );
-        expectLayer(await pullAll(sourceOf(registry).source));
+        expectLayer(await pull(sourceOf(registry).source));
       }),
       { numRuns: 8 },
     );
@@ -71,7 +74,7 @@ describe("a blob's download", () => {
         response.writeHead(200, { "content-length": LAYER.length }).end(LAYER);
       }),
     );
-    expectLayer(await pullAll(sourceOf(registry).source));
+    expectLayer(await pull(sourceOf(registry).source));
     expect(ranges()).toEqual([undefined, "bytes=300001-"]);
   });
 
@@ -87,13 +90,13 @@ describe("a blob's download", () => {
         response.writeHead(206, headers).end(LAYER.subarray(5));
       }),
     );
-    expectLayer(await pullAll(sourceOf(registry).source));
+    expectLayer(await pull(sourceOf(registry).source));
     expect(ranges()).toEqual([undefined, "bytes=300000-", undefined]);
   });
 
   it("gives up after the stated number of tries without progress, naming the byte", async () => {
     registry.faults.push(onPath(layerPath, (request, response) => cutBlob(request, response, LAYER, 10)));
-    await expect(pullAll(sourceOf(registry).source)).rejects.toMatchObject({
+    await expect(pull(sourceOf(registry).source)).rejects.toMatchObject({
       code: "CONNECTION_LOST",
       message: expect.stringMatching(
         /^reading blob sha256:.* in 127.*some\/image: the connection .* at byte 40 of 900000.*gave up after 4 tries/,
@@ -116,7 +119,7 @@ describe("a blob's download", () => {
       }),
     );
     const { source, events } = sourceOf(registry);
-    expectLayer(await pullAll(source));
+    expectLayer(await pull(source));
     expect(ranges()).toEqual([undefined, bytes === 0 ? undefined : `bytes=${bytes}-`]);
     expect(events).toMatchObject([
       { reason: expect.stringMatching(bytes === 0 ? /did not answer/ : /sent nothing more/) },
@@ -130,7 +133,7 @@ describe("a blob's download", () => {
         response.write(LAYER.subarray(0, 10));
       }),
     );
-    await expect(pullAll(sourceOf(registry).source)).rejects.toMatchObject({
+    await expect(pull(sourceOf(registry).source)).rejects.toMatchObject({
       code: "REGISTRY_TIMEOUT",
       message: expect.stringMatching(/sent nothing more after byte 10 of 900000 for 1 s; gave up after 4 tries/),
     });
@@ -138,7 +141,7 @@ describe("a blob's download", () => {
 
   it("takes an end before the last byte as a cut, and says so when it stays", async () => {
     registry.faults.push(onPath(layerPath, (_, response) => void response.writeHead(200).end(LAYER.subarray(0, 1000))));
-    await expect(pullAll(sourceOf(registry).source)).rejects.toMatchObject({
+    await expect(pull(sourceOf(registry).source)).rejects.toMatchObject({
       code: "BLOB_TRUNCATED",
       message: expect.stringContaining("it ended at byte 1000 of 900000"),
     });
@@ -152,7 +155,7 @@ describe("a blob's download", () => {
         (_, response) => void response.writeHead(200, { "content-length": length }).end(Buffer.alloc(length)),
       ),
     );
-    await expect(pullAll(sourceOf(registry).source)).rejects.toMatchObject({ code: "BLOB_SIZE_MISMATCH" });
+    await expect(pull(sourceOf(registry).source)).rejects.toMatchObject({ code: "BLOB_SIZE_MISMATCH" });
     expect(layerRequests()).toHaveLength(1);
   });
 
@@ -160,14 +163,14 @@ describe("a blob's download", () => {
     registry.faults.push(
       onPath(layerPath, (_, response) => void response.writeHead(200).end(Buffer.concat([LAYER, LAYER]))),
     );
-    await expect(pullAll(sourceOf(registry).source)).rejects.toMatchObject({ code: "BLOB_SIZE_MISMATCH" });
+    await expect(pull(sourceOf(registry).source)).rejects.toMatchObject({ code: "BLOB_SIZE_MISMATCH" });
   });
 
   it("lets the reader find a wrong digest", async () => {
     registry.faults.push(
       onPath(layerPath, (request, response) => sendBlob(request, response, Buffer.alloc(LAYER.length))),
     );
-    await expect(pullAll(sourceOf(registry).source)).rejects.toMatchObject({ code: "BLOB_DIGEST_MISMATCH" });
+    await expect(pull(sourceOf(registry).source)).rejects.toMatchObject({ code: "BLOB_DIGEST_MISMATCH" });
   });
 
   it.each([408, 429, 500, 502, 503, 504])("tries again after %i", async (status) => {
@@ -175,7 +178,7 @@ describe("a blob's download", () => {
       onPath(layerPath, ({ count }, response) => (count > 2 ? false : sendError(response, status, "X", "later"))),
     );
     const { source, events } = sourceOf(registry);
-    expectLayer(await pullAll(source));
+    expectLayer(await pull(source));
     expect(events).toMatchObject([
       { kind: "retry", attempt: 2, reason: expect.stringContaining(`${status}`) },
       { attempt: 3 },
@@ -195,7 +198,7 @@ describe("a blob's download", () => {
       else cutBlob(request, response, LAYER, 500_000);
       return true;
     });
-    expectLayer(await pullAll(sourceOf(registry).source));
+    expectLayer(await pull(sourceOf(registry).source));
     expect(store.requests.map(({ url, headers }) => [url, headers.range])).toEqual([
       ["/x?sig=1", undefined],
       ["/x?sig=2", "bytes=500000-"],

@@ -1,8 +1,8 @@
 import type { Layer, LayerStream } from "../../oci/image.ts";
 import type { OnProgress, ProgressEvent } from "../../progress.ts";
-import { isGivenAway, storedChunks, withStream } from "../stored-bytes.ts";
-import { fromFailure } from "./failure.ts";
-import type { Failure, LayerAnswer, LayerRequest } from "./messages.ts";
+import { blobError, isGivenAway, storedChunks, withStream } from "../stored-bytes.ts";
+import type { Failure } from "./failure.ts";
+import type { LayerAnswer, LayerRequest } from "./messages.ts";
 
 /** Stored bytes in a message: more spare messages and the waking of the thread, fewer keep less memory. */
 const BATCH_SIZE = 512 * 1024;
@@ -11,9 +11,13 @@ const STORED_LIMIT: number = 2 * BATCH_SIZE;
 
 /** How a pass speaks with its thread. */
 export interface PassLink {
+  /** Lets the thread begin; gives whether it opens the layer by itself, or is to be fed. Throws what opening throws. */
+  open(): Promise<boolean>;
   post(request: LayerRequest, transfer: readonly ArrayBuffer[]): void;
   /** The memory behind a slot. */
   slot(number: number): SharedArrayBuffer;
+  /** An error of the thread, in this thread's classes. */
+  errorOf(failure: Exclude<Failure, { kind: "source" }>): Error;
   /** The pass is over; the thread is good for another only where the pass ended well. */
   ended(well: boolean): void;
 }
@@ -23,7 +27,7 @@ export interface PassOptions {
   readonly onProgress: OnProgress | undefined;
 }
 
-/** One reading of one layer by a thread, as this side sees it: feeds the thread from the first moment on. */
+/** One reading of one layer by a thread, as this side sees it: begun, and the thread fed if it is to be, from the first moment on. */
 export class LayerPass {
   readonly #layer: Layer;
   readonly #link: PassLink;
@@ -43,11 +47,11 @@ export class LayerPass {
     this.#layer = layer;
     this.#link = link;
     this.#options = options;
-    void this.#feed();
+    void this.#begin();
   }
 
   /** Takes what the thread says. */
-  receive(answer: LayerAnswer): void {
+  receive(answer: Exclude<LayerAnswer, { kind: "ask" }>): void {
     switch (answer.kind) {
       case "tar":
         this.#tar.push(answer);
@@ -103,6 +107,18 @@ export class LayerPass {
     }
   }
 
+  async #begin(): Promise<void> {
+    try {
+      if (await this.#link.open()) return;
+    } catch (error) {
+      const { descriptor } = this.#layer;
+      this.#outcome ??= { kind: "failed", error: blobError(error, descriptor.digest, 0, this.#options.signal) };
+      this.#wakeReader();
+      return;
+    }
+    if (!this.#isOver) await this.#feed();
+  }
+
   async #feed(): Promise<void> {
     let batch: Uint8Array[] = [];
     let size = 0;
@@ -154,7 +170,7 @@ export class LayerPass {
   }
 
   #errorOf(failure: Failure): unknown {
-    return failure.kind === "source" ? this.#sourceError?.error : fromFailure(failure, this.#layer.descriptor.digest);
+    return failure.kind === "source" ? this.#sourceError?.error : this.#link.errorOf(failure);
   }
 
   #leave(well: boolean): void {

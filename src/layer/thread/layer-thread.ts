@@ -3,22 +3,31 @@ import { InternalError } from "../../errors.ts";
 import type { Layer } from "../../oci/image.ts";
 import { LayerError } from "../errors.ts";
 import type { OpenLayerOptions } from "../open-layer.ts";
+import { layerFailure } from "./failure.ts";
 import { LayerPass } from "./layer-pass.ts";
-import type { LayerAnswer, LayerThreadSetup } from "./messages.ts";
+import type { LayerAnswer, LayerRequest, LayerThreadSetup } from "./messages.ts";
+import { Openings } from "./openings.ts";
+import type { LayerThreadProgram } from "./program.ts";
 
 /** A thread that reads layers, one after the other. */
 export class LayerThread {
+  readonly #program: LayerThreadProgram;
   readonly #worker: Worker;
   readonly #slots: SharedArrayBuffer[] = [];
+  readonly #openings: Openings;
   #pass: LayerPass | undefined;
   #layer: Layer | undefined;
   #ending: Promise<void> | undefined;
 
-  constructor(setup: LayerThreadSetup) {
-    // Node 20 starts no .ts worker; src/ and dist/ lie at equal depth, so this address serves both.
-    const file = new URL("../../../dist/layer/thread/worker.js", import.meta.url);
-    this.#worker = new Worker(file, { workerData: setup, name: "sifon layer", execArgv: [] });
+  constructor(program: LayerThreadProgram, setup: LayerThreadSetup, signal: AbortSignal) {
+    this.#program = program;
+    this.#worker = new Worker(program.file, { workerData: setup, name: "sifon layer", execArgv: [] });
+    this.#openings = new Openings((request) => this.#post(request), signal);
     this.#worker.on("message", (answer: LayerAnswer) => {
+      if (answer.kind === "ask") {
+        void this.#openings.answer(answer);
+        return;
+      }
       if (answer.kind === "tar" && answer.memory !== undefined) this.#slots[answer.slot] = answer.memory;
       this.#pass?.receive(answer);
     });
@@ -35,19 +44,39 @@ export class LayerThread {
     return this.#ending !== undefined;
   }
 
+  /** The layer that is being read. */
+  get layer(): Layer | undefined {
+    return this.#pass === undefined ? undefined : this.#layer;
+  }
+
+  /** Whether it has begun to receive a layer. */
+  hasPrepared(layer: Layer): boolean {
+    return this.#openings.next === layer;
+  }
+
+  /** Lets it begin to receive the layer that it is likely to be asked for next, where it opens that by itself. */
+  prepare(layer: Layer): void {
+    if (!this.hasEnded) this.#openings.prepare(layer);
+  }
+
   /** Begins to read a layer; a pass that does not end well ends the thread, too. */
   read(layer: Layer, { signal, onProgress, limits }: OpenLayerOptions): LayerPass {
     if (!this.isFree) throw new InternalError("a layer's thread was asked for two layers at once");
     const { descriptor, diffId } = layer;
     this.#layer = layer;
-    this.#worker.postMessage({ kind: "open", layer: { descriptor, diffId }, limits });
     const link = {
-      post: (request: object, transfer: readonly ArrayBuffer[]) => {
-        if (!this.hasEnded) this.#worker.postMessage(request, transfer);
+      open: async () => {
+        const opening = await this.#openings.open(layer);
+        this.#post({ kind: "open", layer: { descriptor, diffId }, limits, opening });
+        return opening !== undefined;
       },
+      post: (request: LayerRequest, transfer: readonly ArrayBuffer[]) => this.#post(request, transfer),
       slot: (number: number) => this.#slots[number] as SharedArrayBuffer,
+      errorOf: (failure: Parameters<typeof layerFailure>[0]) =>
+        layerFailure(failure, this.#program.errors, descriptor.digest),
       ended: (well: boolean) => {
         this.#pass = undefined;
+        this.#openings.ended();
         if (!well) void this.end();
       },
     };
@@ -64,8 +93,13 @@ export class LayerThread {
 
   /** Ends the thread; resolves once it is gone. Safe to call twice. */
   end(): Promise<void> {
+    this.#openings.close();
     this.#ending ??= this.#worker.terminate().then(() => {});
     return this.#ending;
+  }
+
+  #post(request: LayerRequest, transfer: readonly ArrayBuffer[] = []): void {
+    if (!this.hasEnded) this.#worker.postMessage(request, transfer);
   }
 
   #lost(reason: string, cause?: Error): void {

@@ -6,8 +6,10 @@ import type { OpenLayerOptions } from "../open-layer.ts";
 import type { LayerPass } from "./layer-pass.ts";
 import { LayerThread } from "./layer-thread.ts";
 import { SLOT_SIZE } from "./messages.ts";
+import type { LayerThreadProgram } from "./program.ts";
 
 export interface LayerThreadsOptions extends OpenLayerOptions {
+  readonly program: LayerThreadProgram;
   /** Layers that are read at a time, at least 1: the one that is asked for, and the ones below it ahead. */
   readonly threadCount: number;
   /** Bytes of its tar that a thread may hold ready, or lend. */
@@ -16,7 +18,8 @@ export interface LayerThreadsOptions extends OpenLayerOptions {
 
 /**
  * An image's layers, each received, checked and inflated by a thread of its own, so that this one has only their
- * tars to read. What comes out, errors included, is what `openLayer` gives.
+ * tars to read; layers that cannot be detached from this thread are received here. What comes out, errors included, is
+ * what `openLayer` gives.
  */
 export class LayerThreads {
   readonly #layers: readonly Layer[];
@@ -56,6 +59,7 @@ export class LayerThreads {
       this.#frontier--;
       this.#ahead.set(this.#frontier, this.#begin(this.#frontier));
     }
+    this.#prepare();
     yield* pass.chunks();
   }
 
@@ -67,13 +71,25 @@ export class LayerThreads {
     await Promise.all(this.#threads.map((thread) => thread.end()));
   }
 
+  /** Lets each thread that reads begin to receive what it will read next, if all goes in order. */
+  #prepare(): void {
+    const place = ({ layer }: LayerThread) => (layer === undefined ? -1 : this.#layers.indexOf(layer));
+    const reading = this.#threads.filter((thread) => place(thread) >= 0).sort((a, b) => place(b) - place(a));
+    for (const [i, thread] of reading.entries()) {
+      const next = this.#layers[this.#frontier - 1 - i];
+      if (next !== undefined) thread.prepare(next);
+    }
+  }
+
   #begin(index: number): LayerPass {
+    const layer = this.#layers[index] as Layer;
     const slotCount = Math.max(2, Math.ceil(this.#options.bufferSize / SLOT_SIZE));
-    let thread = this.#threads.find(({ isFree }) => isFree);
+    const free = this.#threads.filter(({ isFree }) => isFree);
+    let thread = free.find((one) => one.hasPrepared(layer)) ?? free[0];
     if (thread === undefined) {
-      thread = new LayerThread({ slotCount });
+      thread = new LayerThread(this.#options.program, { slotCount }, this.#options.signal);
       this.#threads.push(thread);
     }
-    return thread.read(this.#layers[index] as Layer, this.#options);
+    return thread.read(layer, this.#options);
   }
 }

@@ -1,11 +1,30 @@
 import type { ProgressEvent } from "../../progress.ts";
 import type { LayerIdentity } from "../checked-tar.ts";
-import type { LayerErrorCode } from "../errors.ts";
 import type { ExpansionLimits } from "../limits.ts";
+import type { Failure } from "./failure.ts";
+
+/** A layer that the thread opens by itself. */
+export interface Opening {
+  readonly number: number;
+  /** For the source's code; see `DetachedLayer`. */
+  readonly description: unknown;
+}
 
 /** What a layer thread is told. It reads one layer after the other. */
 export type LayerRequest =
-  | { readonly kind: "open"; readonly layer: LayerIdentity; readonly limits: Partial<ExpansionLimits> | undefined }
+  | {
+      readonly kind: "open";
+      readonly layer: LayerIdentity;
+      readonly limits: Partial<ExpansionLimits> | undefined;
+      /** Undefined where the stored bytes come through the port. */
+      readonly opening: Opening | undefined;
+    }
+  /** This one is likely to come next: it may begin to be received. */
+  | { readonly kind: "prepare"; readonly opening: Opening }
+  /** The source of an opening was closed. */
+  | { readonly kind: "close"; readonly number: number }
+  | { readonly kind: "answer"; readonly question: number; readonly value: unknown }
+  | { readonly kind: "refuse"; readonly question: number; readonly failure: Failure }
   /** The next stored bytes; their buffers are transferred. */
   | { readonly kind: "stored"; readonly chunks: readonly Uint8Array[] }
   /** No more stored bytes: all were there, or the source has failed. */
@@ -20,27 +39,11 @@ export type LayerAnswer =
   /** The next bytes of the tar, in a slot of shared memory; `memory` comes with its first use. */
   | { readonly kind: "tar"; readonly slot: number; readonly size: number; readonly memory?: SharedArrayBuffer }
   | { readonly kind: "progress"; readonly event: ProgressEvent }
+  /** What the source's code asks of the source, for an opening. */
+  | { readonly kind: "ask"; readonly opening: number; readonly question: number; readonly value: unknown }
   /** All is read and checked; the next layer may come. */
   | { readonly kind: "end" }
   | { readonly kind: "failed"; readonly failure: Failure };
-
-/** An error on its way between threads. */
-export type Failure =
-  /** The source's own, which the other side has. */
-  | { readonly kind: "source" }
-  | {
-      readonly kind: "layer";
-      readonly code: LayerErrorCode;
-      readonly details: Readonly<Record<string, unknown>>;
-      readonly cause: PlainError | undefined;
-    }
-  | { readonly kind: "other"; readonly cause: PlainError };
-
-/** What of a native error counts; its own properties do not survive being copied to another thread. */
-export interface PlainError {
-  readonly message: string;
-  readonly code: unknown;
-}
 
 /** What a thread is started with. */
 export interface LayerThreadSetup {

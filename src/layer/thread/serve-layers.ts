@@ -1,23 +1,43 @@
 import type { MessagePort } from "node:worker_threads";
 import { copyBytes } from "../../bytes/copy-bytes.ts";
-import { freeMemory } from "../../bytes/free-memory.ts";
-import { checkedTar } from "../checked-tar.ts";
-import { SourceFailure, toFailure } from "./failure.ts";
-import { type LayerAnswer, type LayerRequest, SLOT_SIZE } from "./messages.ts";
+import type { ProgressEvent } from "../../progress.ts";
+import { type CheckedTarOptions, checkedTar, type LayerIdentity } from "../checked-tar.ts";
+import { freedChunks, withStream } from "../stored-bytes.ts";
+import { type DetachedSource, DetachedStreams } from "./detached-streams.ts";
+import { toFailure } from "./failure.ts";
+import { type LayerAnswer, type LayerRequest, type LayerThreadSetup, type Opening, SLOT_SIZE } from "./messages.ts";
+import { tellStarvation } from "./starvation.ts";
+import { StoredQueue } from "./stored-queue.ts";
 
-/** Turns layers that come through a port into their tars, in the thread that the port's other end is in. */
-export function serveLayers(port: MessagePort, slotCount: number): void {
+/**
+ * Turns layers into their tars, in the thread that the port's other end is in: layers whose bytes come through the port,
+ * and those that the source's code opens here.
+ */
+export function serveLayers(port: MessagePort, { slotCount }: LayerThreadSetup, source: DetachedSource): void {
   const post = (answer: LayerAnswer) => port.postMessage(answer);
   const slots = new TarSlots(slotCount, post);
   // While the source is slow, what there is goes on as it comes.
-  const openQueue = () => new StoredQueue(post, () => slots.flush());
+  const flush = () => slots.flush();
+  const openQueue = () => new StoredQueue(post, flush);
   let stored = openQueue();
+  const detached = new DetachedStreams(source, post);
 
-  async function serve({ layer, limits }: Extract<LayerRequest, { kind: "open" }>): Promise<void> {
-    const onProgress = (event: Extract<LayerAnswer, { kind: "progress" }>["event"]) =>
-      post({ kind: "progress", event });
+  /** The tar of a layer that is opened here. A thread is ended by its owner: no signal comes. */
+  function openedHere(opening: Opening, identity: LayerIdentity, options: CheckedTarOptions) {
+    const { signal } = new AbortController();
+    const layer = { ...identity, open: () => detached.take(opening) };
+    return withStream(layer, signal, (stream) =>
+      checkedTar(tellStarvation(freedChunks(stream, layer, signal), flush), layer, options),
+    );
+  }
+
+  async function serve({ layer, limits, opening }: Extract<LayerRequest, { kind: "open" }>): Promise<void> {
+    const onProgress = (event: ProgressEvent) => post({ kind: "progress", event });
+    const options = { limits, onProgress };
     try {
-      for await (const chunk of checkedTar(stored.chunks(), layer, { limits, onProgress })) await slots.write(chunk);
+      const tar =
+        opening === undefined ? checkedTar(stored.chunks(), layer, options) : openedHere(opening, layer, options);
+      for await (const chunk of tar) await slots.write(chunk);
       slots.flush();
       post({ kind: "end" });
     } catch (error) {
@@ -42,53 +62,18 @@ export function serveLayers(port: MessagePort, slotCount: number): void {
       case "free":
         slots.free(request.slot);
         break;
+      case "prepare":
+        detached.prepare(request.opening);
+        break;
+      case "close":
+        detached.close(request.number);
+        break;
+      case "answer":
+      case "refuse":
+        detached.answered(request);
+        break;
     }
   });
-}
-
-/** A layer's stored bytes as they come in; the sender bounds how many wait here. */
-class StoredQueue {
-  readonly #post: (answer: LayerAnswer) => void;
-  readonly #batches: (readonly Uint8Array[])[] = [];
-  #ended: "whole" | "failed" | undefined;
-  readonly #onStarved: () => void;
-  #wake = (): void => {};
-
-  /** @param onStarved before it waits for more */
-  constructor(post: (answer: LayerAnswer) => void, onStarved: () => void) {
-    this.#post = post;
-    this.#onStarved = onStarved;
-  }
-
-  push(chunks: readonly Uint8Array[]): void {
-    this.#batches.push(chunks);
-    this.#wake();
-  }
-
-  end(hasFailed: boolean): void {
-    this.#ended = hasFailed ? "failed" : "whole";
-    this.#wake();
-  }
-
-  async *chunks(): AsyncGenerator<Uint8Array, void, undefined> {
-    for (;;) {
-      for (let batch = this.#batches.shift(); batch !== undefined; batch = this.#batches.shift()) {
-        let size = 0;
-        for (const chunk of batch) {
-          size += chunk.length;
-          yield chunk;
-          freeMemory(chunk.buffer);
-        }
-        this.#post({ kind: "read", size });
-      }
-      if (this.#ended === "whole") return;
-      if (this.#ended === "failed") throw new SourceFailure();
-      this.#onStarved();
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-    }
-  }
 }
 
 /** The tar's bytes on their way out, in slots of shared memory that come back free. */

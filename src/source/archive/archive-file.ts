@@ -5,6 +5,7 @@ import { extract } from "tar-stream";
 import { systemReason } from "../../bytes/system-reason.ts";
 import { decompress, detectCompression } from "../../layer/decompress.ts";
 import { SourceError } from "../errors.ts";
+import type { FileRange } from "../layout-files.ts";
 import { addMember, findMember, listTarMembers, type Member, type Members, memberName } from "./tar-members.ts";
 
 /** A tar of an image, plain or compressed, read in place: nothing is unpacked, members open in any order. */
@@ -17,6 +18,8 @@ export interface ArchiveFile {
   head(name: string, signal: AbortSignal): Promise<Uint8Array>;
   /** A member's bytes. Throws `SourceError` ARCHIVE_MEMBER_MISSING. */
   open(name: string, signal: AbortSignal): Readable;
+  /** Where a member's bytes lie as they are; undefined in a compressed archive. */
+  locate(name: string): FileRange | undefined;
   /** Safe to call twice. */
   close(): Promise<void>;
 }
@@ -71,6 +74,10 @@ abstract class MemberReader {
 
   abstract open(name: string, signal: AbortSignal): Readable;
 
+  locate(_name: string): FileRange | undefined {
+    return undefined;
+  }
+
   async head(name: string, signal: AbortSignal): Promise<Uint8Array> {
     for await (const chunk of this.open(name, signal) as AsyncIterable<Buffer>) return chunk.subarray(0, HEAD_SIZE);
     return new Uint8Array();
@@ -104,6 +111,11 @@ abstract class MemberReader {
 }
 
 class PlainArchive extends MemberReader implements ArchiveFile {
+  override locate(name: string): FileRange {
+    const { offset, size } = this.member(name);
+    return { kind: "range", fd: this.file.fd, offset, size };
+  }
+
   override open(name: string, signal: AbortSignal): Readable {
     const { offset, size } = this.member(name);
     return Readable.from(readPart(this.file, offset, size, signal), { objectMode: false, highWaterMark: READ_SIZE });

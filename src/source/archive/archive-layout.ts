@@ -9,6 +9,7 @@ export function archiveLayout(archive: ArchiveFile, tag: string | undefined): Op
       size: async (name) => archive.size(name) ?? NO_SUCH_FILE,
       read: (name, limit, signal) => archive.read(name, limit, signal),
       open: (name, signal) => archive.open(name, signal),
+      locate: (name) => archive.locate(name),
       close: () => archive.close(),
     },
     tag,

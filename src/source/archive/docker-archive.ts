@@ -96,6 +96,10 @@ async function resolveSaved(
       layerSignal.throwIfAborted();
       return addAbortSignal(layerSignal, archive.open(saved.layers[index] as string, layerSignal));
     },
+    detachLayer: async (_: readonly Descriptor[], index: number) => {
+      const description = archive.locate(saved.layers[index] as string);
+      return description === undefined ? undefined : { description };
+    },
   };
   // The manifest is made up here, so that its digest would name nothing; the config's is the image's id in Docker.
   const top = { bytes, digest: config.digest, mediaType: ManifestType.dockerManifest };

@@ -15,11 +15,32 @@ export interface AuthorizationContext {
   readonly send: SendTokenRequest;
 }
 
+/** Who knows the `Authorization` header for one repository. */
+export interface Authorizer {
+  /** What is shown, and where it comes from, for messages. */
+  readonly credential: Pick<Credential, "kind" | "origin">;
+  /** Whether the registry has asked for credentials, and been shown them. */
+  readonly used: boolean;
+  /** All that must not show in a message. */
+  readonly secrets: readonly Secret[];
+  /** The header's value as things stand. */
+  header(context: AuthorizationContext): Promise<string | undefined>;
+  /**
+   * Answers a 401 to a request that was sent with `refused`. Gives the header for the second try, or
+   * undefined when there is nothing else to show.
+   */
+  answer(
+    challenges: readonly Challenge[],
+    refused: string | undefined,
+    context: AuthorizationContext,
+  ): Promise<string | undefined>;
+}
+
 /**
  * The `Authorization` header for one repository: none until the registry asks, then what its challenge
  * calls for, renewed when it runs out or is refused in mid-download.
  */
-export class Authorization {
+export class Authorization implements Authorizer {
   readonly #options: AuthorizationOptions;
   #basic = false;
   #bearer: Challenge | undefined;
@@ -29,17 +50,19 @@ export class Authorization {
     this.#options = options;
   }
 
-  /** Whether the registry has asked for credentials, and been shown them. */
+  get credential(): Credential {
+    return this.#options.credential;
+  }
+
   get used(): boolean {
     return this.#basic || this.#token !== undefined;
   }
 
-  /** All that must not show in a message. */
   get secrets(): readonly Secret[] {
     return [...secretsOf(this.#options.credential), ...(this.#token === undefined ? [] : [this.#token.token])];
   }
 
-  /** The header's value as things stand; a token that is about to run out is renewed first. */
+  /** A token that is about to run out is renewed first. */
   async header(context: AuthorizationContext): Promise<string | undefined> {
     const { credential } = this.#options;
     if (credential.kind === "registry-token") return bearer(credential.token);
@@ -49,10 +72,6 @@ export class Authorization {
     return this.#token === undefined ? undefined : bearer(this.#token.token);
   }
 
-  /**
-   * Answers a 401 to a request that was sent with `refused`. Gives the header for the second try, or
-   * undefined when there is nothing else to show.
-   */
   async answer(
     challenges: readonly Challenge[],
     refused: string | undefined,

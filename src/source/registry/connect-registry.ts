@@ -1,10 +1,13 @@
 import type { Dispatcher } from "undici";
 import type { Credential } from "../../auth/credential.ts";
-import { DEFAULT_RETRY, DEFAULT_TIMEOUTS, type RetryPolicy, type SourceOptions } from "../options.ts";
+import type { Environment } from "../../bytes/environment.ts";
+import { DEFAULT_RETRY, DEFAULT_TIMEOUTS, type RetryPolicy, type SourceOptions, type Timeouts } from "../options.ts";
+import { Authorization, type Authorizer } from "./authorization.ts";
 import { createDispatcher } from "./dispatcher.ts";
 import { registryEndpoint } from "./endpoint.ts";
 import { findHostCertificates } from "./host-certificates.ts";
-import { RegistryClient } from "./registry-client.ts";
+import { RegistryClient, type RegistryClientOptions } from "./registry-client.ts";
+import type { TlsTrust } from "./tls-trust.ts";
 
 /** Which repository of which registry is spoken to, and how. */
 export interface RegistryTarget {
@@ -19,10 +22,19 @@ export interface RegistryTarget {
   readonly maxAttempts?: number;
 }
 
+/** How a repository is reached, all that is said of it collected; can be cloned into another thread. */
+export interface RegistryAccess extends Pick<RegistryTarget, "registry" | "repository" | "plainHttp"> {
+  readonly trust: TlsTrust;
+  readonly env: Environment;
+  readonly timeouts: Timeouts;
+  readonly retry: RetryPolicy;
+}
+
 /** A client, and its connections, which are the caller's to destroy. */
 export interface RegistryConnection {
   readonly client: RegistryClient;
   readonly dispatcher: Dispatcher;
+  readonly access: RegistryAccess;
 }
 
 /**
@@ -31,28 +43,35 @@ export interface RegistryConnection {
  * Throws `SourceError` CERTIFICATES_INVALID, PROXY_INVALID.
  */
 export async function connectRegistry(
-  { registry, repository, plainHttp, insecure, credential, maxAttempts }: RegistryTarget,
+  { credential, maxAttempts, insecure, ...target }: RegistryTarget,
   options: Pick<SourceOptions, "ca" | "env" | "timeouts" | "retry" | "onProgress">,
   signal: AbortSignal,
 ): Promise<RegistryConnection> {
   const { ca, env = process.env, timeouts, onProgress } = options;
+  const { registry, repository, plainHttp } = target;
   const retry: RetryPolicy = { ...DEFAULT_RETRY, ...options.retry };
   const ofHost = await findHostCertificates(registry, env, { signal });
-  const dispatcher = await createDispatcher({
+  const access: RegistryAccess = {
+    ...target,
+    trust: { insecure, ...ofHost, ca: [...ofHost.ca, ...(ca === undefined ? [] : [ca])] },
     env,
-    insecure,
-    ...ofHost,
-    ca: [...ofHost.ca, ...(ca === undefined ? [] : [ca])],
-    ...(timeouts === undefined ? {} : { timeouts }),
-  });
-  const client = new RegistryClient({
-    endpoint: registryEndpoint(registry, plainHttp),
-    repository,
-    credential,
-    dispatcher,
     timeouts: { ...DEFAULT_TIMEOUTS, ...timeouts },
     retry: maxAttempts === undefined ? retry : { ...retry, attempts: Math.min(retry.attempts, maxAttempts) },
-    onProgress,
+  };
+  return openRegistry(access, new Authorization({ credential, repository, plainHttp }), { onProgress });
+}
+
+/** Sets up a client; nothing is sent yet. Throws `SourceError` CERTIFICATES_INVALID, PROXY_INVALID. */
+export async function openRegistry(
+  access: RegistryAccess,
+  authorizer: Authorizer,
+  { onProgress, reached = false }: Pick<RegistryClientOptions, "onProgress" | "reached">,
+): Promise<RegistryConnection> {
+  const { registry, repository, plainHttp, trust, env, timeouts, retry } = access;
+  const dispatcher = await createDispatcher({ env, timeouts, ...trust });
+  const endpoint = registryEndpoint(registry, plainHttp);
+  const client = new RegistryClient({
+    ...{ endpoint, repository, authorizer, dispatcher, timeouts, retry, onProgress, reached },
   });
-  return { client, dispatcher };
+  return { client, dispatcher, access };
 }

@@ -12,7 +12,7 @@ export interface RefusalContext {
   readonly speaker?: string;
   /** What a 404 means here when the registry does not say. */
   readonly missing: "MANIFEST_UNKNOWN" | "BLOB_UNKNOWN" | "NAME_UNKNOWN";
-  readonly credential: Credential;
+  readonly credential: Pick<Credential, "kind" | "origin">;
   /** What is taken out of the registry's words, should it echo them. */
   readonly secrets: readonly Secret[];
 }

@@ -1,5 +1,4 @@
 import type { Dispatcher } from "undici";
-import type { Credential } from "../../auth/credential.ts";
 import { computeDigest, type Digest, digestAlgorithm, isDigest } from "../../oci/digest.ts";
 import { MAX_MANIFEST_SIZE } from "../../oci/manifest.ts";
 import { ACCEPTED_MANIFEST_TYPES, bareMediaType } from "../../oci/media-types.ts";
@@ -7,9 +6,9 @@ import type { OnProgress } from "../../progress.ts";
 import { SourceError } from "../errors.ts";
 import type { RetryPolicy, Timeouts } from "../options.ts";
 import type { ServedManifest } from "../resolve-image.ts";
-import { Authorization } from "./authorization.ts";
+import type { AuthorizationContext, Authorizer } from "./authorization.ts";
 import { type Answer, dropBody, headerOf, readBody } from "./body.ts";
-import { parseChallenges } from "./challenge.ts";
+import { type Challenge, parseChallenges } from "./challenge.ts";
 import { connectionFailure } from "./connection-failure.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { type Exchange, followRedirects } from "./redirects.ts";
@@ -19,11 +18,25 @@ import { withRetries } from "./retry-budget.ts";
 export interface RegistryClientOptions {
   readonly endpoint: Endpoint;
   readonly repository: string;
-  readonly credential: Credential;
+  readonly authorizer: Authorizer;
   readonly dispatcher: Dispatcher;
   readonly timeouts: Timeouts;
   readonly retry: RetryPolicy;
   readonly onProgress: OnProgress | undefined;
+  /** Whether the registry has answered before; default false. */
+  readonly reached?: boolean;
+}
+
+/** What is to be shown to the registry next: at first, or after it refused a request with `shown`. */
+export interface AuthorizationQuestion {
+  readonly what: string;
+  readonly refused?: { readonly challenges: readonly Challenge[]; readonly shown: string | undefined };
+}
+
+/** A header, and all that must not show in a message; in the open, to be sent to another thread. */
+export interface AuthorizationAnswer {
+  readonly header: string | undefined;
+  readonly secrets: readonly string[];
 }
 
 /** What is asked of the registry, before addresses and credentials. */
@@ -45,13 +58,11 @@ const USER_AGENT = "sifon";
 /** Speaks the pull half of the distribution spec 1.1 with one repository. */
 export class RegistryClient {
   readonly #options: RegistryClientOptions;
-  readonly #authorization: Authorization;
-  #reached = false;
+  #reached: boolean;
 
   constructor(options: RegistryClientOptions) {
-    const { credential, repository, endpoint } = options;
     this.#options = options;
-    this.#authorization = new Authorization({ credential, repository, plainHttp: endpoint.base.protocol === "http:" });
+    this.#reached = options.reached ?? false;
   }
 
   get options(): RegistryClientOptions {
@@ -77,7 +88,7 @@ export class RegistryClient {
       const { host, status } = answer;
       if (isHtml(answer, page.toString("latin1", 0, 100)))
         throw new SourceError("NOT_A_REGISTRY", { what, host, status });
-      return this.#authorization.used;
+      return this.#options.authorizer.used;
     });
   }
 
@@ -129,6 +140,24 @@ export class RegistryClient {
     });
   }
 
+  /** Notes what a client of the same registry in another thread has found. */
+  noteReached(): void {
+    this.#reached = true;
+  }
+
+  /** Answers for a client of the same registry in another thread. Throws what a request of this one would. */
+  authorize({ what, refused }: AuthorizationQuestion, signal: AbortSignal): Promise<AuthorizationAnswer> {
+    return this.#guard({ what }, signal, async () => {
+      const { authorizer } = this.#options;
+      const context = this.#context(what, signal);
+      const header =
+        refused === undefined
+          ? await authorizer.header(context)
+          : await authorizer.answer(refused.challenges, refused.shown, context);
+      return { header, secrets: authorizer.secrets.map((secret) => secret.reveal()) };
+    });
+  }
+
   /** One try: sends a request, answers challenges. Throws a `SourceError` for anything but a success. */
   async attempt(request: RegistryRequest): Promise<Answer> {
     const { what, missing, signal, target, offset, size } = request;
@@ -136,21 +165,18 @@ export class RegistryClient {
     const ours = url.origin === this.#options.endpoint.base.origin;
     const place = offset === undefined || size === undefined ? {} : { offset, size };
     return this.#guard({ what, ...place }, signal, async () => {
-      const { dispatcher, credential } = this.#options;
+      const { dispatcher, authorizer } = this.#options;
       const common = { dispatcher, signal, what };
-      const context = {
-        what,
-        send: (token: Omit<Exchange, keyof typeof common>) => this.#askTokenService({ ...common, ...token }),
-      };
+      const context = this.#context(what, signal);
       const headers = { ...request.headers, "user-agent": USER_AGENT };
       const exchange = { ...common, method: request.method, url, headers };
-      const shown = ours ? await this.#authorization.header(context) : undefined;
+      const shown = ours ? await authorizer.header(context) : undefined;
       let answer = await followRedirects({ ...exchange, authorization: shown });
       this.#reached = true;
       if (answer.status === 401 && ours && !answer.elsewhere) {
         const challenges = parseChallenges(answer.headers["www-authenticate"]);
         const refused = answer;
-        const authorization = await this.#authorization.answer(challenges, shown, context).catch(async (error) => {
+        const authorization = await authorizer.answer(challenges, shown, context).catch(async (error) => {
           await dropBody(refused);
           throw error;
         });
@@ -160,8 +186,14 @@ export class RegistryClient {
         }
       }
       if (answer.status >= 200 && answer.status <= 299) return answer;
-      throw await readRefusal(answer, { what, missing, credential, secrets: this.#authorization.secrets });
+      const { credential, secrets } = authorizer;
+      throw await readRefusal(answer, { what, missing, credential, secrets });
     });
+  }
+
+  #context(what: string, signal: AbortSignal): AuthorizationContext {
+    const { dispatcher } = this.#options;
+    return { what, send: (token) => this.#askTokenService({ dispatcher, signal, what, ...token }) };
   }
 
   /** Errors on the way name the service, which often is on another host. */
@@ -195,7 +227,7 @@ export class RegistryClient {
   /** Lets an error tell which credentials were tried. */
   #withOrigin(error: SourceError): SourceError {
     const { code, details } = error;
-    const { origin, kind } = this.#options.credential;
+    const { origin, kind } = this.#options.authorizer.credential;
     return details.origin === undefined
       ? new SourceError(code, { ...details, origin, anonymous: kind === "anonymous" })
       : error;

@@ -1,10 +1,9 @@
-import type { Dispatcher } from "undici";
 import { findCredential } from "../../auth/find-credential.ts";
-import { SifonError } from "../../errors.ts";
+import { InternalError, SifonError } from "../../errors.ts";
 import type { DockerReference } from "../../oci/reference.ts";
 import { SourceError, type SourceErrorCode } from "../errors.ts";
 import type { SourceOptions } from "../options.ts";
-import { connectRegistry } from "./connect-registry.ts";
+import { connectRegistry, type RegistryAccess, type RegistryConnection } from "./connect-registry.ts";
 import { type PullPlace, pullPlaces } from "./pull-places.ts";
 import { loadRegistryRules } from "./registries-files.ts";
 import type { RegistryClient } from "./registry-client.ts";
@@ -27,7 +26,7 @@ const MIRROR_ATTEMPTS = 2;
 export class RegistryPlaces {
   readonly #reference: DockerReference;
   readonly #options: SourceOptions;
-  readonly #dispatchers: Dispatcher[] = [];
+  readonly #opened: RegistryConnection[] = [];
   #client: RegistryClient | undefined;
   /** Behind the place that is kept to. */
   #left: readonly PullPlace[] = [];
@@ -68,6 +67,19 @@ export class RegistryPlaces {
     return this.#client;
   }
 
+  /** A place that was opened, by its number. */
+  opened(number: number): RegistryClient | undefined {
+    return this.#opened[number]?.client;
+  }
+
+  /** The number of a client's place, and how it is reached. */
+  placeOf(client: RegistryClient): { readonly number: number; readonly access: RegistryAccess } {
+    const number = this.#opened.findIndex((one) => one.client === client);
+    const found = this.#opened[number];
+    if (found === undefined) throw new InternalError("a registry's client is not among those of its places");
+    return { number, access: found.access };
+  }
+
   /** Who goes on with what has failed there, for good; undefined where no place is left, or none could do better. */
   async instead(failed: RegistryClient, error: unknown, signal: AbortSignal): Promise<RegistryClient | undefined> {
     if (!(error instanceof SourceError)) return undefined;
@@ -101,7 +113,7 @@ export class RegistryPlaces {
   }
 
   async destroy(): Promise<void> {
-    await Promise.all(this.#dispatchers.map((dispatcher) => dispatcher.destroy()));
+    await Promise.all(this.#opened.map(({ dispatcher }) => dispatcher.destroy()));
   }
 
   #tell(error: SifonError, left: readonly PullPlace[]): void {
@@ -125,12 +137,12 @@ export class RegistryPlaces {
       signal,
     });
     const target = { registry, repository, plainHttp, insecure, credential };
-    const { client, dispatcher } = await connectRegistry(
+    const connection = await connectRegistry(
       hasNext ? { ...target, maxAttempts: MIRROR_ATTEMPTS } : target,
       this.#options,
       signal,
     );
-    this.#dispatchers.push(dispatcher);
-    return client;
+    this.#opened.push(connection);
+    return connection.client;
   }
 }

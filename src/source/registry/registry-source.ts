@@ -12,6 +12,7 @@ import type { SourceOptions } from "../options.ts";
 import { type ImageStore, resolveImage, type ServedManifest } from "../resolve-image.ts";
 import { BlobStream, type BlobStreamOptions } from "./blob-stream.ts";
 import { cacheDocuments, cachedManifest, headDigest, withSideCopy } from "./cached-registry-store.ts";
+import { detachBlob } from "./detached-blob.ts";
 import { BUFFER_SIZE, LayerPrefetch } from "./layer-prefetch.ts";
 import type { RegistryClient } from "./registry-client.ts";
 import { RegistryPlaces } from "./registry-places.ts";
@@ -150,6 +151,19 @@ export class RegistrySource implements ImageSource {
         const stream = prefetch.take(index, both);
         if (stream instanceof CachedBlobStream) await stream.located;
         return stream;
+      },
+      detachLayer: async (layers, index, signal) => {
+        this.#signal(signal).throwIfAborted();
+        const descriptor = layers[index] as Descriptor;
+        // What the cache has or takes goes through this thread, which knows of its bounds and troubles.
+        if (await cache?.concerns(descriptor)) return undefined;
+        const client = places.current ?? (await connect());
+        return detachBlob(descriptor, {
+          places,
+          client,
+          onProgress: this.#options.onProgress,
+          closed: this.#closed.signal,
+        });
       },
     };
   }
