@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { tmpdir, userInfo } from "node:os";
-import { posix, resolve } from "node:path";
+import { resolve } from "node:path";
 import { hostArch } from "./bytes/architecture.ts";
 import { printable, quote } from "./bytes/printable.ts";
 import { type OpenedBinds, openBinds } from "./container-bind-images.ts";
@@ -12,11 +12,12 @@ import {
   rootImage,
   treeOf,
 } from "./container-overlays.ts";
+import { checkMountPlaces, checkProgram, keepFromHost } from "./container-program.ts";
+import { directoryView } from "./image/directory-view.ts";
 import { type LocalImage, openLocalImage } from "./image/local-image.ts";
+import { whyUnreadable } from "./image/unreadable.ts";
 import { findAccount, findGroups, groupFile, passwdFile } from "./runtime/account-files.ts";
 import { type ActionRequest, helpText } from "./runtime/action/choose-command.ts";
-import { findProgram } from "./runtime/action/find-program.ts";
-import { interpreterOf, PROGRAM_HEAD_SIZE } from "./runtime/action/interpreter.ts";
 import { ContainerError } from "./runtime/container/errors.ts";
 import { makeHostPoints } from "./runtime/container/host-points.ts";
 import { hostRuns } from "./runtime/container/host-runs.ts";
@@ -27,7 +28,6 @@ import { wantedMounts } from "./runtime/container/wanted-mounts.ts";
 import { makeWorkdirFolders, workdirFolder } from "./runtime/container/workdir.ts";
 import { workingDirectory } from "./runtime/container/working-directory.ts";
 import { EngineError } from "./runtime/engine/errors.ts";
-import { linkerVariables } from "./runtime/engine/linker-variables.ts";
 import { openSession } from "./runtime/engine/open-session.ts";
 import {
   isWritable,
@@ -41,8 +41,7 @@ import type { ProgramStreams, RunningProgram } from "./runtime/engine/session.ts
 import { hostEnvironment } from "./runtime/environment/host-environment.ts";
 import type { RuntimeMessage } from "./runtime/message.ts";
 import type { BindSpec } from "./runtime/options/binds.ts";
-import { type PreparedProgram, prepareProgram } from "./runtime/prepare-program.ts";
-import { textView } from "./runtime/text-view.ts";
+import { prepareProgram } from "./runtime/prepare-program.ts";
 import { archName } from "./sif/architecture.ts";
 import { findPrimaryPartition } from "./sif/image.ts";
 
@@ -130,8 +129,15 @@ export async function runContainer(request: RunContainerRequest): Promise<Progra
 /** Says in Apptainer's words why there is no image at a path. */
 async function openImage(path: string): Promise<LocalImage> {
   try {
-    return await openLocalImage(path);
+    const image = await openLocalImage(path);
+    const problem = image.kind === "sandbox" ? whyUnreadable(path, "") : undefined;
+    if (problem === undefined) return image;
+    throw new ContainerError("IMAGE_UNREADABLE", {
+      path,
+      problem: `${path} is not readable by the current user, check permissions: ${problem}`,
+    });
   } catch (cause) {
+    if (cause instanceof ContainerError) throw cause;
     const { code } = (cause instanceof Error ? (cause.cause ?? cause) : {}) as NodeJS.ErrnoException;
     const refuse = (problem: string) => new ContainerError("IMAGE_UNREADABLE", { path, problem, cause });
     if (code === "ENOENT")
@@ -204,8 +210,11 @@ async function runOpened(
     const prepared = await prepareProgram(viewOf(tree), host, { ...request, cwd: cwd.path });
     tell(prepared.messages);
     for (const { stream, text } of prepared.output) process[stream].write(text);
+    const sandbox = image.kind === "sandbox" && options.fakeroot !== true ? path : undefined;
+    if (sandbox !== undefined) await checkMountPlaces(tree, sandbox);
+    if (sandbox !== undefined) tell(await unreadableScripts(sandbox));
     if (prepared.kind === "exit") return { kind: "exit", code: prepared.status };
-    await checkProgram(tree, prepared, cwd.path);
+    await checkProgram(tree, prepared, { cwd: cwd.path, sandbox });
     const session = await opening;
     for (const text of session.notes) onMessage({ level: "info", text });
     // Only now: where anything else is refused, nothing is left on the host.
@@ -264,46 +273,20 @@ function checkArchitecture(image: LocalImage, path: string): void {
     throw new ContainerError("ARCHITECTURE_FOREIGN", { path, seen: architecture, limit: hostArch() });
 }
 
-async function checkProgram(
-  tree: MountedTree,
-  { argv, environment }: PreparedProgram & { readonly kind: "program" },
-  cwd: string,
-): Promise<void> {
-  const found = await findProgram(textView(viewOf(tree)), argv[0], { path: environment.get("PATH"), cwd });
-  if ("problem" in found) throw new ContainerError("PROGRAM_NOT_FOUND", { program: argv[0], problem: found.problem });
-  const place = posix.resolve(cwd, found.path);
-  const interpreter = interpreterOf((await tree.readHead(place, PROGRAM_HEAD_SIZE)) ?? new Uint8Array());
-  if (interpreter === undefined) return;
-  const { entry } = await tree.resolve(posix.resolve(cwd, interpreter));
-  const refuse = (problem: string) =>
-    new ContainerError("PROGRAM_NOT_FOUND", { program: argv[0], problem: `exec ${place} failed: ${problem}` });
-  if (entry === undefined) throw refuse(`its interpreter ${printable(interpreter)} is not in the container`);
-  if (entry.kind !== "file" || (entry.mode & 0o111) === 0)
-    throw refuse(`permission denied: its interpreter ${printable(interpreter)} cannot be executed`);
+/** Scripts of a sandbox that its user cannot read are left out, as Apptainer does it; that is told. */
+async function unreadableScripts(sandbox: string): Promise<RuntimeMessage[]> {
+  const folder = ".singularity.d/env";
+  const all = await directoryView(sandbox)
+    .list(folder)
+    .catch(() => []);
+  const names = (all ?? []).filter((name) => name.endsWith(".sh"));
+  const places = [folder, ...names.map((name) => `${folder}/${name}`), ".singularity.d/runscript"];
+  const problems = places.flatMap((place) => whyUnreadable(sandbox, place) ?? []);
+  return [...new Set(problems)].map((problem) => ({
+    level: "warning",
+    text: `Skipping scripts of the container: ${problem}`,
+  }));
 }
-
-/**
- * The command and its variables, so that those for the dynamic linker reach it alone: the container's env(1) sets
- * them. Without one the host's programs hear of them, too.
- */
-async function keepFromHost(
-  tree: MountedTree,
-  { argv, environment }: PreparedProgram & { readonly kind: "program" },
-  cwd: string,
-): Promise<{ readonly command: readonly [string, ...string[]]; readonly environment: Record<string, string> }> {
-  const names = linkerVariables(environment);
-  const tool = names.length === 0 || argv[0].includes("=") ? [] : ENV_PLACES;
-  for (const path of tool) {
-    const found = await findProgram(textView(viewOf(tree)), path, { path: undefined, cwd });
-    if ("problem" in found) continue;
-    const pairs = names.map((name) => `${name}=${environment.get(name)}`);
-    const rest = [...environment].filter(([name]) => !names.includes(name));
-    return { command: [path, ...pairs, ...argv], environment: Object.fromEntries(rest) };
-  }
-  return { command: argv, environment: Object.fromEntries(environment) };
-}
-
-const ENV_PLACES = ["/usr/bin/env", "/bin/env"] as const;
 
 /** Who runs it: the account's name and home, the variable HOME for one that no database has. */
 interface Caller {

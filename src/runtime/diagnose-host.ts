@@ -1,4 +1,5 @@
 import { type Host, TOOL_PACKAGES, type Tool } from "./engine/host.ts";
+import { subordinateProblem } from "./engine/id-mapping.ts";
 
 /** One thing that this host can do, or cannot. */
 export interface HostFinding {
@@ -54,12 +55,20 @@ function diagnoseImages({ uid, tools, fuseDevice, kernelSquashfs }: Host): HostF
   return { subject, state: "limit", text: `${needed}. Until then images are unpacked, which is slow and takes space` };
 }
 
-function diagnoseOverlays({ uid, tools, fuseDevice, kernel }: Host): HostFinding {
+function diagnoseOverlays({ uid, tools, fuseDevice, kernel, kernelOverlay }: Host): HostFinding {
   const subject = "overlays";
   const [major, minor] = kernel;
   const recent = major > OVERLAY_KERNEL[0] || (major === OVERLAY_KERNEL[0] && minor >= OVERLAY_KERNEL[1]);
-  if (uid === 0 || recent) return { subject, state: "fine", text: `overlay of the kernel (${major}.${minor})` };
   const fuse = tools["fuse-overlayfs"];
+  const other = fuse === undefined ? `fuse-overlayfs is not found (${install("fuse-overlayfs")})` : fuse;
+  if (uid === 0 || recent) {
+    const module = kernelOverlay ? "" : ", whose module is not loaded yet";
+    return {
+      subject,
+      state: "fine",
+      text: `overlay of the kernel (${major}.${minor})${module}; in its place: ${other}`,
+    };
+  }
   if (fuse !== undefined && fuseDevice) return { subject, state: "fine", text: fuse };
   const text = `the kernel (${major}.${minor}) has none for users before 5.11, and fuse-overlayfs is not usable; ${install("fuse-overlayfs")}`;
   return {
@@ -69,23 +78,13 @@ function diagnoseOverlays({ uid, tools, fuseDevice, kernel }: Host): HostFinding
   };
 }
 
-function diagnoseFakeroot({ uid, tools, subordinateUids, subordinateGids }: Host): HostFinding {
+function diagnoseFakeroot(host: Host): HostFinding {
   const subject = "fakeroot";
+  const { uid, subordinateUids } = host;
   if (uid === 0) return { subject, state: "fine", text: "root already" };
-  const lacking = (["newuidmap", "newgidmap"] as const).filter((tool) => tools[tool] === undefined);
-  if (lacking.length > 0) {
-    return {
-      subject,
-      state: "limit",
-      text: `only one user inside: ${lacking.join(" and ")} not found; ${install("newuidmap")}`,
-    };
-  }
-  if (subordinateUids === undefined || subordinateGids === undefined) {
-    const text =
-      "only one user inside: /etc/subuid and /etc/subgid have no range for you; the administrator can add one (usermod --add-subuids)";
-    return { subject, state: "limit", text };
-  }
-  return { subject, state: "fine", text: `${subordinateUids.count} user ids from ${subordinateUids.first}` };
+  const problem = subordinateProblem(host);
+  if (problem !== undefined) return { subject, state: "limit", text: `only root inside: ${problem}` };
+  return { subject, state: "fine", text: `${subordinateUids?.count} user ids from ${subordinateUids?.first}` };
 }
 
 function install(tool: Tool): string {

@@ -48,7 +48,15 @@ describe.skipIf(!ready || !isRoot)("a host that lacks something, for an ordinary
 
   /** Runs Sifon as the user where these paths are closed. */
   function without(paths: readonly string[], args: readonly string[]) {
-    const cover = paths.map((path) => `if [ -e ${path} ]; then mount --bind nothing ${path}; fi`);
+    return covering(
+      paths.map((path) => [path, "nothing"]),
+      args,
+    );
+  }
+
+  /** Runs Sifon as the user where other files stand in the place of these. */
+  function covering(covers: readonly (readonly [path: string, file: string])[], args: readonly string[]) {
+    const cover = covers.map(([path, file]) => `if [ -e ${path} ]; then mount --bind ${file} ${path}; fi`);
     const script = ["mount --make-rprivate /", ...cover, `exec ${AS_USER} "$@"`].join("\n");
     const words = ["--mount", "sh", "-ec", script, "sh", process.execPath, SIFON_MAIN, ...args];
     return runCommand(unshare as string, words, { cwd: folder, env });
@@ -135,6 +143,89 @@ describe.skipIf(!ready || !isRoot)("a host that lacks something, for an ordinary
     expect({ code, stdout }).toEqual({ code: 255, stdout: "" });
     expect(stderr.trimEnd()).toMatch(/^FATAL: {3}While checking container encryption: /);
     expect(stderr.trimEnd()).toMatch(says);
+  });
+
+  describe("--fakeroot", () => {
+    const [UIDS, GIDS] = ["/etc/subuid", "/etc/subgid"];
+    it.each([
+      [
+        "newuidmap",
+        [
+          [UIDS, "ranges"],
+          [GIDS, "ranges"],
+          ["/usr/bin/newuidmap", "nothing"],
+        ],
+        "newuidmap not found; Debian's package is uidmap",
+      ],
+      [
+        "ranges of ids",
+        [
+          [UIDS, "empty"],
+          [GIDS, "empty"],
+        ],
+        "no range of yours in /etc/subuid and /etc/subgid; the administrator can add one",
+      ],
+      [
+        "a range of group ids",
+        [
+          [UIDS, "ranges"],
+          [GIDS, "empty"],
+        ],
+        "no range of yours in /etc/subgid; the administrator can add one",
+      ],
+    ] as const)("without %s says what doctor says, and has root alone", async (_what, covers, problem) => {
+      await writeFile(join(folder, "ranges"), `${ID}:700000:65536\n`);
+      await writeFile(join(folder, "empty"), "");
+      const { code, stdout, stderr } = await covering(covers, ["exec", "--fakeroot", "image.sif", "id", "-u"]);
+      expect({ code, stdout }).toEqual({ code: 0, stdout: "0\n" });
+      expect(stderr).toMatch(/^INFO: {4}Only root exists in the container: [^\n]*\n$/);
+      expect(stderr).toContain(problem);
+      const doctor = await covering(covers, ["doctor"]);
+      expect(doctor.stdout).toContain(`limited  fakeroot       only root inside: ${problem}`);
+    });
+
+    it("has root alone where newuidmap refuses, and says why", async () => {
+      await writeFile(join(folder, "ranges"), `${ID}:700000:65536\n`);
+      await writeFile(join(folder, "refusing"), "#!/bin/sh\necho refused >&2; exit 1\n", { mode: 0o755 });
+      const covers = [
+        [UIDS, "ranges"],
+        [GIDS, "ranges"],
+        ["/usr/bin/newuidmap", "refusing"],
+      ] as const;
+      expect(await covering(covers, ["exec", "--fakeroot", "image.sif", "id", "-u"])).toMatchObject({
+        ...{ code: 0, stdout: "0\n", stderr: "INFO:    Only root exists in the container: refused\n" },
+      });
+    });
+  });
+
+  describe("a sandbox that may not be read", () => {
+    const OWNED = "cannot be read by user 4321: it belongs to user 0, mode ";
+    it.each([
+      ["", 0, 255, `SANDBOX is not readable by the current user, check permissions: SANDBOX ${OWNED}0000`],
+      ["", 0o744, 255, `SANDBOX is not readable by the current user, check permissions: SANDBOX ${OWNED}0744`],
+      ["bin", 0o700, 255, `"echo": executable file not found in $PATH; SANDBOX/bin ${OWNED}0700`],
+      ["bin/busybox", 0o711, 255, `permission denied: SANDBOX/bin/busybox ${OWNED}0711`],
+      ["etc", 0, 255, `SANDBOX/etc ${OWNED}0000`],
+      [".singularity.d", 0, 0, `Skipping scripts of the container: SANDBOX/.singularity.d ${OWNED}0000`],
+      [
+        ".singularity.d/env/90-environment.sh",
+        0,
+        0,
+        `Skipping scripts of the container: SANDBOX/.singularity.d/env/90-environment.sh ${OWNED}0000`,
+      ],
+      ["sbin", 0, 0, ""],
+    ] as const)("%s, mode %o", async (closed, mode, expected, says) => {
+      const sandbox = await mkdtemp(join(folder, "sandbox-"));
+      await runCommand(process.execPath, [SIFON_MAIN, "build", "--force", "--sandbox", sandbox, "image.sif"], {
+        cwd: folder,
+      });
+      await mkdir(join(sandbox, "sbin"));
+      await chmod(join(sandbox, closed), mode);
+      const { code, stdout, stderr } = await without([], ["exec", sandbox, "echo", "ran"]);
+      expect({ code, stdout }).toEqual({ code: expected, stdout: expected === 0 ? "ran\n" : "" });
+      expect(stderr).toContain(says.replaceAll("SANDBOX", sandbox));
+      expect(stderr === "").toBe(says === "");
+    });
   });
 
   it("binds nothing that is not there, and says so", async () => {

@@ -7,7 +7,7 @@ import { type Entrance, enterContainer } from "./enter-container.ts";
 import { EngineError } from "./errors.ts";
 import { type Host, probeHost, TOOL_ENVIRONMENT } from "./host.ts";
 import { hostRootOptions } from "./host-root.ts";
-import { mapSubordinateIds } from "./id-mapping.ts";
+import { mapSubordinateIds, subordinateProblem } from "./id-mapping.ts";
 import { isWritable, type ProgramPlan, type RootImage, type SessionPlan } from "./plan.ts";
 import { type PreparedContainer, prepareContainer } from "./prepare-container.ts";
 import { containerOptions, programOptions } from "./program-options.ts";
@@ -37,28 +37,36 @@ export interface OpenSessionOptions {
  */
 export async function openSession(plan: SessionPlan, options: OpenSessionOptions = {}): Promise<EngineSession> {
   const host = options.host ?? probeHost();
-  options.signal?.throwIfAborted();
+  const { signal } = options;
+  signal?.throwIfAborted();
   try {
-    return await attempt(plan, host, host.uid === 0 && plan.ids !== "subordinate", options.signal);
+    return await attempt(plan, host, { privileged: host.uid === 0 && plan.ids !== "subordinate", signal });
   } catch (error) {
     // Root of a container may lack the privilege to mount, but have user namespaces.
     if (host.uid !== 0 || !(error instanceof EngineError) || error.code !== "NAMESPACES_REFUSED") throw error;
-    return attempt(plan, host, false, options.signal);
+    return attempt(plan, host, { privileged: false, signal });
   }
+}
+
+interface Attempt {
+  readonly privileged: boolean;
+  readonly signal: AbortSignal | undefined;
+  /** Why subordinate ids are not to be tried again. */
+  readonly mappingProblem?: string;
 }
 
 async function attempt(
   plan: SessionPlan,
   host: Host,
-  privileged: boolean,
-  signal: AbortSignal | undefined,
+  { privileged, signal, mappingProblem }: Attempt,
 ): Promise<EngineSession> {
   const script = sessionScript(plan, { host, privileged });
   const bwrap = requireTool(host, "bwrap", "it sets up the container's file system");
   const unshare = requireTool(host, "unshare", "it makes namespaces");
   const nsenter = requireTool(host, "nsenter", "it enters namespaces");
   const wantsRange = !privileged && plan.ids === "subordinate";
-  const hasRange = wantsRange && host.subordinateUids !== undefined && host.subordinateGids !== undefined;
+  const rangeProblem = wantsRange ? (mappingProblem ?? subordinateProblem(host)) : undefined;
+  const hasRange = wantsRange && rangeProblem === undefined;
   const inner = [
     ...["--mount", "--pid", "--fork", "--kill-child", "--", bwrap, ...hostRootOptions(), ...script.binds],
     ...["--cap-add", "ALL", "--", "/bin/sh", "-c", script.text],
@@ -81,16 +89,20 @@ async function attempt(
     stdio: ["pipe", "pipe", "pipe"],
   });
   const notes: string[] = [];
-  if (wantsRange && !hasRange)
-    notes.push("no subordinate ids in /etc/subuid and /etc/subgid: only root exists in the container");
+  if (rangeProblem !== undefined) notes.push(`Only root exists in the container: ${rangeProblem}`);
   try {
     const pid = await holderReady(holder, { plan, host, signal });
     return openedSession({ plan, host, privileged, holder, pid, script, notes, nsenter, bwrap, hasRange });
   } catch (error) {
     holder.kill("SIGKILL");
+    if (error instanceof MappingError)
+      return attempt(plan, host, { privileged, signal, mappingProblem: error.message });
     throw error;
   }
 }
+
+/** The subordinate ids cannot be mapped. */
+class MappingError extends Error {}
 
 /** Waits for `ready PID`. */
 function holderReady(
@@ -117,9 +129,9 @@ function holderReady(
         else if (word === "map") {
           mapSubordinateIds(Number(value), host).then(
             () => holder.stdin!.write("\n"),
-            (error: Error) => {
+            ({ message }: Error) => {
               settle();
-              reject(error);
+              reject(new MappingError(message));
             },
           );
         } else if (word === "ready") {
