@@ -116,13 +116,16 @@ export async function addObject(
     });
     const complete = { ...added, size, sizeWithPadding: offset - end + size };
     await writeDescriptor(handle, header, complete);
-    await writeHeader(handle, header, [...objects, complete], timeSec);
+    const now = [...objects, complete];
+    const dataSize = endOfData({ header, objects: now }) - header.dataOffset;
+    await writeHeader(handle, { ...header, dataSize }, now, timeSec);
     return complete.id;
   });
 }
 
 /**
- * Frees an object's descriptor. Its bytes stay in the file.
+ * Frees an object's descriptor. Its bytes stay in the file, and the header goes on counting them among the data until
+ * an object is added, as Apptainer's does.
  * @throws SifError OBJECT_NOT_FOUND and what `readSif` throws
  */
 export async function deleteObject(path: string, id: number, options: EditOptions): Promise<void> {
@@ -223,7 +226,6 @@ async function writeHeader(
     arch: primary?.kind === "partition" ? primary.arch : SifArch.unknown,
     modifiedSec,
     descriptorsFree: header.descriptorsTotal - objects.length,
-    dataSize: endOfData({ header, objects }) - header.dataOffset,
   };
   // The launch script stays as it is: in a damaged file it is no text that could be written back.
   const { magic } = HEADER.offsets;

@@ -124,7 +124,11 @@ describe.skipIf(apptainer === undefined)("SIF files beside Apptainer", () => {
         ["add", theirs, "object", ...add, "7", "--filename", "a-name"],
         () => addObject(path, { dataType: DataType.generic, name: "a-name" }, content, OPTIONS),
       ],
-      [["del", "3", theirs], () => deleteObject(path, 3, OPTIONS)],
+      // The last one in the file, then another in its place, then all: the size of the data stays what it was.
+      ...[3, 1].map((id) => [["del", `${id}`, theirs], () => deleteObject(path, id, OPTIONS)] as const),
+      [["add", theirs, "object", ...add, "7"], () => addObject(path, { dataType: DataType.generic }, content, OPTIONS)],
+      ...[5, 4, 2, 1].map((id) => [["del", `${id}`, theirs], () => deleteObject(path, id, OPTIONS)] as const),
+      [["add", theirs, "object", ...add, "7"], () => addObject(path, { dataType: DataType.generic }, content, OPTIONS)],
     ];
     for (const [args, edit] of steps) {
       sif(...args);

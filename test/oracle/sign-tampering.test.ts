@@ -47,6 +47,7 @@ const OF_THE_IMAGE: readonly Tampering[] = [
   ["name", () => [[descriptorAt(2) + offsets.name, X]]],
   ["extra", () => [[descriptorAt(3) + offsets.extra + 20, X]]],
   ["size", () => [[descriptorAt(1) + offsets.size, Buffer.of(31)]]],
+  ["negative offset", () => [[descriptorAt(3) + offsets.offset + 7, Buffer.of(0x80)]]],
   ["offset beyond the end", () => [[descriptorAt(3) + offsets.offset + 3, X]]],
   ["content of 1", () => [[32_176, X]]],
   ["content of 3", () => [[36_863, X]]],

@@ -98,7 +98,7 @@ describe("addObject()", () => {
     await expect(full).rejects.toMatchObject({ code: "DESCRIPTORS_FULL", details: { limit: 48 } });
   });
 
-  it("leaves header and table as they were when the content fails", async () => {
+  it("leaves the file as it was when the content fails", async () => {
     await writeFile(path, await minimalSif());
     async function* broken(): AsyncGenerator<Uint8Array> {
       yield Buffer.from("some");
@@ -107,7 +107,7 @@ describe("addObject()", () => {
     await expect(addObject(path, { dataType: DataType.generic }, broken(), { timeSec: 8 })).rejects.toThrow(
       "source died",
     );
-    expect(Buffer.compare((await readFile(path)).subarray(0, 36_864), await minimalSif())).toBe(0);
+    expect(Buffer.compare(await readFile(path), await minimalSif())).toBe(0);
   });
 });
 
@@ -117,7 +117,7 @@ describe("deleteObject()", () => {
     await deleteObject(path, 3, { timeSec: 1_700_000_001 });
     const image = await read();
     expect(image.objects.map(({ id }) => id)).toEqual([1, 2]);
-    expect(image.header).toMatchObject({ arch: 0, descriptorsFree: 46, modifiedSec: 1_700_000_001, dataSize: 34 });
+    expect(image.header).toMatchObject({ arch: 0, descriptorsFree: 46, modifiedSec: 1_700_000_001, dataSize: 4688 });
     expect((await stat(path)).size).toBe(36_864);
   });
 
