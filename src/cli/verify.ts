@@ -105,8 +105,12 @@ function keySource(values: OptionValues): string {
 function verifyReason(error: unknown): string {
   if (!(error instanceof SifError)) return reasonOf(error);
   if (error.code !== "OBJECT_OUTSIDE_FILE") return goMessage(error);
-  const { offset, limit } = error.details as { readonly offset: number | bigint; readonly limit: number };
-  const reason = offset < 0 ? "negative offset" : offset >= limit ? "EOF" : "unexpected EOF";
+  const { path, offset, limit } = error.details as {
+    readonly path: string;
+    readonly offset: number | bigint;
+    readonly limit: number;
+  };
+  const reason = offset < 0 ? `readat ${path}: negative offset` : offset >= limit ? "EOF" : "unexpected EOF";
   return `integrity: ${reason}: ${error.message}`;
 }
 

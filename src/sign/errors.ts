@@ -1,4 +1,5 @@
 import { type ErrorDetails, type MessageTable, SifonError } from "../errors.ts";
+import { SifError } from "../sif/errors.ts";
 
 /** Why an image is not what its signatures say, or has none. */
 export type IntegrityErrorCode =
@@ -42,7 +43,9 @@ const INTEGRITY_MESSAGES: MessageTable<IntegrityErrorCode> = {
   OBJECT_NOT_SIGNED: (d) => `object ${d["id"]}: object not signed`,
   HEADER_COMPROMISED: () => "header integrity compromised",
   DESCRIPTOR_COMPROMISED: (d) => `data object descriptor integrity compromised: ${d["id"]}`,
-  OBJECT_COMPROMISED: (d) => `data object integrity compromised${d["id"] === undefined ? "" : `: ${d["id"]}`}`,
+  // Deviates: of an offset below zero Apptainer says what the system said, and no more (test/oracle/sign-tampering.test.ts).
+  OBJECT_COMPROMISED: (d) =>
+    `${d["reason"] === undefined ? "" : `${d["reason"]}: `}data object integrity compromised${d["id"] === undefined ? "" : `: ${d["id"]}`}`,
 };
 
 /** An image that its signatures do not vouch for, or a choice of objects that it does not have. */
@@ -52,6 +55,14 @@ export class IntegrityError extends SifonError {
   constructor(code: IntegrityErrorCode, details: ErrorDetails = {}) {
     super(code, INTEGRITY_MESSAGES[code](details), details);
   }
+}
+
+/** Content that lies outside the file is not what was signed. What is no such refusal is given back as it is. */
+export function unreadableObject(cause: unknown, details: ErrorDetails): unknown {
+  if (!(cause instanceof SifError)) return cause;
+  const { path, offset } = cause.details as { readonly path: string; readonly offset: number | bigint };
+  const why = offset < 0 ? { reason: `readat ${path}: negative offset` } : {};
+  return new IntegrityError("OBJECT_COMPROMISED", { ...details, ...why, cause });
 }
 
 /** Why a key cannot be made, read, found or used. */

@@ -1,7 +1,6 @@
-import { SifError } from "../sif/errors.ts";
 import { streamObject } from "../sif/reader.ts";
 import { createHasher, type HashAlgorithm } from "./digest.ts";
-import { IntegrityError } from "./errors.ts";
+import { IntegrityError, unreadableObject } from "./errors.ts";
 import type { SignedImage, Target } from "./signed-image.ts";
 import { legacyDigest } from "./stored-signature.ts";
 
@@ -22,8 +21,7 @@ export async function verifyLegacyDigest(
   try {
     for (const object of objects) for await (const piece of streamObject(signed.access, object)) hasher.update(piece);
   } catch (cause) {
-    if (cause instanceof SifError) throw new IntegrityError("OBJECT_COMPROMISED", { ...details, cause });
-    throw cause;
+    throw unreadableObject(cause, details);
   }
   if (hasher.digest("hex") !== legacyDigest(text)) throw new IntegrityError("OBJECT_COMPROMISED", details);
 }

@@ -1,12 +1,11 @@
 import type { KeyObject } from "node:crypto";
 import type { RandomAccess } from "../bytes/random-access.ts";
-import { SifError } from "../sif/errors.ts";
 import { findPrimaryPartition, type SifObject } from "../sif/image.ts";
 import type { HashAlgorithm } from "./digest.ts";
 import { digestOf, sameDigest } from "./digest.ts";
 import { openEnvelope } from "./dsse/dsse.ts";
 import { decodeBase64 } from "./dsse/envelope.ts";
-import { IntegrityError } from "./errors.ts";
+import { IntegrityError, unreadableObject } from "./errors.ts";
 import { type ImageMetadata, parseMetadata } from "./image-metadata.ts";
 import { verifyLegacyDigest } from "./legacy.ts";
 import { ObjectDigests } from "./object-digests.ts";
@@ -190,10 +189,7 @@ async function contentDigest(digests: ObjectDigests, object: SifObject, algorith
   try {
     return await digests.digest(object, algorithm);
   } catch (cause) {
-    // Content that lies outside the file is not what was signed.
-    if (cause instanceof SifError)
-      throw new IntegrityError("OBJECT_COMPROMISED", { id: object.id, dataType: object.dataType, cause });
-    throw cause;
+    throw unreadableObject(cause, { id: object.id, dataType: object.dataType });
   }
 }
 

@@ -42,7 +42,7 @@ describe.concurrent("a SIF whose header or descriptors are damaged", () => {
     [
       "signature's offset, negative",
       (b) => b.writeBigInt64LE(-100n, at(4, "offset")),
-      "integrity: negative offset: Cannot read object 4",
+      "integrity: readat x.sif: negative offset: Cannot read object 4",
     ],
     [
       "signed object's size, 2^62",

@@ -66,7 +66,8 @@ describe.skipIf(apptainer === undefined)("SIF files beside Apptainer", () => {
       extra: { kind: "partition", fsType: FsType.squashfs, partitionType, arch } as const,
     });
     const add = ["--datatype"];
-    const steps: readonly [args: readonly string[], ours: () => Promise<unknown>][] = [
+    type Step = readonly [args: readonly string[], ours: () => Promise<unknown>];
+    const steps: readonly Step[] = [
       [["new", theirs], () => createSif(path, { ...OPTIONS, uuid: new Uint8Array(16).fill(1) })],
       [
         ["add", theirs, "object", ...add, "1", "--groupid", "1"],
@@ -125,9 +126,9 @@ describe.skipIf(apptainer === undefined)("SIF files beside Apptainer", () => {
         () => addObject(path, { dataType: DataType.generic, name: "a-name" }, content, OPTIONS),
       ],
       // The last one in the file, then another in its place, then all: the size of the data stays what it was.
-      ...[3, 1].map((id) => [["del", `${id}`, theirs], () => deleteObject(path, id, OPTIONS)] as const),
+      ...[3, 1].map((id) => [["del", `${id}`, theirs], () => deleteObject(path, id, OPTIONS)] as Step),
       [["add", theirs, "object", ...add, "7"], () => addObject(path, { dataType: DataType.generic }, content, OPTIONS)],
-      ...[5, 4, 2, 1].map((id) => [["del", `${id}`, theirs], () => deleteObject(path, id, OPTIONS)] as const),
+      ...[5, 4, 2, 1].map((id) => [["del", `${id}`, theirs], () => deleteObject(path, id, OPTIONS)] as Step),
       [["add", theirs, "object", ...add, "7"], () => addObject(path, { dataType: DataType.generic }, content, OPTIONS)],
     ];
     for (const [args, edit] of steps) {

@@ -2,7 +2,7 @@ import { generateKeyPairSync } from "node:crypto";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { DataType } from "../../src/sif/data-type.ts";
 import { addObject } from "../../src/sif/edit.ts";
 import { DESCRIPTOR } from "../../src/sif/layout.ts";
@@ -15,7 +15,7 @@ import { besideApptainer } from "./beside-apptainer.ts";
 const apptainer = findApptainer();
 const folder = apptainer === undefined ? "" : mkdtempSync(join(tmpdir(), "sifon-tampering-oracle-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-const { at, env, expectSame } = besideApptainer(apptainer ?? "", folder);
+const { at, env, expectSame, ours, theirs } = besideApptainer(apptainer ?? "", folder);
 
 /** Each with the image that it signed, and the options that its signature is verified with. */
 const PEM_KEYS = {
@@ -47,7 +47,6 @@ const OF_THE_IMAGE: readonly Tampering[] = [
   ["name", () => [[descriptorAt(2) + offsets.name, X]]],
   ["extra", () => [[descriptorAt(3) + offsets.extra + 20, X]]],
   ["size", () => [[descriptorAt(1) + offsets.size, Buffer.of(31)]]],
-  ["negative offset", () => [[descriptorAt(3) + offsets.offset + 7, Buffer.of(0x80)]]],
   ["offset beyond the end", () => [[descriptorAt(3) + offsets.offset + 3, X]]],
   ["content of 1", () => [[32_176, X]]],
   ["content of 3", () => [[36_863, X]]],
@@ -103,6 +102,28 @@ describe.skipIf(apptainer === undefined)("tampering beside Apptainer", () => {
     writeFileSync(at("tampered.sif"), patched(signed, ...edits(signed.length)));
     await expectSame(code, "verify", ...keyOf(signer), "tampered.sif");
     if (signer === "OpenPGP") await expectSame(code, "verify", "-l", "-j", "tampered.sif");
+  });
+
+  // Decided otherwise: Apptainer ends with the system's words, here what is wrong with which object follows them.
+  it.each(
+    ["OpenPGP", "Ed25519"].flatMap((signer) => [
+      [signer, "a signed object", 3] as const,
+      [signer, "the signature", 4] as const,
+    ]),
+  )("%s: a negative offset of %s gets Apptainer's words, and the object", async (signer, _, id) => {
+    const signed = readFileSync(at(imageOf(signer)));
+    writeFileSync(at("tampered.sif"), patched(signed, [descriptorAt(id) + offsets.offset + 7, Buffer.of(0x80)]));
+    const [expected, seen] = await Promise.all([
+      theirs("verify", ...keyOf(signer), "tampered.sif"),
+      ours("verify", ...keyOf(signer), "tampered.sif"),
+    ]);
+    expect(expected.stderr).toContain("readat tampered.sif: negative offset\n");
+    const words = /negative offset: (?:data object integrity compromised: |Cannot read object )(\d+).*/g;
+    const objects = [...`${seen.stdout}${seen.stderr}`.matchAll(words)].map(([, object]) => Number(object));
+    const withoutMore = (text: string) => text.replaceAll(words, "negative offset");
+    expect({ ...seen, stdout: withoutMore(seen.stdout), stderr: withoutMore(seen.stderr) }).toEqual(expected);
+    expect(new Set(objects)).toEqual(new Set([id]));
+    expect(seen.code).toBe(255);
   });
 
   it.each(
