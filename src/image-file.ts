@@ -147,7 +147,7 @@ async function currentDigest(source: ImageSource, request: ImageRequest): Promis
     const known = isRemote(parsed) ? await recallReference(root, uri, platform) : undefined;
     if (known !== undefined && (await isWhole(cachedImagePath(root, known.key)))) {
       const date = new Date(known.askedMs).toISOString().slice(0, 16).replace("T", " ");
-      const message = `The image is in the cache as it was on ${date} UTC: --offline runs it`;
+      const message = `The image is in the cache as it was on ${date} UTC, and runs without a request (offline)`;
       onProgress({ kind: "warning", message });
     }
     throw error;

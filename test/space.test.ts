@@ -66,7 +66,7 @@ describe("checkSpace()", () => {
   it("refuses an image that will hardly fit, and says what helps", async () => {
     await expect(run({ "/out": 499, "/cache": 5000 })).rejects.toMatchObject({
       code: "SPACE_TOO_SMALL",
-      message: expect.stringMatching(/^Not enough space in "\/out".*--ignore-space/),
+      message: expect.stringMatching(/^Not enough space in "\/out".*write to another file system\.$/),
     });
   });
 

@@ -8,11 +8,11 @@ export type AuthErrorCode =
 
 const MESSAGES: MessageTable<AuthErrorCode> = {
   AUTH_FILE_UNREADABLE: (d) =>
-    `Cannot read the credentials file ${JSON.stringify(d.path)}: ${d.problem}. Make it readable, or name another with --authfile.`,
+    `Cannot read the credentials file ${JSON.stringify(d.path)}: ${d.problem}. Make it readable, or name another.`,
   AUTH_FILE_INVALID: (d) =>
-    `Cannot read the credentials file ${JSON.stringify(d.path)}: ${d.problem}. Correct it, or name another with --authfile.`,
+    `Cannot read the credentials file ${JSON.stringify(d.path)}: ${d.problem}. Correct it, or name another.`,
   AUTH_FILE_UNWRITABLE: (d) =>
-    `Cannot write the credentials file ${JSON.stringify(d.path)}: ${d.problem}. Make its directory writable, or name another file with --authfile.`,
+    `Cannot write the credentials file ${JSON.stringify(d.path)}: ${d.problem}. Make its directory writable, or name another file.`,
   CREDENTIAL_HELPER_FAILED: (d) =>
     `Cannot ask the credential helper ${d.helper} for ${d.server}: ${d.problem}. Install it or correct it, or take it out of ${JSON.stringify(d.path)}.`,
 };

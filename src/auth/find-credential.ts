@@ -50,8 +50,8 @@ export async function findCredential(options: FindCredentialOptions): Promise<Cr
 }
 
 function givenCredential(options: CredentialOptions, env: Environment): Credential | undefined {
-  const username = givenOr(options.username, options.origin ?? "--docker-username", "DOCKER_USERNAME", env);
-  const password = givenOr(options.password, options.origin ?? "--docker-password", "DOCKER_PASSWORD", env);
+  const username = givenOr(options.username, options.origin ?? "the given user name", "DOCKER_USERNAME", env);
+  const password = givenOr(options.password, options.origin ?? "the given password", "DOCKER_PASSWORD", env);
   // One of the two alone counts, the other is then empty; that is Apptainer's behaviour.
   if (username === undefined && password === undefined) return undefined;
   const names = new Set([username?.name, password?.name].filter((name) => name !== undefined));

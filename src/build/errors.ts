@@ -27,7 +27,7 @@ const MESSAGES: MessageTable<BuildErrorCode> = {
   CHANGES_UNREADABLE: (d) =>
     `Cannot read what the scripts changed in the container: tar said ${quote(d.seen)}. GNU tar 1.28 or later is needed (Debian's package: tar); programs that a script leaves running must not write any more.`,
   COMMAND_IN_PATH: (d) =>
-    `the path ${quote(d.path)} has a command to run in it, which Sifon does not do there. Use --build-arg for what differs from build to build.`,
+    `the path ${quote(d.path)} has a command to run in it, which Sifon does not do there. Use a build argument for what differs from build to build.`,
   VARIABLE_UNSET: (d) =>
     `the path ${quote(d.path)} has the variable ${d.variable}, which is not set in the environment. Set it, or write \\$ for a dollar sign.`,
   BASE_UNVERIFIED: (d) => `conveyor failed to get: while checking fingerprint: ${d.reason}`,

@@ -6,8 +6,7 @@ const MESSAGES: MessageTable<CacheErrorCode> = {
   CACHE_UNREADABLE: (d) => `Cannot read the cache at "${d.path}": ${d.problem}. Check who may read that directory.`,
   CACHE_ENTRY_STUCK: (d) =>
     `Cannot remove "${d.path}" from the cache: ${d.problem}. Check who may write that directory.`,
-  NOT_IN_CACHE: (d) =>
-    `${d.uri} is not in the cache at "${d.root}", and --offline allows no request. Run it once without --offline.`,
+  NOT_IN_CACHE: (d) => `${d.uri} is not in the cache at "${d.root}", and no request is allowed.`,
 };
 
 /** A cache that cannot be listed or cleaned, or lacks what cannot be fetched. While images are converted, a bad cache is a warning, never an error. */

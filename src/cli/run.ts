@@ -2,6 +2,7 @@ import { Command, CommanderError } from "commander";
 import { printable, printableLines, SifonError, VERSION } from "../runtime.ts";
 import { actionCommands } from "./action.ts";
 import { ACTIONS, isAction } from "./action-names.ts";
+import { advisedMessage } from "./advice.ts";
 import { type Context, createLogger } from "./context.ts";
 import { CommandError, EndedBySignal, ExitCode, ExitStatus, FatalError, UsageError } from "./exit.ts";
 import type { Logger } from "./logger.ts";
@@ -108,10 +109,9 @@ function explain(error: unknown, log: Logger, context: Context): number {
   for (const one of [error, ...causes(error)]) {
     if (one instanceof Error && !(one instanceof FatalError)) log.debug(one.stack ?? "");
   }
-  const message = error instanceof Error ? error.message : String(error);
   const own = error instanceof CommandError ? error.exitCode : undefined;
   const exitCode = own ?? ExitCode.fatal;
-  log.fatal(message, { code: codeOf(error), exitCode }, own === undefined ? "FATAL" : "ERROR");
+  log.fatal(advisedMessage(error), { code: codeOf(error), exitCode }, own === undefined ? "FATAL" : "ERROR");
   return exitCode;
 }
 

@@ -65,9 +65,9 @@ const MESSAGES: MessageTable<OciErrorCode> = {
       ? `arch: ${d.arch} needs variant specification, supported variants are [${d.supported}], please set --arch-variant option`
       : `arch: ${d.arch} has no variant ${d.variant}, supported variants are [${d.supported}], please set --arch-variant option`,
   PLATFORM_NOT_FOUND: (d) =>
-    `no child with platform ${d.platform} in index ${d.what}. It has: ${d.available}. ${String(d.available).includes("linux/") ? "Choose one with --arch (and --arch-variant)." : NOT_LINUX}`,
+    `no child with platform ${d.platform} in index ${d.what}. It has: ${d.available}. ${String(d.available).includes("linux/") ? "Ask for one of these." : NOT_LINUX}`,
   PLATFORM_MISMATCH: (d) =>
-    `image (${d.seen}) does not satisfy required platform (${d.platform}): ${d.what} exists for ${d.seen} alone. ${String(d.seen).startsWith("linux/") ? "Drop --arch, or name another image." : NOT_LINUX}`,
+    `image (${d.seen}) does not satisfy required platform (${d.platform}): ${d.what} exists for ${d.seen} alone. ${String(d.seen).startsWith("linux/") ? "Take that one, or name another image." : NOT_LINUX}`,
 };
 
 function of(what: unknown): string {

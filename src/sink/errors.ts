@@ -38,7 +38,7 @@ function openAdvice(d: ErrorDetails): string {
 const mebibytes = (bytes: unknown) => `${(Number(bytes) / 2 ** 20).toFixed(1)} MiB`;
 
 const MESSAGES: MessageTable<SinkErrorCode> = {
-  OUTPUT_EXISTS: (d) => `Cannot write ${output(d)}: the file already exists. Use --force to overwrite it.`,
+  OUTPUT_EXISTS: (d) => `Cannot write ${output(d)}: the file already exists.`,
   OUTPUT_IS_DIRECTORY: (d) => `Cannot write ${output(d)}: it is a directory. Name a file.`,
   OUTPUT_IS_TERMINAL: () =>
     "Cannot write the image to a terminal. Redirect the standard output to a file or a pipe, or name a file.",
@@ -48,7 +48,7 @@ const MESSAGES: MessageTable<SinkErrorCode> = {
   DISK_FULL: (d) =>
     `Cannot write ${output(d)} at byte ${d.offset}: ${systemReason(d.cause)}. Free some space, or ${d.advice ?? "write to another file system"}.`,
   SPACE_TOO_SMALL: (d) =>
-    `Not enough space in ${quote(d.path)}: ${mebibytes(d.free)} are free, the image will need about ${mebibytes(d.likely)} and hardly less than ${mebibytes(d.least)}. Free some space, write to another file system, or give --ignore-space to try all the same.`,
+    `Not enough space in ${quote(d.path)}: ${mebibytes(d.free)} are free, the image will need about ${mebibytes(d.likely)} and hardly less than ${mebibytes(d.least)}. Free some space, or write to another file system.`,
   FILE_TOO_LARGE: (d) =>
     `Cannot write ${output(d)} at byte ${d.offset}: the file system or a limit (ulimit -f) allows no larger file.`,
   WRITE_FAILED: (d) => `Cannot write ${output(d)} at byte ${d.offset}: ${systemReason(d.cause)}.`,

@@ -17,7 +17,7 @@ const SEND_SIZE = 256 * 1024;
 const SPOOL_ADVICE = "point TMPDIR to another file system";
 const SPOOL_ADVICES = {
   advice: SPOOL_ADVICE,
-  openAdvice: "Let TMPDIR (or --tmpdir) name a directory that is there and that you may write to.",
+  openAdvice: "Let TMPDIR name a directory that is there and that you may write to.",
 } as const;
 
 /** How the spool appears in errors. */

@@ -74,10 +74,10 @@ const MESSAGES: MessageTable<SourceErrorCode> = {
   HTTP_INVALID: (d) =>
     `${d.what}: ${d.host} answered with HTTP that breaks the rules: ${d.problem}${tries(d)}. The registry, or a proxy in between, is at fault; tell those who run it.`,
   TLS_NOT_SPOKEN: (d) =>
-    `pinging container registry ${d.host}: Get "https://${d.host}/v2/": tls: first record does not look like a TLS handshake. The registry speaks plain HTTP; if that is meant, give --no-https.`,
-  TLS_REQUIRED: (d) => `${d.what}: ${d.host} speaks HTTPS, not plain HTTP. Leave --no-https out.`,
+    `pinging container registry ${d.host}: Get "https://${d.host}/v2/": tls: first record does not look like a TLS handshake. The registry speaks plain HTTP.`,
+  TLS_REQUIRED: (d) => `${d.what}: ${d.host} speaks HTTPS, not plain HTTP.`,
   TLS_CERTIFICATE: (d) =>
-    `pinging container registry ${d.host}: tls: failed to verify certificate: ${d.problem}. If the registry has a certificate of its own authority, name that with --cacert, or put it into ~/.config/containers/certs.d/${d.host}/ca.crt.`,
+    `pinging container registry ${d.host}: tls: failed to verify certificate: ${d.problem}. If the registry has a certificate of its own authority, put that into ~/.config/containers/certs.d/${d.host}/ca.crt.`,
   TLS_FAILED: (d) =>
     `pinging container registry ${d.host}: the TLS handshake failed: ${d.problem}. Check that this is the registry's port.`,
   REDIRECT_LOOP: (d) =>
@@ -115,7 +115,7 @@ const MESSAGES: MessageTable<SourceErrorCode> = {
     `${d.what}: blob unknown to registry${says(d)}${tried(d)}. The image is incomplete there; push it again.`,
   RATE_LIMITED: (d) =>
     `${d.what}: toomanyrequests: ${d.host} refuses more requests for now${limits(d)}${says(d)}${tries(d)}${tried(d)}. ${
-      d.anonymous === true ? "Log in (--docker-username, --docker-password) for a higher limit, or try" : "Try"
+      d.anonymous === true ? "Log in for a higher limit, or try" : "Try"
     } again ${d.retryAfterMs === undefined ? "later" : `in ${seconds(d.retryAfterMs)}`}.`,
   REGISTRY_FAILED: (d) =>
     `${d.what}: ${d.host} answered with status ${d.status}${says(d)}${tries(d)}${tried(d)}. Try again later, or tell those who run it.`,
@@ -185,7 +185,7 @@ function limits({ rateLimit }: ErrorDetails): string {
 function credentialStory({ anonymous, origin, host, status }: ErrorDetails): string {
   if (anonymous === true) {
     const note = status === 403 ? "It was asked without credentials" : `${host} asks for credentials`;
-    return `${note} (${origin}): the image does not exist or is private. Check its name, or give --docker-username and --docker-password, or an --authfile.`;
+    return `${note} (${origin}): the image does not exist or is private. Check its name, or give credentials.`;
   }
   return `${host} was shown the credentials from ${origin}: check them, and that this account may pull the image.`;
 }

@@ -15,7 +15,7 @@ const at = (d: ErrorDetails) => `"${displayBytes(String(d.path ?? ""))}"`;
 
 const MESSAGES: MessageTable<SquashfsErrorCode> = {
   TOO_MANY_IDS: (d) =>
-    `Cannot store the owner of ${at(d)}: the image has more than ${d.limit} different user and group ids, the most that SquashFS holds. Build with --all-root, or give the files fewer owners.`,
+    `Cannot store the owner of ${at(d)}: the image has more than ${d.limit} different user and group ids, the most that SquashFS holds. Give the files fewer owners, or all of them to root.`,
   TABLE_TOO_LARGE: (d) =>
     `Cannot write the ${d.table} table: it is larger than ${d.limit} bytes, the most that SquashFS can address. The image has too many files.`,
   NAME_TOO_LONG: (d) =>

@@ -95,7 +95,7 @@ describe("findCredential() order", () => {
     // What a command line took from a variable and gives on is still the variable's.
     const given = { username: "u", password: "typed" };
     expect((await find(given, { APPTAINER_DOCKER_USERNAME: "u" })).origin).toBe(
-      "APPTAINER_DOCKER_USERNAME and --docker-password",
+      "APPTAINER_DOCKER_USERNAME and the given password",
     );
     for (const text of [inspect(credential, { depth: 9, showHidden: true }), JSON.stringify(credential)]) {
       expect(text).not.toContain("TOPSECRET");

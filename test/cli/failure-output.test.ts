@@ -129,7 +129,7 @@ describe.concurrent("standard output", () => {
     const args = ["build", "--no-https", "-", `docker://${registry.host}/some/image`];
     const end = await place.run(args, { env: { TMPDIR: join(place.out, "absent") } });
     await expectFailure(place, end, {
-      says: ["absent", "no such file", "Let TMPDIR (or --tmpdir) name a directory that is there"],
+      says: ["absent", "no such file", "Let TMPDIR name a directory that is there", "--tmpdir names one, too."],
     });
     expect(end.stdout.length).toBe(0);
   });

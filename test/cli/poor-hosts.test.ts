@@ -96,9 +96,7 @@ describe.skipIf(!ready || !isRoot)("a host that lacks something, for an ordinary
     expect(stderr).toMatch(
       new RegExp(`^FATAL: {3}Cannot run a container: the program "${tool}" is not installed; .*\\n$`),
     );
-    expect(stderr).toContain(
-      `Install it (Debian's package: ${debianPackage}), or use --engine apptainer; "sifon doctor"`,
-    );
+    expect(stderr).toContain(`Install it (Debian's package: ${debianPackage}). "sifon doctor" shows all`);
     const doctor = await without(paths, ["doctor"]);
     expect(doctor.code).toBe(255);
     expect(doctor.stdout).toMatch(

@@ -42,7 +42,7 @@ describe("makeTemporaryFolder()", () => {
     const path = join(place, name);
     await expect(makeTemporaryFolder(path, "sifon-x")).rejects.toMatchObject({
       code: "TEMPORARY_FOLDER_FAILED",
-      message: `Cannot make a folder for temporary files in "${path}": ${reason}. Let --tmpdir (or TMPDIR) name a directory that is there, that you may write to, and that has space.`,
+      message: `Cannot make a folder for temporary files in "${path}": ${reason}. Let TMPDIR name a directory that is there, that you may write to, and that has space.`,
       details: { path, cause: expect.objectContaining({ syscall: "mkdir" }) },
     });
   });

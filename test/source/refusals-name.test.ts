@@ -33,7 +33,7 @@ const answer = (part: string, send: Parameters<typeof onPath>[1]) => void regist
 /** What each way of giving credentials is called in messages. */
 const GIVEN = {
   nothing: [{}, "no credentials are given or stored"],
-  options: [{ credentials: { username: "me", password: SECRET } }, "--docker-username and --docker-password"],
+  options: [{ credentials: { username: "me", password: SECRET } }, "the given user name and the given password"],
   variables: [
     { env: { APPTAINER_DOCKER_USERNAME: "me", DOCKER_PASSWORD: SECRET } },
     "APPTAINER_DOCKER_USERNAME and DOCKER_PASSWORD",
@@ -53,7 +53,7 @@ async function optionsOf(given: keyof typeof GIVEN): Promise<SourceOptions> {
 
 type Row = [name: string, given: keyof typeof GIVEN, spoil: () => unknown, code: string, remedy: RegExp];
 const rows: readonly Row[] = [
-  ["no password", "nothing", () => refuseAll('Basic realm="r"'), "UNAUTHORIZED", /give --docker-username/],
+  ["no password", "nothing", () => refuseAll('Basic realm="r"'), "UNAUTHORIZED", /give credentials/],
   ["a wrong password", "options", () => refuseAll('Basic realm="r"'), "UNAUTHORIZED", /check them/],
   ["a wrong password in variables", "variables", () => refuseAll('Basic realm="r"'), "UNAUTHORIZED", /check them/],
   [

@@ -197,7 +197,7 @@ describe("Bearer", () => {
     expect(error).toMatchObject({
       code: "TOKEN_REFUSED",
       message: expect.stringMatching(
-        /unable to retrieve auth token: invalid username\/password: unauthorized.*credentials from --docker-username and --docker-password/,
+        /unable to retrieve auth token: invalid username\/password: unauthorized.*credentials from the given user name and the given password/,
       ),
     });
     expectNo(error, PASSWORD, BASIC.slice(6));

@@ -22,14 +22,14 @@ describe("a registry's refusal of the manifest", () => {
       "UNAUTHORIZED",
       "X",
       "UNAUTHORIZED",
-      /reading manifest latest in 127.*\/some\/image: unauthorized .*asks for credentials \(no credentials are given or stored\).*--docker-username/,
+      /reading manifest latest in 127.*\/some\/image: unauthorized .*asks for credentials \(no credentials are given or stored\).*give credentials\./,
     ],
     [
       403,
       "DENIED",
       "requested access",
       "DENIED",
-      /denied: requested access to the resource is denied .*--docker-username/,
+      /denied: requested access to the resource is denied .*give credentials\./,
     ],
     [
       404,
@@ -216,7 +216,7 @@ describe("a registry that is not there", () => {
     expect(await pull(registry.host, { noHttps: false })).toMatchObject({
       code: "TLS_NOT_SPOKEN",
       message: expect.stringMatching(
-        /Get "https:.*": tls: first record does not look like a TLS handshake.*--no-https/,
+        /Get "https:.*": tls: first record does not look like a TLS handshake.*speaks plain HTTP\./,
       ),
     });
   });
@@ -249,7 +249,7 @@ describe("a registry that is not there", () => {
     );
     expect(await pull(registry.host)).toMatchObject({
       code: "TLS_REQUIRED",
-      message: expect.stringContaining("Leave --no-https out"),
+      message: expect.stringContaining("speaks HTTPS, not plain HTTP."),
     });
     expect(never.aborted).toBe(false);
   });

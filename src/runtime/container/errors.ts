@@ -24,7 +24,7 @@ const MESSAGES: MessageTable<ContainerErrorCode> = {
   WORKING_DIRECTORY_MISSING: (d) => `failed to set working directory: chdir ${d.path}: no such file or directory`,
   PROGRAM_NOT_FOUND: (d) => `${d.problem}`,
   WORKDIR_UNUSABLE: (d) =>
-    `container creation failed: failed to create ${d.path}: mkdir ${d.path}: ${d.problem}. --workdir has to be a directory that you may write to.`,
+    `container creation failed: failed to create ${d.path}: mkdir ${d.path}: ${d.problem}. Name a directory that you may write to.`,
   NOT_WRITABLE: (d) => `${d.problem}`,
   OPTION_UNFIT: (d) => `${d.problem}`,
 };

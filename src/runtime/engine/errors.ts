@@ -18,9 +18,9 @@ const said = (d: ErrorDetails): string => (d.seen ? `: ${String(d.seen)}` : "");
 
 const MESSAGES: MessageTable<EngineErrorCode> = {
   TOOL_MISSING: (d) =>
-    `Cannot run a container: the program "${d.tool}" is not installed; ${d.purpose}. Install it (Debian's package: ${packageOf(d.tool)}), or use --engine apptainer; "sifon doctor" shows all that this host has.`,
+    `Cannot run a container: the program "${d.tool}" is not installed; ${d.purpose}. Install it (Debian's package: ${packageOf(d.tool)}).`,
   TOOL_UNUSABLE: (d) =>
-    `Cannot run a container: "${d.path}" cannot be executed${said(d)}. Mend it, or let PATH lead to another one; "sifon doctor" shows all that this host has.`,
+    `Cannot run a container: "${d.path}" cannot be executed${said(d)}. Mend it, or let PATH lead to another one.`,
   LIMIT_REACHED: (d) =>
     `Cannot run a container: the limit of ${d.what}${d.limit === undefined ? "" : ` (${d.limit})`} is reached${said(d)}. End some of yours, or raise it (${d.option}); in a batch job or a container, the site or the container's options set it.`,
   NAMESPACES_REFUSED: (d) =>
@@ -41,7 +41,7 @@ const MESSAGES: MessageTable<EngineErrorCode> = {
           ]
         : [
             `arguments (${size(d.argumentBytes)}) and environment (${size(d.variableBytes)}) take more than the ${size(d.limit)} that the kernel lets them have together; the longest is ${d.longest} with ${size(d.longestBytes)}`,
-            "Pass less (--cleanenv leaves the host's variables out), or allow a larger stack, of which they may take a quarter: ulimit -s",
+            "Pass less, or allow a larger stack, of which they may take a quarter: ulimit -s",
           ];
     return `Cannot start "${d.program}" in the container: argument list too long: ${said}. ${remedy}.`;
   },

@@ -33,7 +33,7 @@ const NO_COMMAND = "/.sifon/never";
 /** For one that is late to end: what holds it may hold it from that as well. */
 const END_MS = 2000;
 const LATE =
-  "bubblewrap has not mounted all of it after a minute. A file system that does not answer (NFS, FUSE) may hold it: look at those that --bind and the configuration name";
+  "bubblewrap has not mounted all of it after a minute. A file system that does not answer (NFS, FUSE) may hold it: look at those that are bound into the container";
 /**
  * Children of the first process of a PID namespace: it ends without waiting for those that lost their parents. The
  * kernel buries them itself where their end is ignored: env(1) can do that (coreutils 8.31), bash as well, dash not.
