@@ -1,3 +1,4 @@
+import { copyBytes } from "../bytes/copy-bytes.ts";
 import { InternalError } from "../errors.ts";
 import { F64Column, U32Column } from "../fstree/columns.ts";
 import type { BlockEncoder, EncodedBlock } from "../wasm/block-encoder.ts";
@@ -60,7 +61,7 @@ export class FragmentWriter {
   }
 
   add(tail: Uint8Array): void {
-    (this.#buffer as Uint8Array).set(tail, this.#used);
+    copyBytes(tail, this.#buffer as Uint8Array, this.#used);
     this.#used += tail.length;
   }
 

@@ -1,3 +1,5 @@
+import { copyBytes } from "../bytes/copy-bytes.ts";
+
 /**
  * Copies of tails that wait for the files in front of them, in one buffer used over and over: they come and go
  * in the same order, and would else be half of all garbage of a tree of small files.
@@ -22,7 +24,7 @@ export class TailRing {
     this.#head = start + bytes.length;
     this.#count++;
     const copy = this.#bytes.subarray(start, this.#head);
-    copy.set(bytes);
+    copyBytes(bytes, copy, 0);
     return copy;
   }
 

@@ -1,3 +1,4 @@
+import { copyBytes } from "../bytes/copy-bytes.ts";
 import { InternalError } from "../errors.ts";
 import type { Compression } from "./compression.ts";
 import { type CoreExports, instantiateCore } from "./core-module.ts";
@@ -158,7 +159,7 @@ class WasmCore implements Core {
   }
 
   #take(input: Uint8Array): void {
-    this.#bytes.set(input, this.#inputAddress);
+    copyBytes(input, this.#bytes, this.#inputAddress);
   }
 
   #inPieces(input: Uint8Array, use: (size: number) => void): void {
