@@ -5,6 +5,7 @@
  */
 export type { ByteString } from "./bytes/byte-string.ts";
 export type { BodyPart, Hole, Xattr } from "./bytes/file-body.ts";
+export type { Lease } from "./bytes/lease.ts";
 export { bytesAccess, openFileAccess, type RandomAccess, windowAccess } from "./bytes/random-access.ts";
 export type { ContentId, ContentStore } from "./fstree/content.ts";
 export { type InodeAttributes, type InodeId, InodeKind, InodeTable } from "./fstree/inodes.ts";
@@ -35,7 +36,7 @@ export type { VerifyOptions, VerifyResult } from "./squashfs/reader/verify-conte
 export type { WalkEntry } from "./squashfs/reader/walk.ts";
 export type { ShareReport } from "./squashfs/share-ledger.ts";
 export { type SquashfsReport, SquashfsWriter, type SquashfsWriterOptions } from "./squashfs/writer.ts";
-export type { BlockEncoder, EncodedBlock } from "./wasm/block-encoder.ts";
+export type { BlockEncoder, EncodedBlock, LentBlock } from "./wasm/block-encoder.ts";
 export type { Compression } from "./wasm/compression.ts";
 export { type ContentHash, type Core, type CoreOptions, loadCore, type StreamingHash } from "./wasm/core.ts";
 export { type BlockEncoderOptions, createBlockEncoder } from "./wasm/create-block-encoder.ts";

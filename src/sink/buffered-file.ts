@@ -1,3 +1,4 @@
+import { copyBytes } from "../bytes/copy-bytes.ts";
 import { toSinkError } from "./errors.ts";
 
 /**
@@ -69,7 +70,7 @@ export class BufferedFile {
     let from = 0;
     while (from < bytes.length) {
       const count = Math.min(bytes.length - from, BUFFER_SIZE - this.#used);
-      this.#buffer.set(bytes.subarray(from, from + count), this.#used);
+      copyBytes(bytes.subarray(from, from + count), this.#buffer, this.#used);
       this.#used += count;
       from += count;
       if (this.#used === BUFFER_SIZE) await this.#turnBuffer();

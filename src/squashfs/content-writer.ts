@@ -1,7 +1,8 @@
 import { copyBytes } from "../bytes/copy-bytes.ts";
 import type { BodyPart } from "../bytes/file-body.ts";
+import { leaseOf } from "../bytes/lease.ts";
 import type { ContentId, ContentStore } from "../fstree/content.ts";
-import type { BlockEncoder, EncodedBlock } from "../wasm/block-encoder.ts";
+import type { BlockEncoder, EncodedBlock, LentBlock } from "../wasm/block-encoder.ts";
 import type { Core } from "../wasm/core.ts";
 import { CommitQueue, type Item } from "./commit-queue.ts";
 import type { Contents } from "./contents.ts";
@@ -197,12 +198,18 @@ export class ContentWriter implements ContentStore {
 
   async #bytes(part: Uint8Array): Promise<void> {
     const { blockSize } = this.#encoder;
+    const lease = part.length < blockSize ? undefined : leaseOf(part);
     let from = 0;
     while (from < part.length) {
-      if (this.#fill === 0 && part.length - from >= blockSize && isZero(part.subarray(from, from + blockSize))) {
-        await this.#push({ kind: "holes", count: 1, size: blockSize });
-        from += blockSize;
-        continue;
+      if (this.#fill === 0 && part.length - from >= blockSize) {
+        const bytes = part.subarray(from, from + blockSize);
+        const isHole = isZero(bytes);
+        if (isHole || lease !== undefined) {
+          if (lease === undefined || isHole) await this.#push({ kind: "holes", count: 1, size: blockSize });
+          else await this.#block(this.#buffer ?? (await this.#nextBuffer()), { bytes, lease });
+          from += blockSize;
+          continue;
+        }
       }
       const buffer = this.#buffer ?? (await this.#nextBuffer());
       const count = Math.min(part.length - from, blockSize - this.#fill);
@@ -240,8 +247,17 @@ export class ContentWriter implements ContentStore {
       await this.#push({ kind: "holes", count: 1, size: blockSize });
       return;
     }
+    await this.#block(buffer, blockSize);
+  }
+
+  /**
+   * Hands a block to the encoder: what fills the buffer, or one that lies in lent memory. Nothing else keeps that
+   * memory: what is not a whole block is copied. So it comes back as soon as the encoder is through with it, whatever
+   * waits here, and a few slots are enough for a layer's thread to go on.
+   */
+  async #block(buffer: Uint8Array, block: number | LentBlock): Promise<void> {
     this.#buffer = undefined;
-    const encoded = this.#encoder.encode(buffer, blockSize).then((block) => this.#counted(block));
+    const encoded = this.#encoder.encode(buffer, block).then((result) => this.#counted(result));
     await this.#push({ kind: "block", encoded });
   }
 

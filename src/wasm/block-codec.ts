@@ -1,3 +1,4 @@
+import { copyBytes } from "../bytes/copy-bytes.ts";
 import type { Compression } from "./compression.ts";
 import type { ContentHash, Core } from "./core.ts";
 
@@ -16,10 +17,19 @@ export function codecOf(core: Core, compression: Compression): BlockCodec {
   };
 }
 
-/** Replaces a block by its compressed bytes; gives their size, 0 where the block stays as it is. */
-export function compressInPlace(codec: BlockCodec, block: Uint8Array): number {
+/** What became of a block; its bytes are in the buffer that it was encoded into. */
+export interface BlockResult {
+  /** 0 where the block is stored as it is. */
+  readonly compressedSize: number;
+  readonly hash: readonly [number, number, number, number];
+}
+
+/** Encodes a block into a buffer, from elsewhere or in place. */
+export function encodeInto(codec: BlockCodec, block: Uint8Array, target: Uint8Array): BlockResult {
+  const hash = codec.contentHash(block);
   const compressed = codec.compress(block);
-  if (compressed === undefined) return 0;
-  block.set(compressed);
-  return compressed.length;
+  const isThere = block.buffer === target.buffer && block.byteOffset === target.byteOffset;
+  if (compressed !== undefined) copyBytes(compressed, target, 0);
+  else if (!isThere) copyBytes(block, target, 0);
+  return { compressedSize: compressed?.length ?? 0, hash };
 }

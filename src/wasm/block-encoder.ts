@@ -1,6 +1,8 @@
+import type { Lease } from "../bytes/lease.ts";
+
 /** A block after encoding. */
 export interface EncodedBlock {
-  /** The compressed bytes, or the input itself when `stored`. Borrowed until `release`. */
+  /** The compressed bytes, or the input itself when `stored`. Borrowed until `release`; may lie in shared memory. */
   readonly bytes: Uint8Array;
   /** True where compressing did not make it smaller. */
   readonly stored: boolean;
@@ -8,6 +10,13 @@ export interface EncodedBlock {
   readonly hash: readonly [number, number, number, number];
   /** Gives the buffer back to the encoder; the bytes are dead afterwards. */
   release(): void;
+}
+
+/** A block in memory that can be kept: shared, so that another thread reads it where it lies. */
+export interface LentBlock {
+  readonly bytes: Uint8Array;
+  /** Given back once the block is read, and that does not wait for anything that the caller does. */
+  readonly lease: Lease;
 }
 
 /**
@@ -21,8 +30,11 @@ export interface BlockEncoder {
   readonly slotCount: number;
   /** Waits for a free slot and lends its buffer of `blockSize` bytes to fill. At most a fixed number are out at a time. */
   acquire(): Promise<Uint8Array>;
-  /** Hands a filled buffer back for encoding its first `size` bytes; the buffer is dead to the caller. */
-  encode(buffer: Uint8Array, size: number): Promise<EncodedBlock>;
+  /**
+   * Hands a lent buffer back for encoding its first `size` bytes, or, into it, a block that lies elsewhere; the
+   * buffer is dead to the caller.
+   */
+  encode(buffer: Uint8Array, block: number | LentBlock): Promise<EncodedBlock>;
   /** Stops workers; pending encodes reject. Safe to call twice. */
   close(): Promise<void>;
 }

@@ -6,7 +6,7 @@ import { compileCore } from "./core-module.ts";
 import { EncoderThreads } from "./encoder-threads.ts";
 import { InlineEncoder } from "./inline-encoder.ts";
 import { BLOCKS_PER_WORKER, PoolEncoder } from "./pool-encoder.ts";
-import type { WorkerSetup } from "./worker-messages.ts";
+import type { BoardSetup, WorkerSetup } from "./worker-messages.ts";
 
 /**
  * Buffers beyond those in the workers' hands: what waits for its turn to be written. Also what the writer
@@ -44,9 +44,9 @@ export function createBlockEncoder(options: BlockEncoderOptions): BlockEncoder {
   const slotCount = workers * BLOCKS_PER_WORKER + SPARE_SLOTS;
   if (workers === 0) return new InlineEncoder(codec, blockSize, slotCount);
   const threads = options.threads ?? new EncoderThreads(0);
-  const startWorker = () => {
+  const startWorker = (board: BoardSetup) => {
     const worker = threads.take();
-    worker.postMessage({ compression, blockSize, module: compileCore() } satisfies WorkerSetup);
+    worker.postMessage({ compression, blockSize, module: compileCore(), board } satisfies WorkerSetup);
     return worker;
   };
   const isReady = () => threads.isReady;

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { type BlockCodec, compressInPlace } from "./block-codec.ts";
-import type { BlockEncoder, EncodedBlock } from "./block-encoder.ts";
+import { type BlockCodec, type BlockResult, encodeInto } from "./block-codec.ts";
+import type { BlockEncoder, EncodedBlock, LentBlock } from "./block-encoder.ts";
 import { EncoderError } from "./errors.ts";
 import { Slots } from "./slots.ts";
 
@@ -16,18 +16,23 @@ export class InlineEncoder implements BlockEncoder {
     this.blockSize = blockSize;
     this.slotCount = slotCount;
     this.#codec = codec;
-    this.#slots = new Slots(slotCount, blockSize);
+    this.#slots = new Slots(slotCount, () => new Uint8Array(blockSize));
   }
 
   acquire(): Promise<Uint8Array> {
     return this.#slots.acquire();
   }
 
-  async encode(buffer: Uint8Array, size: number): Promise<EncodedBlock> {
-    // A turn of the event loop per block: signals and sockets get their share.
-    await nextTurn();
-    if (this.#closed) throw new EncoderError("ENCODER_CLOSED");
-    return encodeInline(this.#codec, buffer, size, this.#slots);
+  async encode(buffer: Uint8Array, block: number | LentBlock): Promise<EncodedBlock> {
+    if (typeof block !== "number") block.lease.keep();
+    try {
+      // A turn of the event loop per block: signals and sockets get their share.
+      await nextTurn();
+      if (this.#closed) throw new EncoderError("ENCODER_CLOSED");
+      return encodeInline(this.#codec, buffer, block, this.#slots);
+    } finally {
+      if (typeof block !== "number") block.lease.release();
+    }
   }
 
   async close(): Promise<void> {
@@ -36,22 +41,19 @@ export class InlineEncoder implements BlockEncoder {
   }
 }
 
-/** Encodes the first `size` bytes of a lent buffer here and now. */
-export function encodeInline(codec: BlockCodec, buffer: Uint8Array, size: number, slots: Slots): EncodedBlock {
-  const block = buffer.subarray(0, size);
-  const hash = codec.contentHash(block);
-  const compressedSize = compressInPlace(codec, block);
-  return encodedBlock(buffer, size, compressedSize, hash, slots);
-}
-
-/** @param compressedSize 0 where the block is stored */
-export function encodedBlock(
+/** Encodes what `BlockEncoder.encode` was given here and now. */
+export function encodeInline(
+  codec: BlockCodec,
   buffer: Uint8Array,
-  size: number,
-  compressedSize: number,
-  hash: EncodedBlock["hash"],
+  block: number | LentBlock,
   slots: Slots,
 ): EncodedBlock {
+  const bytes = typeof block === "number" ? buffer.subarray(0, block) : block.bytes;
+  return encodedBlock(buffer, bytes.length, encodeInto(codec, bytes, buffer), slots);
+}
+
+export function encodedBlock(buffer: Uint8Array, size: number, result: BlockResult, slots: Slots): EncodedBlock {
+  const { compressedSize, hash } = result;
   const stored = compressedSize === 0;
   return {
     bytes: buffer.subarray(0, stored ? size : compressedSize),

@@ -1,10 +1,11 @@
 import type { Worker } from "node:worker_threads";
 import type { BlockCodec } from "./block-codec.ts";
-import type { BlockEncoder, EncodedBlock } from "./block-encoder.ts";
+import type { BlockEncoder, EncodedBlock, LentBlock } from "./block-encoder.ts";
 import { EncoderError } from "./errors.ts";
 import { encodedBlock, encodeInline } from "./inline-encoder.ts";
+import { JobBoard } from "./job-board.ts";
 import { Slots } from "./slots.ts";
-import type { EncodeAnswer, EncodeRequest } from "./worker-messages.ts";
+import type { BoardSetup, LentMemory } from "./worker-messages.ts";
 
 /**
  * Blocks encoded on the calling thread before the first worker is started. A worker needs 25–30 ms to its
@@ -12,20 +13,14 @@ import type { EncodeAnswer, EncodeRequest } from "./worker-messages.ts";
  */
 const INLINE_BLOCKS = 8;
 
-/** Blocks a worker has at once: one in work, the rest so that it never waits for this thread's next turn. */
+/** Blocks for each worker: one in work, the rest so that it never waits for this thread's next turn. */
 export const BLOCKS_PER_WORKER = 4;
 
 interface Job {
   readonly buffer: Uint8Array;
-  readonly size: number;
+  readonly block: number | LentBlock;
   readonly resolve: (block: EncodedBlock) => void;
   readonly reject: (error: Error) => void;
-}
-
-interface Lane {
-  readonly worker: Worker;
-  /** Jobs in the worker's hands; it answers in this order. */
-  readonly jobs: Job[];
 }
 
 export interface PoolEncoderOptions {
@@ -35,78 +30,111 @@ export interface PoolEncoderOptions {
   readonly workers: number;
   /** For the first blocks, on this thread. */
   readonly codec: BlockCodec;
-  readonly startWorker: () => Worker;
+  readonly startWorker: (board: BoardSetup) => Worker;
   /** Whether a worker is at hand at once. */
   readonly isReady?: () => boolean;
 }
 
-/** Encodes in worker threads, started when there is work for them. */
+/** Encodes in worker threads, started when there is work for them; blocks and results lie in memory that all share. */
 export class PoolEncoder implements BlockEncoder {
   readonly blockSize: number;
   readonly slotCount: number;
   readonly #options: PoolEncoderOptions;
+  readonly #board: JobBoard;
+  readonly #setup: BoardSetup;
   readonly #slots: Slots;
-  readonly #lanes: Lane[] = [];
-  /** Jobs for which every worker is too busy. */
-  readonly #queue: Job[] = [];
+  readonly #workers: Worker[] = [];
+  /** Memories that lent blocks lie in; the first are the slots. */
+  readonly #lent: SharedArrayBuffer[];
+  /** What the threads have in hand, by slot. */
+  readonly #jobs = new Map<number, Job>();
   #inlineLeft = INLINE_BLOCKS;
   #error: Error | undefined;
 
   constructor(options: PoolEncoderOptions) {
-    this.blockSize = options.blockSize;
-    this.slotCount = options.slotCount;
+    const { blockSize, slotCount, workers } = options;
+    this.blockSize = blockSize;
+    this.slotCount = slotCount;
     this.#options = options;
-    this.#slots = new Slots(options.slotCount, options.blockSize);
+    // The kernel gives memory to those slots alone that are used.
+    const memory = new SharedArrayBuffer(slotCount * blockSize);
+    this.#slots = new Slots(slotCount, (slot) => new Uint8Array(memory, slot * blockSize, blockSize));
+    this.#lent = [memory];
+    this.#board = new JobBoard(slotCount);
+    // As many as are in work: each thread has a next one, while this one comes and sees.
+    this.#setup = { slotCount, memory: this.#board.memory, slots: memory, enough: workers };
   }
 
   acquire(): Promise<Uint8Array> {
+    // Sooner than the wake-up that may be on its way.
+    if (!this.#slots.hasFree) this.#collect();
     return this.#slots.acquire();
   }
 
-  encode(buffer: Uint8Array, size: number): Promise<EncodedBlock> {
+  encode(buffer: Uint8Array, block: number | LentBlock): Promise<EncodedBlock> {
     if (this.#error !== undefined) return Promise.reject(this.#error);
-    if (this.#inlineLeft > 0 && this.#lanes.length === 0 && this.#options.isReady?.() !== true) {
+    if (this.#inlineLeft > 0 && this.#workers.length === 0 && this.#options.isReady?.() !== true) {
       this.#inlineLeft--;
-      return Promise.resolve(encodeInline(this.#options.codec, buffer, size, this.#slots));
+      return Promise.resolve(encodeInline(this.#options.codec, buffer, block, this.#slots));
     }
-    return new Promise((resolve, reject) => {
-      const job = { buffer, size, resolve, reject };
-      const lane = this.#leastBusy();
-      if (lane === undefined) this.#queue.push(job);
-      else send(lane, job);
-    });
+    return new Promise((resolve, reject) => this.#handIn({ buffer, block, resolve, reject }));
   }
 
   async close(): Promise<void> {
     this.#fail(new EncoderError("ENCODER_CLOSED"));
-    await Promise.all(this.#lanes.map(({ worker }) => worker.terminate()));
+    await Promise.all(this.#workers.map((worker) => worker.terminate()));
   }
 
-  #leastBusy(): Lane | undefined {
-    let best: Lane | undefined;
-    for (const lane of this.#lanes) if (best === undefined || lane.jobs.length < best.jobs.length) best = lane;
-    if ((best === undefined || best.jobs.length > 0) && this.#lanes.length < this.#options.workers)
-      return this.#start();
-    return best !== undefined && best.jobs.length < BLOCKS_PER_WORKER ? best : undefined;
+  #handIn(job: Job): void {
+    const { buffer, block } = job;
+    const slot = buffer.byteOffset / this.blockSize;
+    if (this.#jobs.size >= this.#workers.length && this.#workers.length < this.#options.workers) this.#start();
+    this.#jobs.set(slot, job);
+    if (typeof block === "number") {
+      this.#board.handIn({ slot, memory: 0, offset: buffer.byteOffset, size: block });
+      return;
+    }
+    block.lease.keep();
+    const { byteOffset: offset, length: size } = block.bytes;
+    this.#board.handIn({ slot, memory: this.#numberOf(block.bytes.buffer as SharedArrayBuffer), offset, size });
   }
 
-  #start(): Lane {
-    const worker = this.#options.startWorker();
-    const lane: Lane = { worker, jobs: [] };
-    worker.on("message", (answer: EncodeAnswer) => this.#receive(lane, answer));
+  /** The number of a lent memory, which the threads are told of before the first job that names it. */
+  #numberOf(memory: SharedArrayBuffer): number {
+    const known = this.#lent.lastIndexOf(memory);
+    if (known >= 0) return known;
+    const number = this.#lent.push(memory) - 1;
+    for (const worker of this.#workers) worker.postMessage({ number, memory } satisfies LentMemory);
+    return number;
+  }
+
+  #start(): void {
+    const worker = this.#options.startWorker(this.#setup);
+    worker.on("message", () => this.#awake());
     worker.on("error", (cause) => this.#fail(new EncoderError("WORKER_FAILED", { cause })));
     worker.on("exit", (exitCode) => this.#fail(new EncoderError("WORKER_FAILED", { exitCode })));
-    this.#lanes.push(lane);
-    return lane;
+    for (const [number, memory] of this.#lent.entries())
+      if (number > 0) worker.postMessage({ number, memory } satisfies LentMemory);
+    this.#workers.push(worker);
   }
 
-  #receive(lane: Lane, answer: EncodeAnswer): void {
-    const job = lane.jobs.shift();
-    if (job === undefined || this.#error !== undefined) return;
-    const next = this.#queue.shift();
-    if (next !== undefined) send(lane, next);
-    const buffer = new Uint8Array(answer.buffer);
-    job.resolve(encodedBlock(buffer, job.size, answer.compressedSize, answer.hash, this.#slots));
+  #awake(): void {
+    this.#collect();
+    this.#board.sleep();
+    // What came in between has woken nobody.
+    this.#collect();
+  }
+
+  #collect(): void {
+    for (let slot = this.#board.nextAnswer(); slot !== undefined; slot = this.#board.nextAnswer()) {
+      const job = this.#jobs.get(slot);
+      if (job === undefined) continue;
+      this.#jobs.delete(slot);
+      const { buffer, block } = job;
+      const size = typeof block === "number" ? block : block.bytes.length;
+      if (typeof block !== "number") block.lease.release();
+      job.resolve(encodedBlock(buffer, size, this.#board.answerOf(slot), this.#slots));
+    }
   }
 
   /** One worker that ends takes all with it: its blocks are lost, and the output with them. */
@@ -114,13 +142,8 @@ export class PoolEncoder implements BlockEncoder {
     if (this.#error !== undefined) return;
     this.#error = error;
     this.#slots.fail(error);
-    const jobs = [...this.#lanes.flatMap((lane) => lane.jobs.splice(0)), ...this.#queue.splice(0)];
+    const jobs = [...this.#jobs.values()];
+    this.#jobs.clear();
     for (const job of jobs) job.reject(error);
   }
-}
-
-function send(lane: Lane, job: Job): void {
-  lane.jobs.push(job);
-  const buffer = job.buffer.buffer as ArrayBuffer;
-  lane.worker.postMessage({ buffer, size: job.size } satisfies EncodeRequest, [buffer]);
 }

@@ -5,30 +5,33 @@ interface Waiter {
 
 /** Lends a fixed number of equal buffers, made on demand and used over and over. */
 export class Slots {
-  readonly #size: number;
+  readonly #make: (number: number) => Uint8Array;
   readonly #count: number;
   readonly #free: Uint8Array[] = [];
   readonly #waiting: Waiter[] = [];
   #made = 0;
   #error: Error | undefined;
 
-  constructor(count: number, size: number) {
+  /** @param make the buffer of a number from 0 */
+  constructor(count: number, make: (number: number) => Uint8Array) {
     this.#count = count;
-    this.#size = size;
+    this.#make = make;
+  }
+
+  /** Whether one can be lent at once. */
+  get hasFree(): boolean {
+    return this.#free.length > 0 || this.#made < this.#count;
   }
 
   acquire(): Promise<Uint8Array> {
     if (this.#error !== undefined) return Promise.reject(this.#error);
     const free = this.#free.pop();
     if (free !== undefined) return Promise.resolve(free);
-    if (this.#made < this.#count) {
-      this.#made++;
-      return Promise.resolve(new Uint8Array(this.#size));
-    }
+    if (this.#made < this.#count) return Promise.resolve(this.#make(this.#made++));
     return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
   }
 
-  /** Takes back a lent buffer, or the one that came back in its place after a transfer. */
+  /** Takes back a lent buffer. */
   release(buffer: Uint8Array): void {
     const waiter = this.#waiting.shift();
     if (waiter !== undefined) waiter.resolve(buffer);

@@ -9,7 +9,7 @@ import type { WorkerSetup } from "./worker-messages.ts";
 // A thread of an encoder: its setup, then blocks until it is ended. What all of them need is loaded before the setup comes.
 if (parentPort === null) throw new InternalError("the encoder's thread was started as a program");
 const port = parentPort;
-port.once("message", ({ compression, blockSize, module }: WorkerSetup) => {
+port.once("message", ({ compression, blockSize, module, board }: WorkerSetup) => {
   shareCore(module);
-  serveBlocks(port, codecOf(loadCore({ blockSize }), compression));
+  serveBlocks(port, codecOf(loadCore({ blockSize }), compression), blockSize, board);
 });

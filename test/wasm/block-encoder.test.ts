@@ -8,6 +8,7 @@ import type { Compression } from "../../src/wasm/compression.ts";
 import { loadCore } from "../../src/wasm/core.ts";
 import { createBlockEncoder } from "../../src/wasm/create-block-encoder.ts";
 import { PoolEncoder } from "../../src/wasm/pool-encoder.ts";
+import type { BoardSetup } from "../../src/wasm/worker-messages.ts";
 
 const BLOCK = 16384;
 const GZIP: Compression = { kind: "gzip", level: "default" };
@@ -37,6 +38,28 @@ describe.each([0, 1, 2, 4])("createBlockEncoder() with %d workers", (workers) =>
       expect(Buffer.compare(output, input)).toBe(0);
       expect(block.hash).toEqual(core.contentHash(input));
       block.release();
+    }
+    await encoder.close();
+  });
+
+  it("encodes blocks that lie in other memory, and gives each back once it is read", async () => {
+    const encoder = createBlockEncoder({ compression: GZIP, blockSize: BLOCK, workers });
+    // A new memory now and then, as other threads come.
+    for (let round = 0; round < 4; round++) {
+      const memory = new Uint8Array(new SharedArrayBuffer(12 * BLOCK));
+      let kept = 0;
+      const lease = { keep: () => kept++, release: () => kept-- };
+      const encoded = Array.from({ length: 12 }, async (_, i) => {
+        const bytes = memory.subarray(i * BLOCK, (i + 1) * BLOCK - (i % 2));
+        bytes.set(sample(12 * round + i, bytes.length));
+        const block = await encoder.encode(await encoder.acquire(), { bytes, lease });
+        const output = Buffer.from(block.stored ? block.bytes : inflateSync(block.bytes));
+        expect(block.hash).toEqual(core.contentHash(bytes));
+        block.release();
+        return Buffer.compare(output, sample(12 * round + i, bytes.length));
+      });
+      expect(await Promise.all(encoded)).toEqual(Array.from({ length: 12 }, () => 0));
+      expect(kept).toBe(0);
     }
     await encoder.close();
   });
@@ -77,20 +100,27 @@ it.each([-1, 1.5, Number.NaN])("createBlockEncoder() refuses %d workers", (worke
 describe("PoolEncoder", () => {
   function pool(script: string, workers = 2) {
     const started: Worker[] = [];
-    const startWorker = () => {
-      const worker = new Worker(script, { eval: true });
+    const startWorker = (board: BoardSetup) => {
+      const worker = new Worker(script, { eval: true, workerData: board });
       started.push(worker);
       return worker;
     };
     const codec = codecOf(core, GZIP);
     return { started, encoder: new PoolEncoder({ blockSize: BLOCK, slotCount: 16, workers, codec, startWorker }) };
   }
-  const ECHO = `
-    const { parentPort } = require("node:worker_threads");
-    let last = Promise.resolve();
-    parentPort.on("message", ({ buffer, size }) => {
-      parentPort.postMessage({ buffer, compressedSize: 1, hash: [size, 0, 0, 0] }, [buffer]);
+  const BOARD = JSON.stringify(new URL("../../dist/wasm/job-board.js", import.meta.url).href);
+  const serve = (answer: string) => `
+    const { parentPort, workerData: { slotCount, memory, enough } } = require("node:worker_threads");
+    import(${BOARD}).then(({ JobBoard }) => {
+      const board = new JobBoard(slotCount, memory);
+      for (;;) {
+        const { slot, size } = board.take();
+        ${answer}
+      }
     });`;
+  const ECHO = serve(
+    "if (board.answer(slot, { compressedSize: 1, hash: [size, 0, 0, 0] }, enough)) parentPort.postMessage(0);",
+  );
 
   it("starts no worker for 8 blocks, and one per waiting block from then on", async () => {
     const { encoder, started } = pool(ECHO);
@@ -120,11 +150,7 @@ describe("PoolEncoder", () => {
   it.each([
     ["throws", `throw new Error("out of luck");`, /out of luck/],
     ["exits", "process.exit(3);", /exit code 3/],
-    [
-      "dies at a block",
-      `require("node:worker_threads").parentPort.on("message", () => process.exit(7));`,
-      /exit code 7/,
-    ],
+    ["dies at a block", serve("process.exit(7);"), /exit code 7/],
   ])("a worker that %s fails every block with one clear error", async (_how, script, message) => {
     const { encoder } = pool(script);
     for (let i = 0; i < 8; i++) (await encode(encoder, sample(1))).release();

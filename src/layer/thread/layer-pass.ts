@@ -3,6 +3,7 @@ import type { OnProgress, ProgressEvent } from "../../progress.ts";
 import { blobError, isGivenAway, storedChunks, withStream } from "../stored-bytes.ts";
 import type { Failure } from "./failure.ts";
 import type { LayerAnswer, LayerRequest } from "./messages.ts";
+import type { TarMemory } from "./tar-memory.ts";
 
 /** Stored bytes in a message: more spare messages and the waking of the thread, fewer keep less memory. */
 const BATCH_SIZE = 512 * 1024;
@@ -14,8 +15,8 @@ export interface PassLink {
   /** Lets the thread begin; gives whether it opens the layer by itself, or is to be fed. Throws what opening throws. */
   open(): Promise<boolean>;
   post(request: LayerRequest, transfer: readonly ArrayBuffer[]): void;
-  /** The memory behind a slot. */
-  slot(number: number): SharedArrayBuffer;
+  /** What the thread's slots lie in. */
+  readonly memory: TarMemory;
   /** An error of the thread, in this thread's classes. */
   errorOf(failure: Exclude<Failure, { kind: "source" }>): Error;
   /** The pass is over; the thread is good for another only where the pass ended well. */
@@ -82,16 +83,20 @@ export class LayerPass {
     this.#wakeReader();
   }
 
-  /** The tar's bytes, each chunk shared memory that is lent until the next is asked for. */
+  /** The tar's bytes, each chunk shared memory that is lent until the next is asked for, or kept by its lease. */
   async *chunks(): AsyncGenerator<Uint8Array, void, undefined> {
+    const { memory } = this.#link;
     for (const event of this.#events ?? []) this.#options.onProgress?.(event);
     this.#events = undefined;
     try {
       for (;;) {
         for (let next = this.#tar.shift(); next !== undefined; next = this.#tar.shift()) {
           const { slot, size } = next;
-          yield new Uint8Array(this.#link.slot(slot), 0, size);
-          this.#link.post({ kind: "free", slot }, []);
+          try {
+            yield memory.lend(slot, size);
+          } finally {
+            memory.release(slot);
+          }
         }
         if (this.#outcome?.kind === "failed") throw this.#outcome.error;
         if (this.#outcome !== undefined) {

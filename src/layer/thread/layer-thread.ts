@@ -8,31 +8,32 @@ import { LayerPass } from "./layer-pass.ts";
 import type { LayerAnswer, LayerRequest, LayerThreadSetup } from "./messages.ts";
 import { Openings } from "./openings.ts";
 import type { LayerThreadProgram } from "./program.ts";
+import type { TarMemory } from "./tar-memory.ts";
 
 /** A thread that reads layers, one after the other. */
 export class LayerThread {
   readonly #program: LayerThreadProgram;
   readonly #worker: Worker;
-  readonly #slots: SharedArrayBuffer[] = [];
+  readonly #memory: TarMemory;
   readonly #openings: Openings;
   #pass: LayerPass | undefined;
   #layer: Layer | undefined;
   #ending: Promise<void> | undefined;
 
-  constructor(program: LayerThreadProgram, setup: LayerThreadSetup, signal: AbortSignal) {
+  /** @param memory idle; it is again some time after the thread's end */
+  constructor(program: LayerThreadProgram, memory: TarMemory, signal: AbortSignal) {
     this.#program = program;
+    this.#memory = memory;
+    const setup: LayerThreadSetup = { memory: memory.memory };
     this.#worker = new Worker(program.file, { workerData: setup, name: "sifon layer", execArgv: [] });
     this.#openings = new Openings((request) => this.#post(request), signal);
     this.#worker.on("message", (answer: LayerAnswer) => {
-      if (answer.kind === "ask") {
-        void this.#openings.answer(answer);
-        return;
-      }
-      if (answer.kind === "tar" && answer.memory !== undefined) this.#slots[answer.slot] = answer.memory;
-      this.#pass?.receive(answer);
+      if (answer.kind === "ask") void this.#openings.answer(answer);
+      else this.#pass?.receive(answer);
     });
     this.#worker.on("error", (cause) => this.#lost(cause.message, cause));
     this.#worker.on("exit", (exitCode) => this.#lost(`exit code ${exitCode}`));
+    memory.attach((slot) => this.#post({ kind: "free", slot }));
   }
 
   /** Whether it takes another layer: none is being read, and it has not been ended. */
@@ -71,7 +72,7 @@ export class LayerThread {
         return opening !== undefined;
       },
       post: (request: LayerRequest, transfer: readonly ArrayBuffer[]) => this.#post(request, transfer),
-      slot: (number: number) => this.#slots[number] as SharedArrayBuffer,
+      memory: this.#memory,
       errorOf: (failure: Parameters<typeof layerFailure>[0]) =>
         layerFailure(failure, this.#program.errors, descriptor.digest),
       ended: (well: boolean) => {
@@ -94,7 +95,7 @@ export class LayerThread {
   /** Ends the thread; resolves once it is gone. Safe to call twice. */
   end(): Promise<void> {
     this.#openings.close();
-    this.#ending ??= this.#worker.terminate().then(() => {});
+    this.#ending ??= this.#worker.terminate().then(() => this.#memory.detach());
     return this.#ending;
   }
 

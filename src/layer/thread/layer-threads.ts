@@ -7,6 +7,7 @@ import type { LayerPass } from "./layer-pass.ts";
 import { LayerThread } from "./layer-thread.ts";
 import { SLOT_SIZE } from "./messages.ts";
 import type { LayerThreadProgram } from "./program.ts";
+import { TarMemory } from "./tar-memory.ts";
 
 export interface LayerThreadsOptions extends OpenLayerOptions {
   readonly program: LayerThreadProgram;
@@ -25,6 +26,7 @@ export class LayerThreads {
   readonly #layers: readonly Layer[];
   readonly #options: LayerThreadsOptions;
   readonly #threads: LayerThread[] = [];
+  readonly #memories: TarMemory[] = [];
   /** Layers that are being read, and not yet asked for. */
   readonly #ahead = new Map<number, LayerPass>();
   /** No layer below this one was begun. */
@@ -83,13 +85,21 @@ export class LayerThreads {
 
   #begin(index: number): LayerPass {
     const layer = this.#layers[index] as Layer;
-    const slotCount = Math.max(2, Math.ceil(this.#options.bufferSize / SLOT_SIZE));
     const free = this.#threads.filter(({ isFree }) => isFree);
     let thread = free.find((one) => one.hasPrepared(layer)) ?? free[0];
     if (thread === undefined) {
-      thread = new LayerThread(this.#options.program, { slotCount }, this.#options.signal);
+      thread = new LayerThread(this.#options.program, this.#idleMemory(), this.#options.signal);
       this.#threads.push(thread);
     }
     return thread.read(layer, this.#options);
+  }
+
+  /** A thread that has ended leaves its memory to the next. */
+  #idleMemory(): TarMemory {
+    const idle = this.#memories.find(({ isIdle }) => isIdle);
+    if (idle !== undefined) return idle;
+    const memory = new TarMemory(Math.max(2, Math.ceil(this.#options.bufferSize / SLOT_SIZE)));
+    this.#memories.push(memory);
+    return memory;
   }
 }

@@ -36,8 +36,8 @@ export type LayerRequest =
 export type LayerAnswer =
   /** So many stored bytes are read, and their memory is free. */
   | { readonly kind: "read"; readonly size: number }
-  /** The next bytes of the tar, in a slot of shared memory; `memory` comes with its first use. */
-  | { readonly kind: "tar"; readonly slot: number; readonly size: number; readonly memory?: SharedArrayBuffer }
+  /** The next bytes of the tar, in a slot of the shared memory. */
+  | { readonly kind: "tar"; readonly slot: number; readonly size: number }
   | { readonly kind: "progress"; readonly event: ProgressEvent }
   /** What the source's code asks of the source, for an opening. */
   | { readonly kind: "ask"; readonly opening: number; readonly question: number; readonly value: unknown }
@@ -47,12 +47,12 @@ export type LayerAnswer =
 
 /** What a thread is started with. */
 export interface LayerThreadSetup {
-  /** Slots for the tar's bytes: how far the thread may run ahead of its reader. */
-  readonly slotCount: number;
+  /** For the tar's bytes, in slots of `SLOT_SIZE`: how far the thread may run ahead of its reader. */
+  readonly memory: SharedArrayBuffer;
 }
 
 /**
- * Bytes of a slot, and of the shared memory behind it. Smaller ones cost the main thread more messages (14 µs more per
+ * Bytes of a slot. Smaller ones cost the main thread more messages (14 µs more per
  * block of 128 KiB with slots of 256 KiB), larger ones more memory, as a thread has two at least.
  */
 export const SLOT_SIZE: number = 1024 * 1024;

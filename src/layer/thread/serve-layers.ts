@@ -13,9 +13,9 @@ import { StoredQueue } from "./stored-queue.ts";
  * Turns layers into their tars, in the thread that the port's other end is in: layers whose bytes come through the port,
  * and those that the source's code opens here.
  */
-export function serveLayers(port: MessagePort, { slotCount }: LayerThreadSetup, source: DetachedSource): void {
+export function serveLayers(port: MessagePort, { memory }: LayerThreadSetup, source: DetachedSource): void {
   const post = (answer: LayerAnswer) => port.postMessage(answer);
-  const slots = new TarSlots(slotCount, post);
+  const slots = new TarSlots(memory, post);
   // While the source is slow, what there is goes on as it comes.
   const flush = () => slots.flush();
   const openQueue = () => new StoredQueue(post, flush);
@@ -80,15 +80,15 @@ export function serveLayers(port: MessagePort, { slotCount }: LayerThreadSetup, 
 class TarSlots {
   readonly #post: (answer: LayerAnswer) => void;
   readonly #free: number[];
-  readonly #memory: (Uint8Array<SharedArrayBuffer> | undefined)[] = [];
+  readonly #bytes: Uint8Array<SharedArrayBuffer>;
   #wake = (): void => {};
   #slot: number | undefined;
   #fill = 0;
-  /** Slots whose memory the reader has. */
-  readonly #known = new Set<number>();
 
-  constructor(count: number, post: (answer: LayerAnswer) => void) {
+  constructor(memory: SharedArrayBuffer, post: (answer: LayerAnswer) => void) {
     this.#post = post;
+    this.#bytes = new Uint8Array(memory);
+    const count = memory.byteLength / SLOT_SIZE;
     this.#free = Array.from({ length: count }, (_, slot) => count - 1 - slot);
   }
 
@@ -96,7 +96,7 @@ class TarSlots {
     for (let from = 0; from < chunk.length; ) {
       this.#slot ??= await this.#take();
       const count = Math.min(chunk.length - from, SLOT_SIZE - this.#fill);
-      copyBytes(chunk.subarray(from, from + count), this.#bytes(this.#slot), this.#fill);
+      copyBytes(chunk.subarray(from, from + count), this.#bytes, this.#slot * SLOT_SIZE + this.#fill);
       this.#fill += count;
       from += count;
       if (this.#fill === SLOT_SIZE) this.flush();
@@ -110,12 +110,7 @@ class TarSlots {
     const size = this.#fill;
     this.#slot = undefined;
     this.#fill = 0;
-    if (this.#known.has(slot)) {
-      this.#post({ kind: "tar", slot, size });
-      return;
-    }
-    this.#known.add(slot);
-    this.#post({ kind: "tar", slot, size, memory: this.#bytes(slot).buffer });
+    this.#post({ kind: "tar", slot, size });
   }
 
   free(slot: number): void {
@@ -131,11 +126,5 @@ class TarSlots {
         this.#wake = resolve;
       });
     }
-  }
-
-  #bytes(slot: number): Uint8Array<SharedArrayBuffer> {
-    const memory = this.#memory[slot] ?? new Uint8Array(new SharedArrayBuffer(SLOT_SIZE));
-    this.#memory[slot] = memory;
-    return memory;
   }
 }
