@@ -1,4 +1,4 @@
-import { DEFAULT_BLOCK_SIZE } from "../squashfs/format.ts";
+import { DEFAULT_BLOCK_SIZE, METADATA_BLOCK_SIZE } from "../squashfs/format.ts";
 import type { BlockEncoder } from "../wasm/block-encoder.ts";
 import type { Compression } from "../wasm/compression.ts";
 import { type Core, loadCore } from "../wasm/core.ts";
@@ -46,7 +46,8 @@ export async function withEncoder<T>(
   threads?: EncoderThreads,
 ): Promise<T> {
   const { compression, blockSize, workers } = encoding;
-  const core = loadCore({ blockSize });
+  // Tables are cut into 8 KiB, however small the blocks of data are.
+  const core = loadCore({ blockSize: Math.max(blockSize, METADATA_BLOCK_SIZE) });
   const encoder = createBlockEncoder({ compression, blockSize, workers, core, threads });
   try {
     return await work({ encoder, core, compression });

@@ -22,13 +22,29 @@ const LAYER = gzipSync(
   ),
 );
 
+/** A layer of so many files, whose inodes and names fill metadata blocks. */
+function manyFiles(count: number): Buffer {
+  return gzipSync(
+    tar(
+      ...Array.from({ length: count }, (_, i) =>
+        entry({ name: `many/file-${i}`, uid: i, mtime: OLD + i * 977 }, `${i}`),
+      ),
+    ),
+  );
+}
+
+interface Built {
+  readonly bytes: Buffer;
+  readonly squashfs: SquashfsImage;
+}
+
 /** What a build with these options and variables gives. */
 async function build(
   context: TestContext,
   options: readonly string[],
   env: Readonly<Record<string, string>> = {},
   from?: FakeRegistry,
-): Promise<{ bytes: Buffer; squashfs: SquashfsImage }> {
+): Promise<Built> {
   const registry = from ?? (await createRegistry(context, { layers: [LAYER] }));
   const place = await createWorkplace(context);
   const uri = `docker://${registry.host}/some/image`;
@@ -62,6 +78,25 @@ describe.concurrent("build", () => {
     const { squashfs } = await build(context, options, env);
     expect(squashfs.header).toMatchObject({ compressor, blockSize });
     expect(await textOf(squashfs)).toBe(TEXT);
+  });
+
+  // Tables are cut into 8 KiB and compressed on the main thread, whatever the blocks of data are.
+  it.for([
+    ["gzip", []],
+    ["gzip", ["--best"]],
+    ["lz4", []],
+    ["lz4", ["--best"]],
+  ] as const)("with tables larger than a block of 4 KiB: %s %j", async ([compressor, options], context) => {
+    const registry = await createRegistry(context, { layers: [manyFiles(600)] });
+    const words = ["--block-size", "4K", "--compression", compressor, ...options];
+    const [{ bytes, squashfs }, inline] = (await Promise.all(
+      ["2", "0"].map((workers) => build(context, [...words, "--workers", workers], {}, registry)),
+    )) as [Built, Built];
+    expect(squashfs.header).toMatchObject({ compressor, blockSize: 4096 });
+    expect(bytes.equals(inline.bytes)).toBe(true);
+    const names: string[] = [];
+    for await (const { path } of squashfs.walk("many")) names.push(path);
+    expect(names.filter((name) => name.startsWith("many/file-"))).toHaveLength(600);
   });
 
   it("with --fast, the default and --best: smaller in that order; none is the largest", async (context) => {
