@@ -46,6 +46,7 @@ export async function openOverlays(
   let written: string | undefined;
   try {
     for (const { path, readOnly } of options.overlays ?? []) {
+      if (path === "") refuse("failed to open overlay image : failed to get absolute path: path is empty");
       const isDirectory = openable(path, refuse, () => statSync(path).isDirectory());
       const file = isDirectory ? undefined : await openOverlayFile(path, refuse);
       if (file !== undefined) opened.push({ path, readOnly: true, image: file });
@@ -64,9 +65,9 @@ export async function openOverlays(
       refuse(
         `you can't specify --writable-tmpfs with another writable overlay image (${written}): leave one of them out (--compat brings --writable-tmpfs), or use '--overlay ${written}:ro'`,
       );
-    if (opened.length > 0 && options.writable === true && image.kind === "sandbox")
+    if (opened.length > 0 && options.writable === true && isAccessible(image.path, constants.W_OK))
       throw new ContainerError("OPTION_UNFIT", {
-        problem: "--writable writes to the sandbox itself: leave --overlay out",
+        problem: "cannot use --overlay in conjunction with --writable: leave one of them out",
       });
     return opened;
   } catch (error) {
@@ -135,6 +136,10 @@ export function chooseOverlay(
   if (writable) {
     if (image.kind === "sandbox") return { overlay: { kind: "none", writable: true }, layers: [], root: treeOf(image) };
     const path = resolve(cwd, image.path);
+    if (image.kind === "squashfs") {
+      const problem = `could not set ${path} image writable: squashfs is a read-only filesystem`;
+      throw new ContainerError("NOT_WRITABLE", { path, problem });
+    }
     const problem = isAccessible(path, constants.W_OK)
       ? `no SIF writable overlay partition found in ${path}`
       : `could not use ${path} for writing, you don't have write permissions`;

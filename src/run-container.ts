@@ -201,6 +201,7 @@ async function runOpened(
     const cwd = await workingDirectory(tree, { asked: options.cwd, host: request.hostCwd, home: home.target, contain });
     tell(cwd.messages);
     const host = hostEnvironment({
+      ids: options.fakeroot ? { uid: 0, gid: 0 } : caller,
       ...{ host: request.environment, cleanEnv: options.cleanEnv ?? false, noEval: options.noEval ?? false },
       ...{ home: home.target, image: path, action: request.action, app: request.app, shell: request.shell },
       binds: (options.binds ?? []).map(({ target }) => target),

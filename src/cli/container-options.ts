@@ -6,6 +6,7 @@ import {
   parseBinds,
   parseEnvOption,
   parseHome,
+  parseList,
   parseMount,
   parseNoMount,
   parseOverlay,
@@ -16,7 +17,7 @@ import {
 import type { Context } from "./context.ts";
 import { FatalError, UsageError } from "./exit.ts";
 import type { Logger } from "./logger.ts";
-import type { OptionValues } from "./options.ts";
+import { attributeName, type OptionValues } from "./options.ts";
 
 /** What the options of an action ask for. */
 export async function containerOptions(
@@ -37,10 +38,12 @@ export async function containerOptions(
     ...values.texts("bind").flatMap((text) => parseBinds(text, cwd)),
     ...values.texts("mount").flatMap((text) => parseMount(text, cwd)),
   ];
+  const list = (option: string) =>
+    values.texts(attributeName(`--${option}`)).flatMap((text) => asUsage(command, option, text, parseList));
   return {
     cleanEnv: containAll || values.flag("cleanenv"),
     env: values.texts("env").flatMap((text) => asUsage(command, "env", text, parseEnvOption)),
-    envFile: await envFiles(values.texts("envFile"), context),
+    envFile: await envFiles(list("env-file"), context),
     noEval: compat || values.flag("noEval"),
     contain: containAll || values.flag("contain"),
     binds,
@@ -49,9 +52,9 @@ export async function containerOptions(
     noMount: noMount.words,
     cwd: values.text("cwd") ?? values.text("pwd"),
     writableTmpfs: compat || values.flag("writableTmpfs"),
-    overlays: values.texts("overlay").map((text) => {
+    overlays: list("overlay").map((text) => {
       const { path, readOnly } = parseOverlay(text);
-      return { path: resolve(path), readOnly };
+      return { path: path === "" ? "" : resolve(path), readOnly };
     }),
     scratch: values.texts("scratch").flatMap(parseScratch),
     workdir: pathOf(values.text("workdir")),
@@ -87,8 +90,9 @@ async function envFiles(paths: readonly string[], context: Context): Promise<Map
   for (const path of paths) {
     const text = await readWholeText(path, { signal: context.signal }).catch((cause: NodeJS.ErrnoException) => {
       context.signal.throwIfAborted();
+      const call = cause.code === "EISDIR" ? "read" : "open";
       throw new FatalError(
-        `while setting environment: could not read environment file ${JSON.stringify(path)}: open ${path}: ${systemReason(cause)}`,
+        `while setting environment: while processing ${path}: could not read environment file ${JSON.stringify(path)}: ${call} ${path}: ${systemReason(cause)}`,
         { cause },
       );
     });

@@ -6,6 +6,7 @@ import { environmentScript } from "./environment/environment-script.ts";
 import type { HostEnvironment } from "./environment/host-environment.ts";
 import { RuntimeError } from "./errors.ts";
 import type { RuntimeMessage } from "./message.ts";
+import { RESTARTED_VARIABLES } from "./shell/own-variables.ts";
 import type { ShellOutput } from "./shell/state.ts";
 
 /** A container's program, ready to be started, or what there is in place of one. */
@@ -67,20 +68,28 @@ export async function prepareProgram(
       output: [],
     };
   }
-  const environment = new Map([...evaluated.variables, ...chosen.variables]);
+  const environment = sorted(new Map([...evaluated.variables, ...chosen.variables]));
   const common = { environment, throughShell: false, messages };
   const [program, ...args] = chosen.argv;
   const content = program === "/.singularity.d/runscript" ? await view.read(program) : undefined;
   if (content === undefined) return { kind: "program", ...common, argv: chosen.argv, output: evaluated.output };
-  const result = await evaluateRunscript(content, args, environment, view);
+  const result = await evaluateRunscript(content, args, environment, view, { cwd, ids: host.ids });
   const output = [...evaluated.output, ...("output" in result ? result.output : [])];
   if (result.kind === "exit") return { kind: "exit", status: result.status, messages, output };
   const [first, ...rest] = result.kind === "exec" ? result.argv : [];
-  if (first !== undefined) return { kind: "program", ...common, argv: [first, ...rest], output };
+  if (first !== undefined) {
+    const kept = new Map([...environment].filter(([name]) => !RESTARTED_VARIABLES.has(name)));
+    return { kind: "program", ...common, environment: kept, argv: [first, ...rest], output };
+  }
   if (result.kind === "execute" && result.what !== undefined && (await view.look("/bin/sh")) === undefined) {
     throw new RuntimeError("SCRIPT_UNSUPPORTED", { file: program, line: result.line, what: result.what });
   }
   return { kind: "program", ...common, argv: chosen.argv, output };
+}
+
+/** As Apptainer's programs get it. */
+function sorted(variables: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
+  return new Map([...variables].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 /** `SHELL` of the action `shell`, where the environment is made inside. */

@@ -55,8 +55,8 @@ const DIFFERENCES: readonly Difference[] = [
     ...{ becomes: "FATAL: no interpreter", words: ["test"] },
   },
   {
-    why: "bubblewrap exports PWD to every program, Apptainer's interpreter not to one that a marked runscript starts",
-    ...{ of: BOTH, text: /^PWD=.*\n/gm, words: ["run"] },
+    why: "a refusal says what to do",
+    ...{ of: ["sifon"], text: /(?<=^FATAL: .* in conjunction with --writable): leave one of them out$/gm },
   },
   {
     why: "each calls itself by its name",
@@ -91,5 +91,5 @@ export function settle(text: string, occasion: Occasion): string {
   }
   const sorted = (lines: string) => `${lines.trimEnd().split("\n").sort().join("\n")}\n`;
   // Apptainer adds groups in no order; and not all is found out at the same moment.
-  return settled.replace(/(?<=^\[accounts\]\n)[^[]*/m, sorted).replace(/^((INFO|WARNING|source): .*\n)+/gm, sorted);
+  return settled.replace(/(?<=^\[accounts\]\n)[^[]*/m, sorted).replace(/^((INFO|WARNING|source|UID): .*\n)+/gm, sorted);
 }

@@ -61,7 +61,8 @@ const RECIPES = {
     }),
   },
   entrypoint: { config: { Entrypoint: [...PRINT, "e", ...WORDS] } },
-  cmd: { config: { Cmd: [...PRINT, "c", ...WORDS] } },
+  // Names that Apptainer's interpreter has for itself.
+  cmd: { config: { Env: ["IFS=:", "UID=5", "OPTIND=9", "DIRSTACK=/x"], Cmd: [...PRINT, "c", ...WORDS] } },
   both: { config: { Entrypoint: [...PRINT, "e"], Cmd: WORDS } },
   neither: { config: { Env: ["PATH=/bin", "FOO=bar"] } },
   "shell form": { config: { Entrypoint: ["/bin/sh", "-c", 'echo "$0" "$1" \'$x\''], Cmd: ["a", "b"] } },

@@ -40,6 +40,11 @@ const OF_MOUNTS: readonly Row[] = [
   ),
   on(["exec", "-B", "SHARED/data:/proc/new"], sh("echo ran")),
   on(["exec", "-B", "/nonexistent"], sh("echo ran")),
+  on(["exec", "-B", "/nonexistent:/opt"], sh("echo ran")),
+  // The first one stands; blanks and empty pieces are nothing.
+  on(["exec", "-B", " SHARED/data::/mnt/x ,:,OWN:/mnt/x"], sh("ls /mnt/x; echo $APPTAINER_BIND"), {
+    env: { APPTAINER_BIND: "OWN:/mnt/x" },
+  }),
   on(["exec", "-B", "SHARED/data:/x:bad"], sh("echo ran")),
   on(
     ["exec", "--contain"],
@@ -52,6 +57,8 @@ const OF_MOUNTS: readonly Row[] = [
   on(["exec"], sh("touch /opt/new; echo $?")),
   on(["exec", "--overlay", "OWN"], sh("echo new >/new; rm /opt/plain; cat /new; ls /opt")),
   on(["exec", "--overlay", "SHARED/overlay:ro"], sh("cat /kept; ls /opt; touch /new")),
+  on(["exec", "--overlay", "OWN,SHARED/overlay:ro"], sh("cat /kept; echo new >/new && cat /new")),
+  on(["exec", "--overlay", "OWN", "--writable"], sh("echo ran")),
   on(["exec", "--scratch", "/scratch/a"], sh("ls -A /scratch/a; touch /scratch/a/x && ls /scratch/a")),
   on(
     ["exec", "--home", "SHARED/data:/home/x"],
@@ -94,6 +101,7 @@ const OF_FORMS: readonly Row[] = [
   on(["exec", "--writable", "-B", "SHARED/data:/opt"], sh("ls /opt"), SANDBOX),
   on(["exec", "--writable"], sh("echo ran")),
   on(["run"], [], { form: "sqfs" }),
+  on(["exec", "--writable"], sh("echo ran"), { form: "sqfs" }),
   on(["exec"], ["/probe/probe"], { form: "sqfs" }),
 ];
 

@@ -61,11 +61,22 @@ const HARD_HOST = {
     PS1: "host> ",
     LD_LIBRARY_PATH: "/host/lib",
   },
-  ...{ GREETING: "host", SHELL: "/bin/zsh", OLDPWD: "/old", IFS: ":", http_proxy: "proxy", HOSTNAME: "there" },
+  ...{
+    GREETING: "host",
+    SHELL: "/bin/zsh",
+    OLDPWD: "/old",
+    IFS: ":",
+    OPTIND: "5",
+    RANDOM: "7",
+    EUID: "9",
+    http_proxy: "proxy",
+    HOSTNAME: "there",
+  },
 };
 const FORCED = {
   ...{ APPTAINERENV_V: '$HOME ${GREETING:-no} "q" \\$x', SINGULARITYENV_OLD: "old", APPTAINERENV_E: "" },
   ...{ APPTAINERENV_HOME: "/x", SINGULARITYENV_V: "lost", APPTAINERENV_PLAIN: "forced", GREETING: "host" },
+  ...{ APPTAINERENV_IFS: ":", APPTAINERENV_EUID: "5", APPTAINERENV_OPTIND: "9", APPTAINERENV_PWD: "/x" },
 };
 
 const probe = (before: string[], more: Partial<Invocation> = {}): Invocation => ({

@@ -67,7 +67,7 @@ describe.skipIf(!ready || !isRoot)("run, exec, shell, test and run-help beside A
       const calls = rows.map(({ who, row, index }) => callOf(row, index, who, program, argv));
       results[program] = await runCalls(stage(program), calls);
     };
-    await Promise.all([start("apptainer", words), start("sifon", [process.execPath, SIFON_MAIN])]);
+    await Promise.all([start("apptainer", words), start("sifon", [process.execPath, "--", SIFON_MAIN])]);
   }, 900_000);
   afterAll(() => rm(folder, { recursive: true, force: true }));
 

@@ -17,6 +17,8 @@ describe("parseBinds()", () => {
     ["rel:/b", [plain("/work/rel", "/b")]],
     ["/a:/b:ro", [{ ...plain("/a", "/b"), readOnly: true }]],
     ["/a:/b:ro,rw,/c", [{ ...plain("/a", "/b"), readOnly: true }, plain("/c")]],
+    [":", []],
+    [":/b, /a:/b", [plain("/b"), plain("/a", "/b")]],
     ["/a,/b:/c,", [plain("/a"), plain("/b", "/c")]],
     ["/a\\:b\\,c:/d", [plain("/a:b,c", "/d")]],
     ["/i.sif:/d:image-src=/x,id=3", [{ ...plain("/i.sif", "/d"), imagePath: "/x", imageObject: 3 }]],
@@ -41,7 +43,12 @@ describe("parseBinds()", () => {
     ["rel", `${LIST} /work/rel to mount list: destination must be an absolute path`],
     ["/a:b", `${LIST} /a to mount list: destination must be an absolute path`],
     ["/a:/b:id=0", "container creation failed: id number must be greater than 0"],
-    [":/b", `${SETTING}while parsing bind path: while getting bind path: empty bind source for bind path ":/b"`],
+    ["/a::", `${LIST} /a to mount list: mount point must contain a destination`],
+    ["/a::ro", `${LIST} /a to mount list: destination must be an absolute path`],
+    [
+      "/a:/b:id=x",
+      'container creation failed: while parsing id bind option: strconv.ParseUint: parsing "x": invalid syntax',
+    ],
   ])("refuses %j", (text, message) => {
     expect(() => parseBinds(text, "/work")).toThrow(expect.objectContaining({ message }));
   });
@@ -112,7 +119,7 @@ describe("parseEnvOption()", () => {
     ["A", "A must be formatted as key=value"],
     ["A=1,B=2,C", "C must be formatted as key=value"],
     ['A=1,"B=2', 'parse error on line 1, column 9: extraneous or missing " in quoted-field'],
-    ['A=1,B=a"b', 'parse error on line 1, column 8: bare " in non-quoted field'],
+    ['A=1,B=a"b', 'parse error on line 1, column 8: bare " in non-quoted-field'],
   ])("refuses %j", (text, message) => {
     expect(() => parseEnvOption(text)).toThrow(expect.objectContaining({ message }));
   });
@@ -146,11 +153,12 @@ describe("other options", () => {
     ["/a", ["/a"]],
     ["/a,/b/", ["/a", "/b/"]],
     ["/../../etc", ["/etc"]],
+    ["", []],
   ])("scratch %j", (text, paths) => {
     expect(parseScratch(text)).toEqual(paths);
   });
 
-  it.each(["rel", "../../etc", "/a,rel", "", "no\n\u001b[31mx"])("refuses scratch %j", (text) => {
+  it.each(["rel", "../../etc", "/a,rel", "no\n\u001b[31mx"])("refuses scratch %j", (text) => {
     expect(() => parseScratch(text)).toThrow(
       /^container creation failed: could not bind scratch directory "[\x20-\x7e]*" into container: destination must be an absolute path$/,
     );

@@ -3,6 +3,7 @@ import { evaluateRunscript, RUNSCRIPT_MARKER } from "../../src/runtime/action/ru
 import { type ImageCommand, imageRunscript } from "../../src/singularity-d/runscript.ts";
 import { memoryView } from "./views.ts";
 
+const OWNER = { cwd: "/work", ids: { uid: 7, gid: 8 } };
 const HARD = ["", " ", "a b", "it's", '"', "\\", "`id`", "$HOME", "$(id)", "-n", "*", "new\nline", "é😀"];
 
 const evaluate = (
@@ -10,7 +11,7 @@ const evaluate = (
   args: readonly string[] = [],
   environment: Readonly<Record<string, string>> = {},
   files: Readonly<Record<string, string>> = {},
-) => evaluateRunscript(Buffer.from(script), args, new Map(Object.entries(environment)), memoryView(files));
+) => evaluateRunscript(Buffer.from(script), args, new Map(Object.entries(environment)), memoryView(files), OWNER);
 
 /** ENTRYPOINT, CMD and arguments as Docker joins them. */
 const image = (entrypoint: readonly string[], cmd: readonly string[], more: Partial<ImageCommand> = {}) =>

@@ -14,18 +14,22 @@ import { memoryView } from "./views.ts";
 // In a UTF-8 locale bash counts characters, as the interpreter of Apptainer and ours do in every locale; dash counts bytes.
 const START = { HOME: "/home/me", GIVEN: "given value", EMPTY: "", PATH: "/usr/bin:/bin", LC_ALL: "C.UTF-8" };
 
-async function interpret(script: string, files: Record<string, string> = {}) {
+async function interpret(script: string, files: Record<string, string> = {}, readOnly: readonly string[] = []) {
   const state = new ShellState({
     view: textView(memoryView(files)),
     scriptName: "sh",
     positional: ["one", "two words", ""],
+    readOnly,
   });
   for (const [name, value] of Object.entries(START)) state.set(name, value, true);
+  for (const name of readOnly) state.set(name, "1000");
   const end = await runScript(script, state, "/script");
-  const stdout = state.output.map(({ stream, text }) => (stream === "stdout" ? text : "")).join("");
-  return { end, stdout, environment: Object.fromEntries(state.environment()) };
+  const said = (from: string) => state.output.map(({ stream, text }) => (stream === from ? text : "")).join("");
+  return { end, stdout: said("stdout"), stderr: said("stderr"), environment: Object.fromEntries(state.environment()) };
 }
 
+/** Shells have their own words for what is wrong. */
+const UNCOMPARED = { end: undefined, stderr: undefined };
 const SHELLS = ["/bin/sh", "/bin/bash"].filter((shell) => existsSync(shell));
 /** What shells export of themselves. */
 const OWN = new Set(["PWD", "SHLVL", "_", "OLDPWD"]);
@@ -151,6 +155,15 @@ describe("runScript()", () => {
     expect(error).toMatchObject({ line, what, file: "/script" });
   });
 
+  it("keeps what cannot change, says so, and goes on", async () => {
+    const script =
+      "export UID=5 A=1; echo $?; UID=6 B=2; echo $?; unset UID; echo $?; for UID in 7; do C=$UID; done; D=$UID";
+    const { stdout, stderr, environment } = await interpret(`${script}; export B C D`, {}, ["UID"]);
+    expect(stdout).toBe("1\n1\n1\n");
+    expect(stderr).toBe("UID: readonly variable\n".repeat(4));
+    expect(environment).toMatchObject({ A: "1", B: "2", C: "1000", D: "1000" });
+  });
+
   it("minds nothing that is not reached", async () => {
     const script = "if false; then A=$(date); ls | cat; module load x; fi; export B=1";
     expect((await interpret(script)).environment).toMatchObject({ B: "1" });
@@ -250,10 +263,10 @@ describe("runScript()", () => {
         const ours = await interpret(one.replace("set -f\n", "")).catch((caught: unknown) => caught);
         // What it does not understand it may leave to a shell, but nothing it may get wrong.
         fc.pre(!(ours instanceof ShellUnsupported));
-        const outcome = ours instanceof ShellSyntaxError ? undefined : { ...(ours as object), end: undefined };
+        const outcome = ours instanceof ShellSyntaxError ? undefined : { ...(ours as object), ...UNCOMPARED };
         // dash and bash have each a few corners of their own: what one of them does is right.
         const theirs = SHELLS.map((shell) => real(shell, one)).map(({ stdout, environment }) =>
-          environment === undefined ? undefined : { stdout, environment, end: undefined },
+          environment === undefined ? undefined : { stdout, environment, ...UNCOMPARED },
         );
         if (!theirs.some((their) => isDeepStrictEqual(their, outcome))) expect(outcome).toEqual(theirs[0]);
       }),

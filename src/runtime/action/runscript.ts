@@ -1,5 +1,6 @@
 import type { ContainerView } from "../../singularity-d/container-view.ts";
 import { decodeScript, runScript } from "../shell/execute.ts";
+import { type ShellOwner, setOwnVariables } from "../shell/own-variables.ts";
 import { type ShellOutput, ShellState } from "../shell/state.ts";
 import { ShellSyntaxError, ShellUnsupported } from "../shell/syntax.ts";
 import { textView } from "../text-view.ts";
@@ -23,6 +24,7 @@ export async function evaluateRunscript(
   args: readonly string[],
   environment: ReadonlyMap<string, string>,
   view: ContainerView,
+  owner: ShellOwner,
 ): Promise<RunscriptResult> {
   const path = "/.singularity.d/runscript";
   if (!Buffer.from(content).toString("latin1").split(/\r?\n/).includes(RUNSCRIPT_MARKER)) return { kind: "execute" };
@@ -30,9 +32,10 @@ export async function evaluateRunscript(
     view: textView(view),
     scriptName: path,
     positional: args,
-    fixed: ["UID", "GID", "PPID"],
   });
   for (const [name, value] of environment) state.set(name, value, true);
+  state.set("PWD", owner.cwd);
+  setOwnVariables(state, owner);
   try {
     const end = await runScript(decodeScript(content, path), state, path);
     const { output } = state;

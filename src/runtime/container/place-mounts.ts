@@ -23,7 +23,18 @@ export async function placeMounts(
   wanted: readonly WantedMount[],
   options: PlacingOptions,
 ): Promise<void> {
-  for (const one of wanted) await place(tree, one, options);
+  const asked = new Set<string>();
+  for (const one of wanted) {
+    const { target } = one.mount;
+    // The words are compared, as Apptainer does it: /x/ and a link to /x are mounted over /x.
+    if (one.group === "userbinds" && asked.has(target)) {
+      const text = `While bind mounting '${nameOf(one)}:${target}': destination is already in the mount point list`;
+      options.onMessage({ level: "warning", text });
+      continue;
+    }
+    if (one.group === "userbinds") asked.add(target);
+    await place(tree, one, options);
+  }
 }
 
 async function place(tree: MountedTree, wanted: WantedMount, options: PlacingOptions): Promise<void> {
@@ -34,8 +45,8 @@ async function place(tree: MountedTree, wanted: WantedMount, options: PlacingOpt
   if (kind === undefined) {
     const { source } = mount as Mount & { kind: "bind" };
     if (need === "optional") return;
-    // As Apptainer 1.4.5: of a bind with another destination it gives the refusal alone.
-    if (need !== "required" || source === mount.target)
+    // As Apptainer 1.4.5, which looks at what it makes a mount point for.
+    if (need !== "required" || (options.canMakePoints && (await tree.resolve(mount.target)).entry === undefined))
       warn(`skipping mount of ${source}: stat ${source}: no such file or directory`);
     if (need === "required") refuse(wanted, `mount source ${source} doesn't exist`);
     return;
@@ -45,6 +56,7 @@ async function place(tree: MountedTree, wanted: WantedMount, options: PlacingOpt
   const { path, entry } = found;
   // Apptainer leaves out what would cover the whole root, without a word.
   if (path === "/") {
+    if (group === "home") warn("Skipping impossible home directory mount to '/'");
     if (group === "userbinds") warn(`skipping mount of ${name}: its destination is the root of the container`);
     return;
   }

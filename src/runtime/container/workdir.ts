@@ -21,7 +21,11 @@ export function makeWorkdirFolders(
     make(workdirFolder(workdir, "tmp"), 0o1777);
     make(workdirFolder(workdir, "var_tmp"), 0o1777);
   }
-  if (scratch.length > 0) make(workdirFolder(workdir, "scratch"), 0o750);
+  // Only for these Apptainer makes the directory itself, too.
+  if (scratch.length > 0) {
+    refusable(workdir, () => mkdirSync(workdir, { recursive: true, mode: 0o750 }));
+    make(workdirFolder(workdir, "scratch"), 0o750);
+  }
   for (const path of scratch) {
     const folder = workdirFolder(workdir, "scratch", path);
     refusable(folder, () => mkdirSync(folder, { recursive: true, mode: 0o750 }));

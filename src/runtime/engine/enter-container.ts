@@ -67,9 +67,9 @@ export function enterContainer(entrance: Entrance): EnteringProgram {
     // The session's privileges open what lies on its own file systems.
     ...(session === undefined ? [] : [nsenter, "--target", String(session), "--user", ...as, "--"]),
   ];
-  const environment = { ...program.environment, PWD: cwd };
-  if (namespaces.pid !== true) return { argv: [...first, ...enter], environment, isBelowShell: false };
-  const shell = waitingShell(enter, environment);
+  if (namespaces.pid !== true)
+    return { argv: [...first, ...enter], environment: program.environment, isBelowShell: false };
+  const shell = waitingShell(enter, program.environment);
   return {
     argv: [...first, nsenter, "--target", String(container), "--pid", "--no-fork", "--", ...shell.argv],
     environment: shell.environment,

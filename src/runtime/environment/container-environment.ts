@@ -4,6 +4,7 @@ import { ENV_SCRIPTS } from "../../singularity-d/env-scripts.ts";
 import type { RuntimeMessage } from "../message.ts";
 import { decodeScript, runScript, type ScriptEnd } from "../shell/execute.ts";
 import { expandText } from "../shell/expand.ts";
+import { setOwnVariables } from "../shell/own-variables.ts";
 import { scanQuoted } from "../shell/scan-word.ts";
 import { type ShellOutput, ShellState } from "../shell/state.ts";
 import { ShellSyntaxError, ShellUnsupported } from "../shell/syntax.ts";
@@ -112,13 +113,14 @@ class Evaluation {
       view,
       scriptName: host.start.get("APPTAINER_COMMAND") ?? "",
       positional: args,
-      fixed: ["UID", "GID", "PPID", "SINGULARITY_APPNAME", "APPTAINER_NAME", "APPTAINER_CONTAINER"],
+      readOnly: ["SINGULARITY_APPNAME", "APPTAINER_NAME", "APPTAINER_CONTAINER"].filter((name) => host.start.has(name)),
     });
     for (const [name, value] of host.start) {
       if (!IDENTIFIER.test(name)) this.#foreign.set(name, value);
       else if (isVisible(name)) this.#state.set(name, value, true);
     }
     this.#state.set("PWD", cwd, true);
+    setOwnVariables(this.#state, { cwd, ids: host.ids });
   }
 
   async run(): Promise<ContainerEnvironment> {
@@ -183,6 +185,10 @@ class Evaluation {
     if (state.get("PATH") === undefined) state.set("PATH", DEFAULT_PATH, true);
     for (const [name, value] of this.#host.forced) {
       if (name === "UID" || name === "GID") continue;
+      if (state.readOnly.has(name)) {
+        state.output.push({ stream: "stderr", text: `${name}: readonly variable\n` });
+        continue;
+      }
       if (!IDENTIFIER.test(name)) {
         this.#warn(`Cannot set ${JSON.stringify(name)} in the container: it is no name of a shell's variable`);
         continue;
@@ -218,7 +224,7 @@ class Evaluation {
     for (const [name, value] of this.#host.start) {
       if (!IDENTIFIER.test(name)) continue;
       const now = state.get(name);
-      if (now === undefined) state.set(name, value, true);
+      if (now === undefined || state.readOnly.has(name)) state.set(name, value, true);
       else if (now === "") state.unset(name);
     }
   }

@@ -1,3 +1,5 @@
+import { OWN_VARIABLES } from "../shell/own-variables.ts";
+
 /** PATH of a container whose image says nothing of it, and what is appended to an image's (runtime of Apptainer 1.4.5). */
 export const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -20,8 +22,7 @@ export const NEVER_PASSED: ReadonlyMap<string, { readonly settable: boolean }> =
   ["SINGULARITY_SHELL", { settable: false }],
   ["SINGULARITY_APPNAME", { settable: false }],
   ["LD_LIBRARY_PATH", { settable: true }],
-  // Apptainer's interpreter keeps its own.
-  ["IFS", { settable: true }],
+  ...OWN_VARIABLES.map((name) => [name, { settable: true }] as const),
 ]);
 
 /** Host variables that set one of the container, the strongest first. */

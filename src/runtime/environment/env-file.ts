@@ -1,5 +1,6 @@
 import { RuntimeError } from "../errors.ts";
 import { runScript } from "../shell/execute.ts";
+import { setOwnVariables } from "../shell/own-variables.ts";
 import { type ShellOutput, ShellState } from "../shell/state.ts";
 import { ShellSyntaxError, ShellUnsupported } from "../shell/syntax.ts";
 import type { TextView } from "../text-view.ts";
@@ -28,8 +29,9 @@ export async function evaluateEnvFile(
   path: string,
   environment: Readonly<Record<string, string | undefined>>,
 ): Promise<EnvFileResult> {
-  const state = new ShellState({ view: NO_FILES, scriptName: path, fixed: ["UID", "GID"] });
+  const state = new ShellState({ view: NO_FILES, scriptName: path });
   for (const [name, value] of Object.entries(environment)) if (value !== undefined) state.set(name, value, true);
+  setOwnVariables(state, { cwd: process.cwd(), ids: { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 } });
   const before = new Map(state.variables);
   try {
     await runScript(text, state, path);

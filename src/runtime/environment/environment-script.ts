@@ -41,7 +41,13 @@ export async function environmentScript(
   const files = textView(view);
   const shell = await findShell(files);
   if (shell === undefined) return undefined;
-  const lines = [PREAMBLE, ...(await sourceLines(files, host, shell)), ...restoreLines(host), FINISH];
+  const lines = [
+    PREAMBLE,
+    ...idLines(host, shell),
+    ...(await sourceLines(files, host, shell)),
+    ...restoreLines(host),
+    FINISH,
+  ];
   if (program.length > 0) lines.push(`set -- ${program.map(quote).join(" ")} "$@"`);
   lines.push(START);
   const environment = new Map<string, string>([["PWD", cwd]]);
@@ -75,6 +81,12 @@ done
 unset sifon_folder
 export PATH
 }`;
+
+/** The numbers of the user, which Apptainer's interpreter has and most shells lack; bash has the first two. */
+function idLines({ start, ids }: HostEnvironment, shell: string): string[] {
+  const numbers = { ...(isBash(shell) ? {} : { UID: ids.uid, EUID: ids.uid }), GID: ids.gid };
+  return Object.entries(numbers).flatMap(([name, number]) => (start.has(name) ? [] : [`${name}=${number}`]));
+}
 
 async function sourceLines(view: TextView, host: HostEnvironment, shell: string): Promise<string[]> {
   // A file that does not parse would end the shell: it is looked at first, told of and left out.

@@ -1,5 +1,6 @@
 import { VARIABLE_PREFIXES } from "../../bytes/environment.ts";
 import type { RuntimeMessage } from "../message.ts";
+import type { ShellOwner } from "../shell/own-variables.ts";
 import {
   ALWAYS_PASSED,
   DEFAULT_PATH,
@@ -33,6 +34,8 @@ export interface HostEnvironmentOptions {
   readonly env?: readonly (readonly [name: string, value: string])[];
   /** Variables of all `--env-file`; a later file wins. */
   readonly envFile?: ReadonlyMap<string, string>;
+  /** Who the program is in the container; the caller unless said. */
+  readonly ids?: ShellOwner["ids"];
 }
 
 /** The environment before the image's scripts (`start`), and what is put over what they set (`forced`). */
@@ -40,6 +43,7 @@ export interface HostEnvironment {
   readonly start: ReadonlyMap<string, string>;
   readonly forced: ReadonlyMap<string, string>;
   readonly noEval: boolean;
+  readonly ids: ShellOwner["ids"];
   readonly messages: readonly RuntimeMessage[];
 }
 
@@ -70,7 +74,8 @@ export function hostEnvironment(options: HostEnvironmentOptions): HostEnvironmen
   if (app !== "") start.set("SINGULARITY_APPNAME", app);
   if (shell !== undefined) for (const prefix of ["APPTAINER_", "SINGULARITY_"]) start.set(`${prefix}SHELL`, shell);
   start.set("APPTAINER_COMMAND", options.action);
-  return { start, forced, noEval, messages };
+  const ids = options.ids ?? { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
+  return { start, forced, noEval, ids, messages };
 }
 
 function forcedVariables(options: HostEnvironmentOptions, messages: RuntimeMessage[]): Map<string, string> {

@@ -48,10 +48,10 @@ export function parseMount(text: string, cwd: string): BindSpec[] {
   return lines.map((line) => finish(parseMountLine(line, text), cwd));
 }
 
-/** Cuts a list at its commas; an option behind another one belongs to the same bind. */
+/** Cuts a list at its commas, without the blanks around; an option behind another one belongs to the same bind. */
 function splitList(text: string): string[] {
   const binds: string[] = [];
-  for (const piece of text.split(/(?<!\\),/)) {
+  for (const piece of text.split(/(?<!\\),/).map((one) => one.trim().replace(/^:+/, ""))) {
     const last = binds.at(-1);
     if (last !== undefined && isOption(piece) && splitFields(last).length > 2)
       binds[binds.length - 1] = `${last},${piece}`;
@@ -60,7 +60,8 @@ function splitList(text: string): string[] {
   return binds;
 }
 
-const splitFields = (piece: string): string[] => piece.split(/(?<!\\):/);
+/** As Apptainer 1.4.5: two colons are one. */
+const splitFields = (piece: string): string[] => piece.replace(/(?<!\\):+/g, ":").split(/(?<!\\):/);
 
 function isOption(text: string): boolean {
   return FLAGS.has(text) || VALUED.some((name) => text.startsWith(`${name}=`));
@@ -72,7 +73,6 @@ function parseBind(piece: string, fail: (problem: string) => never): RawBind {
     const right = `${source}:${target}:${options}`;
     fail(`bad bind syntax ${JSON.stringify(`${right}:`)}: should be ${right}`);
   }
-  if (source === "") fail(`empty bind source for bind path ${JSON.stringify(piece)}`);
   const given = new Map<string, string>();
   for (const option of options === undefined ? [] : options.split(/(?<!\\),/)) {
     if (!isOption(option)) fail(`${option} is not a valid bind option`);
@@ -151,6 +151,10 @@ function finish({ source, target, options }: RawBind, cwd: string): BindSpec {
     );
   }
   const id = options.get("id");
+  if (id !== undefined && !/^\d+$/.test(id)) {
+    const problem = `while parsing id bind option: strconv.ParseUint: parsing ${JSON.stringify(id)}: invalid syntax`;
+    throw invalid(`container creation failed: ${problem}`);
+  }
   if (id !== undefined && !/^[1-9]\d{0,8}$/.test(id)) {
     throw invalid("container creation failed: id number must be greater than 0");
   }

@@ -13,7 +13,7 @@ export function parseHome(text: string, cwd: string): { readonly source: string;
     throw new RuntimeError("OPTION_INVALID", { problem });
   }
   if (!target.startsWith("/")) {
-    const problem = `container creation failed: failed to add ${resolve(cwd, source)} as session directory: path ${target} is not an absolute path`;
+    const problem = `container creation failed: failed to add ${resolve(cwd, source)} as session directory: path ${target || "."} is not an absolute path`;
     throw new RuntimeError("OPTION_INVALID", { problem });
   }
   return { source: resolve(cwd, source), target };

@@ -2,6 +2,15 @@ import { posix } from "node:path";
 import { quote } from "../../bytes/printable.ts";
 import { RuntimeError } from "../errors.ts";
 import type { RuntimeMessage } from "../message.ts";
+import { parseCsvRecord } from "./csv.ts";
+
+/**
+ * One value of an option that takes several: separated by commas, in CSV's quotes where one has a comma. Throws an
+ * `Error` whose message follows `invalid argument "…" for "--overlay" flag: `.
+ */
+export function parseList(text: string): string[] {
+  return text === "" ? [""] : parseCsvRecord(text);
+}
 
 /** Words of `--no-mount` that name a kind of mount; anything that begins with a slash names one path. */
 const MOUNT_WORDS: ReadonlySet<string> = new Set([
@@ -33,7 +42,8 @@ export function parseOverlay(text: string): { readonly path: string; readonly re
  * @throws RuntimeError OPTION_INVALID with Apptainer's words
  */
 export function parseScratch(text: string): string[] {
-  return text.split(",").map((path) => {
+  const paths = text.split(",").filter((path) => path !== "");
+  return paths.map((path) => {
     if (path.startsWith("/")) return posix.normalize(path);
     const problem = `container creation failed: could not bind scratch directory ${quote(path)} into container: destination must be an absolute path`;
     throw new RuntimeError("OPTION_INVALID", { problem });

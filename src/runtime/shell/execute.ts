@@ -194,9 +194,9 @@ class Executor {
     }
     const [name, ...args] = words;
     if (name === undefined) {
-      this.#assignAll(command.assignments);
+      const status = this.#assignAll(command.assignments);
       if (command.redirections.length > 0) this.#redirect(command.redirections);
-      return 0;
+      return status;
     }
     const run = state.functions.get(name) === undefined ? this.#builtin(name) : undefined;
     const body = state.functions.get(name);
@@ -227,13 +227,24 @@ class Executor {
     }
   }
 
-  #assignAll(assignments: readonly Assignment[]): void {
-    for (const { name, value } of assignments) this.#assign(name, expandText(value, this.#state));
+  #assignAll(assignments: readonly Assignment[]): number {
+    let status = 0;
+    for (const { name, value } of assignments) {
+      if (this.#assign(name, expandText(value, this.#state)) !== 0) status = 1;
+    }
+    return status;
   }
 
-  #assign(name: string, value: string, exported = false): void {
-    if (this.#state.fixed.has(name)) throw new ShellUnsupported(`an assignment to ${name}, which cannot change`, 0);
+  #assign(name: string, value: string, exported = false): number {
+    if (this.#state.readOnly.has(name)) return this.#keeps(name);
     this.#state.set(name, value, exported);
+    return 0;
+  }
+
+  /** As Apptainer's interpreter: the script goes on, where shells would end. */
+  #keeps(name: string): number {
+    this.#state.output.push({ stream: "stderr", text: `${name}: readonly variable\n` });
+    return 1;
   }
 
   /** Where standard output and error go; undefined: nowhere. */
@@ -321,26 +332,28 @@ class Executor {
   }
 
   #export(args: readonly string[], line: number): number {
+    let status = 0;
     for (const arg of args) {
       const equals = arg.indexOf("=");
       const name = equals < 0 ? arg : arg.slice(0, equals);
       if (!NAME.test(name)) throw new ShellUnsupported(`export ${JSON.stringify(name)}`, line);
       if (equals < 0) this.#state.export(name);
-      else this.#assign(name, arg.slice(equals + 1), true);
+      else if (this.#assign(name, arg.slice(equals + 1), true) !== 0) status = 1;
     }
     if (args.length === 0) throw new ShellUnsupported("export without names", line);
-    return 0;
+    return status;
   }
 
   #unset(args: readonly string[], line: number): number {
     const functions = args[0] === "-f";
+    let status = 0;
     for (const name of args[0] === "-f" || args[0] === "-v" ? args.slice(1) : args) {
-      if (!NAME.test(name) || this.#state.fixed.has(name))
-        throw new ShellUnsupported(`unset ${JSON.stringify(name)}`, line);
+      if (!NAME.test(name)) throw new ShellUnsupported(`unset ${JSON.stringify(name)}`, line);
       if (functions) this.#state.functions.delete(name);
+      else if (this.#state.readOnly.has(name)) status = this.#keeps(name);
       else this.#state.unset(name);
     }
-    return 0;
+    return status;
   }
 
   async #dot(args: readonly string[], line: number): Promise<number> {

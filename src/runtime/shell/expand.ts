@@ -87,7 +87,8 @@ function expandParameter(part: WordPart & { kind: "parameter" }, state: ShellSta
       return isAll ? expandAll(name, quoted, state) : [active(value, quoted)];
     case "=": {
       if (!missing) return [active(value, quoted)];
-      if (!/^[A-Za-z_]/.test(name) || state.fixed.has(name)) throw new ShellUnsupported(`an assignment to ${name}`, 0);
+      if (!/^[A-Za-z_]/.test(name) || state.readOnly.has(name))
+        throw new ShellUnsupported(`an assignment to ${name}`, 0);
       const text = expandText(operation.word, state);
       state.set(name, text);
       return [active(text, quoted)];

@@ -20,8 +20,8 @@ export class ShellState {
   readonly exportedNames: Set<string> = new Set();
   readonly functions: Map<string, Command> = new Map();
   readonly output: ShellOutput[] = [];
-  /** Names that must not change; a script that tries needs a real shell to say what then. */
-  readonly fixed: ReadonlySet<string>;
+  /** Names that do not change: a script that tries is told so, and goes on. */
+  readonly readOnly: Set<string>;
   readonly view: TextView;
   positional: readonly string[];
   scriptName: string;
@@ -31,12 +31,12 @@ export class ShellState {
     readonly view: TextView;
     readonly scriptName: string;
     readonly positional?: readonly string[];
-    readonly fixed?: readonly string[];
+    readonly readOnly?: readonly string[];
   }) {
     this.view = options.view;
     this.scriptName = options.scriptName;
     this.positional = options.positional ?? [];
-    this.fixed = new Set(options.fixed);
+    this.readOnly = new Set(options.readOnly);
   }
 
   get(name: string): string | undefined {
