@@ -1,7 +1,8 @@
-import type { Key, PrivateKey, SecretKeyPacket, SecretSubkeyPacket } from "openpgp";
+import type { Key } from "openpgp";
 import { KeyError } from "../errors.ts";
 import { armor } from "./clear-text.ts";
 import { loadOpenPgp } from "./library.ts";
+import { lockedPackets, parseKey } from "./parse-key.ts";
 import { splitKeys } from "./split-keys.ts";
 
 /** An OpenPGP key as keyrings hold it. */
@@ -66,24 +67,6 @@ async function dearmor(content: Uint8Array): Promise<Uint8Array> {
   } catch (cause) {
     throw new KeyError("KEY_INVALID", { reason: "no armored data found", cause });
   }
-}
-
-/** @throws KeyError KEY_INVALID */
-export async function parseKey(bytes: Uint8Array): Promise<Key | PrivateKey> {
-  const { readKey } = await loadOpenPgp();
-  try {
-    return await readKey({ binaryKey: bytes });
-  } catch (cause) {
-    throw new KeyError("KEY_INVALID", { reason: (cause as Error).message, cause });
-  }
-}
-
-/** The parts of a secret key that need the passphrase; one whose secret is kept elsewhere (on a card) is none of them. */
-export function lockedPackets(key: PrivateKey): readonly (SecretKeyPacket | SecretSubkeyPacket)[] {
-  return key
-    .getKeys()
-    .map(({ keyPacket }) => keyPacket as SecretKeyPacket | SecretSubkeyPacket)
-    .filter((packet) => !packet.isDecrypted() && !packet.isDummy());
 }
 
 async function userIdsOf(key: Key): Promise<readonly string[]> {

@@ -1,7 +1,8 @@
-import type { PrivateKey } from "openpgp";
 import { KeyError } from "../errors.ts";
-import { lockedPackets, type PgpKey, parseKey, readPgpKey } from "./key.ts";
+import { type PgpKey, readPgpKey } from "./key.ts";
 import { loadOpenPgp } from "./library.ts";
+import { parseKey } from "./parse-key.ts";
+import { unlockKey } from "./unlock-key.ts";
 
 /** What a new key pair is made from. */
 export interface NewPgpKey {
@@ -39,29 +40,8 @@ export async function generatePgpKey(
 }
 
 /**
- * The key, opened for signing.
- * @throws KeyError KEY_INVALID, PASSPHRASE_NEEDED, PASSPHRASE_WRONG
- */
-export async function unlockKey(key: PgpKey, passphrase: string | undefined): Promise<PrivateKey> {
-  const parsed = await parseKey(key.bytes);
-  if (!parsed.isPrivate()) throw new KeyError("KEY_INVALID", { reason: "a secret key is needed, this one is public" });
-  const locked = lockedPackets(parsed);
-  if (locked.length > 0 && (passphrase === undefined || passphrase === "")) throw new KeyError("PASSPHRASE_NEEDED");
-  // Packet by packet: the library's own way refuses keys of Apptainer's, whose subkeys are not encrypted.
-  for (const packet of locked) {
-    try {
-      await packet.decrypt(passphrase as string);
-      await packet.validate();
-    } catch (cause) {
-      throw new KeyError("PASSPHRASE_WRONG", { cause });
-    }
-  }
-  return parsed;
-}
-
-/**
  * Resolves when the passphrase opens the secret key, or it needs none.
- * @throws KeyError as `unlockKey`
+ * @throws KeyError KEY_INVALID, PASSPHRASE_NEEDED, PASSPHRASE_WRONG
  */
 export async function checkPassphrase(key: PgpKey, passphrase: string | undefined): Promise<void> {
   await unlockKey(key, passphrase);
@@ -69,7 +49,7 @@ export async function checkPassphrase(key: PgpKey, passphrase: string | undefine
 
 /**
  * The same key under another passphrase; with an empty one it is stored as it is.
- * @throws KeyError as `unlockKey`
+ * @throws KeyError KEY_INVALID, PASSPHRASE_NEEDED, PASSPHRASE_WRONG
  */
 export async function changePassphrase(key: PgpKey, former: string | undefined, next: string): Promise<PgpKey> {
   const { encryptKey } = await loadOpenPgp();

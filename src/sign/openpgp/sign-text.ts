@@ -4,7 +4,7 @@ import type { ImageSigner } from "../signer.ts";
 import { formatClearText } from "./clear-text.ts";
 import type { PgpKey } from "./key.ts";
 import { loadOpenPgp } from "./library.ts";
-import { unlockKey } from "./secret-key.ts";
+import { unlockKey } from "./unlock-key.ts";
 
 /** Names of the `Hash:` line (RFC 9580 §9.5), by the algorithms' numbers. */
 const HASH_NAMES: Readonly<Record<number, string>> = { 8: "SHA256", 9: "SHA384", 10: "SHA512", 11: "SHA224" };

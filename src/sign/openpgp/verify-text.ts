@@ -1,7 +1,8 @@
 import type { SignaturePacket } from "openpgp";
 import type { ClearText } from "./clear-text.ts";
-import { type PgpKey, parseKey } from "./key.ts";
+import type { PgpKey } from "./key.ts";
 import { loadOpenPgp } from "./library.ts";
+import { parseKey } from "./parse-key.ts";
 
 /** Whether a known key signed a text, or why it cannot be told. The key is there as soon as it is known. */
 export type TextResult<K extends PgpKey> =
