@@ -65,8 +65,8 @@ async function write(image: LocalImageFile, options: RecompressOptions): Promise
   });
   const { sif } = image;
   const fileSystem = (target: Sink) =>
-    withEncoder(encoding, async (encoder) => {
-      const writer = new SquashfsWriter({ ...encoder, sink: target, signal, onProgress });
+    withEncoder(encoding, signal, async (encoder) => {
+      const writer = new SquashfsWriter({ ...encoder, sink: target, onProgress });
       const tree = await readLocalTree(image, squashfsTarget(writer, encoding, { signal, onProgress }, image.squashfs));
       return writer.finish(tree, { mtimeSec: image.squashfs.header.mtimeSec });
     });

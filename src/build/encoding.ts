@@ -17,8 +17,10 @@ export interface Encoding {
   readonly layerThreads?: LayerThreadPlan | undefined;
 }
 
-/** What a `SquashfsWriter` compresses with. */
+/** What a `SquashfsWriter` compresses with, and what stops it. */
 export interface OpenEncoder {
+  /** Follows the caller's for as long as the encoder is open. */
+  readonly signal: AbortSignal;
   readonly encoder: BlockEncoder;
   readonly core: Core;
   readonly compression: Compression;
@@ -42,6 +44,7 @@ export function planEncoding(
  */
 export async function withEncoder<T>(
   encoding: Encoding,
+  signal: AbortSignal,
   work: (open: OpenEncoder) => Promise<T>,
   threads?: EncoderThreads,
 ): Promise<T> {
@@ -49,9 +52,15 @@ export async function withEncoder<T>(
   // Tables are cut into 8 KiB, however small the blocks of data are.
   const core = loadCore({ blockSize: Math.max(blockSize, METADATA_BLOCK_SIZE) });
   const encoder = createBlockEncoder({ compression, blockSize, workers, core, threads });
+  // What the writer hangs on a signal for good goes with this one: the caller's may be there for many conversions.
+  const own = new AbortController();
+  const abort = () => own.abort(signal.reason);
+  signal.addEventListener("abort", abort, { once: true });
+  if (signal.aborted) abort();
   try {
-    return await work({ encoder, core, compression });
+    return await work({ encoder, core, compression, signal: own.signal });
   } finally {
+    signal.removeEventListener("abort", abort);
     await encoder.close();
   }
 }

@@ -56,8 +56,8 @@ export async function writeStageImage(
   try {
     const sink = new InPlaceSink(file.fd, { path });
     const { facts } = root;
-    const written = await withEncoder(form, async (encoder) => {
-      const squashfs = new SquashfsWriter({ ...encoder, sink, signal, onProgress });
+    const written = await withEncoder(form, signal, async (encoder) => {
+      const squashfs = new SquashfsWriter({ ...encoder, sink, onProgress });
       const { tree } = await root.fill(squashfsTarget(squashfs, form, { signal, onProgress }));
       const taken = ownedByRoot ? { owners: takeOwners(tree) } : {};
       const { size } = await squashfs.finish(tree, { mtimeSec: facts.timeSec });

@@ -52,7 +52,7 @@ export interface SifReport {
  * those of the container's source, its compressed blocks are taken over without a look inside.
  */
 export async function writeSif(container: ContainerSource, options: WriteSifOptions): Promise<SifReport> {
-  const { sink, signal, onProgress } = options;
+  const { sink, onProgress } = options;
   const { compression, blockSize } = options.encoding;
   const { timeSec, compressed, ociConfigJson } = container;
   const sif = await SifWriter.begin(sink, { uuid: container.uuid, timeSec });
@@ -66,7 +66,7 @@ export async function writeSif(container: ContainerSource, options: WriteSifOpti
   const encoding = adopted && !container.addsFiles ? { ...options.encoding, workers: 0 } : options.encoding;
   const write = async (encoder: OpenEncoder): Promise<SifReport> => {
     const partition = await sif.beginPartition();
-    const squashfs = new SquashfsWriter({ ...encoder, sink: partition, signal, onProgress });
+    const squashfs = new SquashfsWriter({ ...encoder, sink: partition, onProgress });
     const filled = await container.fill(squashfsTarget(squashfs, encoding, options, compressed));
     const written = await squashfs.finish(filled.tree, { mtimeSec: timeSec });
     const layers = filled.layers.map((layer, number) => withShare(layer, written.shares[number]));
@@ -78,7 +78,7 @@ export async function writeSif(container: ContainerSource, options: WriteSifOpti
     const { inodeCount: fileCount, contentSize, duplicateSize } = written;
     return { fileCount, contentSize, duplicateSize, size: sink.position, adopted, layers };
   };
-  return withEncoder(encoding, write, options.threads);
+  return withEncoder(encoding, options.signal, write, options.threads);
 }
 
 function withShare(layer: LayerStatistics, share: ShareReport | undefined): LayerReport {

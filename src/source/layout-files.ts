@@ -1,4 +1,4 @@
-import { createReadStream } from "node:fs";
+import { createReadStream, open as openFile, read } from "node:fs";
 import { open, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { Readable } from "node:stream";
@@ -14,14 +14,19 @@ export type FileRange =
 /** Opens what `LayoutFiles.locate` tells. */
 export function openRange(range: FileRange): LayerStream {
   if (range.kind === "range" && range.size === 0) return Readable.from([]);
-  const place =
+  const stream =
     range.kind === "file"
-      ? { path: range.path }
-      : { path: "", fd: range.fd, start: range.offset, end: range.offset + range.size - 1, autoClose: false };
-  const { path, ...options } = place;
+      ? createReadStream(range.path, { highWaterMark: READ_SIZE })
+      : createReadStream("", {
+          ...{ fd: range.fd, start: range.offset, end: range.offset + range.size - 1, highWaterMark: READ_SIZE },
+          fs: KEPT_OPEN,
+        });
   // Each read is into memory of its own.
-  return Object.assign(createReadStream(path, { ...options, highWaterMark: READ_SIZE }), { givesChunksAway: true });
+  return Object.assign(stream, { givesChunksAway: true });
 }
+
+/** The descriptor is another's: a stream that is destroyed would close it, whatever its `autoClose` says. */
+const KEPT_OPEN = { open: openFile, read, close: (_: number, done: () => void) => done() };
 
 /** The files of an OCI layout, in a directory or in an archive. Names are relative: `blobs/sha256/…`. */
 export interface LayoutFiles {

@@ -5,12 +5,12 @@ import { createServer as createHttpsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { gzipSync } from "node:zlib";
+import { gunzipSync, gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { SifonError } from "../../src/errors.ts";
 import { createSource } from "../../src/source/open-source.ts";
 import type { SourceOptions } from "../../src/source/options.ts";
-import { pullAll, QUICK } from "../source/pull.ts";
+import { never, pullAll, QUICK, WAYS } from "../source/pull.ts";
 import { mustRun } from "../support/command.ts";
 import { startCuttingProxy } from "../support/cutting-proxy.ts";
 import { type Registry, startRegistry } from "../support/registry.ts";
@@ -56,8 +56,15 @@ describe.skipIf(!ready)("docker-registry", () => {
     await rm(folder, { recursive: true });
   });
 
+  /** What this thread reads; and layer threads unpack the same. */
+  async function pullBothWays(uri: string, options: SourceOptions): Promise<Buffer[]> {
+    const stored = await pullAll(createSource(uri, options));
+    const unpacked = await pullAll(createSource(uri, options), never, "layer threads");
+    expect(unpacked).toEqual(stored.map((bytes) => gunzipSync(bytes)));
+    return stored;
+  }
   const pull = (registry: Registry, tag: string, options: SourceOptions) =>
-    pullAll(createSource(`docker://${registry.host}/team/app:${tag}`, options));
+    pullBothWays(`docker://${registry.host}/team/app:${tag}`, options);
 
   it("gives what skopeo pushed, in plain HTTP", async () => {
     expect(await pull(plain, "one", QUICK)).toEqual(layers);
@@ -121,7 +128,7 @@ describe.skipIf(!ready)("docker-registry", () => {
     await writeFile(join(shelf, "client.cert"), own);
     await expect(pullAll(createSource(app, options))).rejects.toMatchObject({ code: "CERTIFICATES_INVALID" });
     await writeFile(join(shelf, "client.key"), key);
-    expect(await pullAll(createSource(app, options))).toEqual(layers);
+    expect(await pullBothWays(app, options)).toEqual(layers);
     await writeFile(join(shelf, "other.crt"), "not PEM");
     await expect(pullAll(createSource(app, options))).rejects.toThrow(/other\.crt": it is not in PEM format/);
     server.close();
@@ -133,20 +140,23 @@ describe.skipIf(!ready)("docker-registry", () => {
     expect(await pull(secure, "one", options)).toEqual(layers);
   });
 
-  it("comes through a connection that is cut every 2 MiB, with hardly a byte fetched twice", async () => {
-    // skopeo compresses what is not compressed.
-    const big = gzipSync(randomBytes(40 << 20), { level: 0 });
-    const large = await makeImage({ layers: [big] });
-    await writeLayout(join(folder, "large"), large.blobs, [tagged(large.descriptor, "large")]);
-    const copy = ["copy", "--insecure-policy", "--dest-tls-verify=false", `oci:${folder}/large:large`];
-    await mustRun("skopeo", [...copy, `docker://${plain.host}/team/app:large`]);
-    const proxy = await startCuttingProxy(plain.host, 2 << 20);
-    const [read] = await pullAll(createSource(`docker://${proxy.host}/team/app:large`, QUICK));
-    proxy.close();
-    expect(read?.equals(big)).toBe(true);
-    expect(proxy.cuts()).toBeGreaterThanOrEqual(19);
-    expect(proxy.forwarded()).toBeLessThan(big.length * 1.05);
-  });
+  it.each(WAYS)(
+    "comes to %s through a connection that is cut every 2 MiB, with hardly a byte fetched twice",
+    async (way) => {
+      // skopeo compresses what is not compressed.
+      const big = gzipSync(randomBytes(40 << 20), { level: 0 });
+      const large = await makeImage({ layers: [big] });
+      await writeLayout(join(folder, "large"), large.blobs, [tagged(large.descriptor, "large")]);
+      const copy = ["copy", "--insecure-policy", "--dest-tls-verify=false", `oci:${folder}/large:large`];
+      await mustRun("skopeo", [...copy, `docker://${plain.host}/team/app:large`]);
+      const proxy = await startCuttingProxy(plain.host, 2 << 20);
+      const [read] = await pullAll(createSource(`docker://${proxy.host}/team/app:large`, QUICK), never, way);
+      proxy.close();
+      expect(read?.equals(way === "layer threads" ? gunzipSync(big) : big)).toBe(true);
+      expect(proxy.cuts()).toBeGreaterThanOrEqual(19);
+      expect(proxy.forwarded()).toBeLessThan(big.length * 1.05);
+    },
+  );
 
   it.each([
     ["no password", {}, "UNAUTHORIZED"],

@@ -1,45 +1,12 @@
 import { once } from "node:events";
-import { createServer, request as send } from "node:http";
-import { type AddressInfo, connect } from "node:net";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { request } from "undici";
 import { expect, it } from "vitest";
 import { createDispatcher } from "../../src/source/registry/dispatcher.ts";
 import { proxyChoice } from "../../src/source/registry/proxies.ts";
+import { startForwardProxy } from "../support/forward-proxy.ts";
 import { startFakeRegistry } from "../support/registry-server.ts";
-
-/** A proxy that takes whole addresses and CONNECT, and sends everything to one place, whatever the name. */
-async function startProxy(target: string) {
-  const asked: string[] = [];
-  const server = createServer((message, response) => {
-    asked.push(message.url ?? "");
-    const [host, port] = target.split(":");
-    const { pathname } = new URL(message.url ?? "");
-    const upstream = send({ host, port, path: pathname, method: message.method, headers: message.headers });
-    upstream.on("response", (answer) => {
-      response.writeHead(answer.statusCode ?? 502, answer.headers);
-      answer.pipe(response);
-    });
-    upstream.end();
-  });
-  server.on("connect", (message, client) => {
-    asked.push(message.url ?? "");
-    const [host, port] = target.split(":");
-    const upstream = connect(Number(port), host, () => {
-      client.write("HTTP/1.1 200 OK\r\n\r\n");
-      upstream.pipe(client).pipe(upstream);
-    });
-    upstream.on("error", () => client.destroy());
-    client.on("error", () => upstream.destroy());
-  });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const close = () => {
-    server.closeAllConnections();
-    server.close();
-  };
-  return { url, asked, close };
-}
 
 it.each([
   ["a name", { http_proxy: "PROXY" }, "registry.example:5000", true],
@@ -55,7 +22,7 @@ it.each([
   ["loopback", { http_proxy: "PROXY" }, "LOOPBACK", false],
 ])("createDispatcher() with a proxy, for %s", async (_, variables, host, expected) => {
   const registry = await startFakeRegistry();
-  const proxy = await startProxy(registry.host);
+  const proxy = await startForwardProxy(registry.host);
   const env = Object.fromEntries(
     Object.entries(variables).map(([name, value]) => [
       name,

@@ -43,10 +43,11 @@ export class DetachedStreams {
     );
   }
 
-  /** Opens a layer, unless it was prepared; any other that was is given up. */
+  /** Opens a layer, unless it was prepared; any that was prepared in its place is given up. */
   async take(opening: Opening): Promise<LayerStream> {
     const { number } = opening;
-    for (const other of this.#open.keys()) if (other !== number) this.#drop(other);
+    // Later ones are prepared already: they may have come before this one's description.
+    for (const other of this.#open.keys()) if (other < number) this.#drop(other);
     const prepared = await this.#open.get(number);
     // One that failed while nobody listened is tried anew, so that its error reaches the reader.
     if (prepared !== undefined && !prepared.destroyed) return prepared;
