@@ -95,7 +95,7 @@ export async function readLocalTree(image: LocalImage, target: RootTarget): Prom
   const data = await target.adopt?.(squashfs);
   return readImageTree(
     squashfs,
-    (file) => data?.add(file) ?? contents.add(file.size, squashfs.fileParts(file, { signal })),
+    async (file) => data?.add(file) ?? contents.add(file.size, squashfs.fileParts(file, { signal })),
     { signal },
   );
 }

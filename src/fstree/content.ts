@@ -9,8 +9,9 @@ export type ContentId = number;
  */
 export interface ContentStore {
   /**
-   * Takes one file's content. Resolves once every part was consumed (the writer may still be encoding).
+   * Takes one file's content. Ready once every part was consumed (the writer may still be encoding), at once where
+   * there was nothing to wait for.
    * @param size bytes, holes included; the parts must add up to it
    */
-  add(size: number, parts: AsyncIterable<BodyPart> | Uint8Array): Promise<ContentId>;
+  add(size: number, parts: AsyncIterable<BodyPart> | Uint8Array): ContentId | Promise<ContentId>;
 }

@@ -1,6 +1,6 @@
 import type { ContentId } from "../fstree/content.ts";
 import type { EncodedBlock } from "../wasm/block-encoder.ts";
-import type { FileCommitter, Tail } from "./file-committer.ts";
+import type { FileCommitter } from "./file-committer.ts";
 
 /** What the front end hands on, in the order of the files. */
 export type Item =
@@ -8,8 +8,8 @@ export type Item =
   | { readonly kind: "begin"; readonly hold: boolean }
   | { readonly kind: "block"; readonly encoded: Promise<EncodedBlock> }
   | { readonly kind: "holes"; readonly count: number; readonly size: number }
-  | { readonly kind: "tail"; readonly content: ContentId; readonly tail: Tail }
-  | { readonly kind: "end"; readonly content: ContentId; readonly size: number; readonly tail: Tail | undefined };
+  | { readonly kind: "fragment"; readonly encoded: Promise<EncodedBlock> }
+  | { readonly kind: "end"; readonly content: ContentId; readonly runSize: number };
 
 /** Commits items in their order, as fast as their blocks are encoded, while the front end goes on. */
 export class CommitQueue {
@@ -29,14 +29,9 @@ export class CommitQueue {
     this.#onError = onError;
   }
 
-  /** True where all that was pushed is committed. */
-  get idle(): boolean {
-    return this.#running === undefined;
-  }
-
   push(item: Item): void {
     // Awaited in its turn; until then its failure is not unhandled.
-    if (item.kind === "block") item.encoded.catch(() => {});
+    if (item.kind === "block" || item.kind === "fragment") item.encoded.catch(() => {});
     this.#items.push(item);
     this.#running ??= this.#run();
   }
@@ -77,10 +72,10 @@ export class CommitQueue {
         return this.#committer.block(await item.encoded);
       case "holes":
         return this.#committer.holes(item.count, item.size);
-      case "tail":
-        return this.#committer.tail(item.content, item.tail);
+      case "fragment":
+        return this.#committer.fragment(item.encoded);
       case "end":
-        return this.#committer.end(item.content, item.size, item.tail);
+        return this.#committer.end(item.content, item.runSize);
     }
   }
 }

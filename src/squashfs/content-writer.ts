@@ -7,12 +7,13 @@ import type { Core } from "../wasm/core.ts";
 import { CommitQueue, type Item } from "./commit-queue.ts";
 import type { Contents } from "./contents.ts";
 import { SquashfsError } from "./errors.ts";
-import type { FileCommitter, Tail } from "./file-committer.ts";
-import { FRAGMENTS_IN_FLIGHT, type FragmentWriter } from "./fragment-writer.ts";
+import type { FileCommitter } from "./file-committer.ts";
+import { FRAGMENT_SLOTS, type FragmentWriter } from "./fragment-writer.ts";
 import { Gate } from "./gate.ts";
+import type { Hash128 } from "./hash-index.ts";
 import { isZero } from "./is-zero.ts";
 import { ShareLedger, type ShareMark, type ShareReport } from "./share-ledger.ts";
-import { TailRing } from "./tail-ring.ts";
+import { TailPlacer } from "./tail-placer.ts";
 
 /**
  * Largest file, 16 TiB: a hole of that size takes 512 MiB of (well compressed) block list. Beyond every
@@ -20,12 +21,8 @@ import { TailRing } from "./tail-ring.ts";
  */
 export const MAX_FILE_SIZE: number = 2 ** 44;
 
-/** Tails that may wait for files in front of them, in bytes; more keeps the workers busier between large files. */
-const WAITING_TAILS = 1 << 20;
-/** What an item in the queue counts beside its tail, so that a flood of empty tails is bounded as well. */
-const ITEM_WEIGHT = 256;
-/** Fragment blocks that hold a slot of the encoder: those in flight, one on its way, one open. */
-const FRAGMENT_SLOTS: number = FRAGMENTS_IN_FLIGHT + 2;
+/** What may wait in the queue beside blocks, which have slots: a flood of holes, say. */
+const WAITING_ITEMS = 4096;
 /** Bytes of content between two `onRead`. */
 const READ_STEP = 4 << 20;
 
@@ -34,6 +31,7 @@ export interface ContentWriterOptions {
   readonly core: Core;
   readonly contents: Contents;
   readonly committer: FileCommitter;
+  readonly fragments: FragmentWriter;
   readonly signal?: AbortSignal | undefined;
   /** Told now and then how many bytes of content came in. */
   readonly onRead?: (size: number) => void;
@@ -42,41 +40,46 @@ export interface ContentWriterOptions {
 /** The front end: cuts files into blocks and tails, has them encoded, and queues them for the committer. */
 export class ContentWriter implements ContentStore {
   readonly #encoder: BlockEncoder;
-  readonly #core: Core;
   readonly #contents: Contents;
   readonly #committer: FileCommitter;
   readonly #options: ContentWriterOptions;
   readonly #queue: CommitQueue;
   readonly #slots: Gate;
-  readonly #items: Gate = new Gate(WAITING_TAILS);
-  readonly #tails = new TailRing(WAITING_TAILS);
+  readonly #items: Gate = new Gate(WAITING_ITEMS);
+  readonly #fragments: FragmentWriter;
+  readonly #tails: TailPlacer;
   /** Files of so many blocks are held back until they are known to be new; half the slots, so that the next file is under way meanwhile. */
   readonly #holdLimit: number;
   /** The block being filled; kept from file to file. */
   #buffer: Uint8Array | undefined;
   #fill = 0;
+  /** The last bytes of the file where they need not be copied; then the buffer is empty. */
+  #rest: Uint8Array | undefined;
   #busy = false;
   #failure: { readonly error: unknown } | undefined;
   #read = 0;
-  /** Bytes of small files that were noticed to be there already before they got into the queue. */
+  /** Bytes of tails that were there already. */
   #duplicate = 0;
   readonly #ledger = new ShareLedger();
   #told = 0;
 
   constructor(options: ContentWriterOptions) {
-    const { encoder, core, contents, committer, signal } = options;
+    const { encoder, core, contents, committer, fragments, signal } = options;
     const slots = encoder.slotCount - FRAGMENT_SLOTS;
     if (slots < 2) throw new RangeError(`the encoder has ${encoder.slotCount} slots, ${FRAGMENT_SLOTS + 2} are needed`);
     this.#options = options;
     this.#encoder = encoder;
-    this.#core = core;
     this.#contents = contents;
     this.#committer = committer;
+    this.#fragments = fragments;
+    this.#tails = new TailPlacer(core, contents, fragments);
     this.#slots = new Gate(slots);
     this.#holdLimit = Math.floor(slots / 2);
     this.#queue = new CommitQueue(
       committer,
-      (item) => this.#done(item),
+      ({ kind }) => {
+        if (kind !== "share") this.#items.give(1);
+      },
       (error) => this.#fail(error),
     );
     signal?.addEventListener("abort", () => this.#fail(signal.reason), { once: true });
@@ -92,12 +95,21 @@ export class ContentWriter implements ContentStore {
    * @throws RangeError where the parts do not add up to `size`; SquashfsError FILE_TOO_LARGE. After any
    * error the writer takes nothing more.
    */
-  async add(size: number, parts: AsyncIterable<BodyPart> | Uint8Array): Promise<ContentId> {
-    if (this.#busy) throw new TypeError("one content at a time: the call before has not ended");
-    this.#throwIfFailed();
+  add(size: number, parts: AsyncIterable<BodyPart> | Uint8Array): ContentId | Promise<ContentId> {
+    if (this.#busy) return Promise.reject(new TypeError("one content at a time: the call before has not ended"));
+    if (this.#failure !== undefined) return Promise.reject(this.#failure.error as Error);
+    const isSmall = parts instanceof Uint8Array && size < this.#encoder.blockSize && parts.length === size;
+    if (!isSmall) return this.#whileBusy(this.#add(size, parts));
+    this.#count(size);
+    if (size === 0) return 0;
+    const added = this.#addSmall(parts);
+    return typeof added === "number" ? added : this.#whileBusy(added);
+  }
+
+  async #whileBusy(work: Promise<ContentId>): Promise<ContentId> {
     this.#busy = true;
     try {
-      return await this.#add(size, parts);
+      return await work;
     } catch (error) {
       this.#fail(error);
       throw error;
@@ -113,21 +125,33 @@ export class ContentWriter implements ContentStore {
 
   /** Contents from here on count for a share, a number from 0. */
   beginShare(share: number): void {
-    const [read, duplicate] = [this.#read, this.#duplicate];
-    const begin = () => this.#ledger.begin(this.#mark(share, read, duplicate));
-    // Not waited for: these are few.
-    this.#items.take(ITEM_WEIGHT)?.catch(() => {});
+    const front = this.#mark(share);
+    const begin = () => this.#ledger.begin(this.#withBlocks(front));
+    // Not counted, as nobody waits here: these are few.
     this.#queue.push({ kind: "share", begin });
   }
 
   /** What each share came to; once everything is written, fragments as well. */
-  settleShares(fragments: FragmentWriter): ShareReport[] {
-    return this.#ledger.settle(this.#mark(0, this.#read, this.#duplicate), fragments);
+  settleShares(): ShareReport[] {
+    return this.#ledger.settle(this.#withBlocks(this.#mark(0)), this.#fragments);
   }
 
-  #mark(share: number, read: number, duplicate: number): ShareMark {
-    const mark = this.#committer.mark(share);
-    return { ...mark, contentSize: read, duplicateSize: mark.duplicateSize + duplicate };
+  /** Gives up the hashes of the tails. No content may follow. */
+  forget(): void {
+    this.#tails.forget();
+  }
+
+  /** Where the accounts stand here. */
+  #mark(share: number): ShareMark {
+    const { index: fragmentIndex, offset: fragmentOffset } = this.#fragments;
+    const [contentSize, duplicateSize] = [this.#read, this.#duplicate];
+    return { share, contentSize, duplicateSize, runSize: 0, fragmentIndex, fragmentOffset };
+  }
+
+  /** The same with the committer's part, in its turn. */
+  #withBlocks(mark: ShareMark): ShareMark {
+    const { duplicateSize, runSize } = this.#committer;
+    return { ...mark, duplicateSize: mark.duplicateSize + duplicateSize, runSize };
   }
 
   /** Resolves once every block but those in fragments is written. */
@@ -139,64 +163,97 @@ export class ContentWriter implements ContentStore {
   async #add(size: number, parts: AsyncIterable<BodyPart> | Uint8Array): Promise<ContentId> {
     if (size > MAX_FILE_SIZE) throw new SquashfsError("FILE_TOO_LARGE", { seen: size, limit: MAX_FILE_SIZE });
     const { blockSize } = this.#encoder;
-    if (parts instanceof Uint8Array && size < blockSize) {
-      if (parts.length !== size) throw wrongSum(size, parts.length);
-      this.#count(size);
-      return size === 0 ? 0 : this.#addSmall(parts);
-    }
     const blocks = Math.floor(size / blockSize);
     if (blocks > 0) await this.#push({ kind: "begin", hold: blocks <= this.#holdLimit });
     let sum = 0;
+    let content = size === 0 ? 0 : undefined;
     for await (const part of parts instanceof Uint8Array ? [parts] : parts) {
       const length = part instanceof Uint8Array ? part.length : part.zeros;
       sum += length;
       if (sum > size) throw wrongSum(size, sum);
       this.#count(length);
-      if (part instanceof Uint8Array) await this.#bytes(part);
+      if (part instanceof Uint8Array) await this.#bytes(part, sum === size);
       else await this.#zeros(part.zeros);
+      // Now, as a part is dead once the next is asked for.
+      if (sum === size && content === undefined) content = await this.#end(size, blocks);
     }
-    if (sum !== size) throw wrongSum(size, sum);
+    if (content === undefined) throw wrongSum(size, sum);
+    return content;
+  }
+
+  /** All of a file has come; what fills no block is its tail. */
+  async #end(size: number, blocks: number): Promise<ContentId> {
     const fill = this.#fill;
     this.#fill = 0;
-    const tail = fill === 0 ? undefined : (this.#buffer as Uint8Array).subarray(0, fill);
-    if (blocks === 0) return tail === undefined ? 0 : this.#addSmall(tail);
+    const tail = this.#rest ?? (this.#buffer as Uint8Array | undefined)?.subarray(0, fill);
+    this.#rest = undefined;
+    if (blocks === 0) return this.#addSmall(tail as Uint8Array);
     const content = this.#contents.reserve();
-    if (tail !== undefined && isZero(tail)) {
-      await this.#push({ kind: "holes", count: 1, size: fill });
-      await this.#push({ kind: "end", content, size, tail: undefined });
+    this.#contents.setRun(content, size, 0);
+    if (tail === undefined || tail.length === 0) {
+      await this.#push({ kind: "end", content, runSize: size });
+    } else if (isZero(tail)) {
+      await this.#push({ kind: "holes", count: 1, size: tail.length });
+      await this.#push({ kind: "end", content, runSize: size });
     } else {
-      const kept =
-        tail === undefined ? undefined : { bytes: this.#tails.copy(tail), hash: this.#core.contentHash(tail) };
-      await this.#push({ kind: "end", content, size, tail: kept });
+      await this.#push({ kind: "end", content, runSize: size - tail.length });
+      await this.#addTail(content, tail);
     }
     return content;
   }
 
-  /** A file that fills no block. The bytes are borrowed. */
-  async #addSmall(bytes: Uint8Array): Promise<ContentId> {
+  /** A file that fills no block. The bytes are borrowed. What can be done at once is. */
+  #addSmall(bytes: Uint8Array): ContentId | Promise<ContentId> {
     const size = bytes.length;
-    if (isZero(bytes)) {
-      const content = this.#contents.reserve();
-      await this.#push({ kind: "begin", hold: true });
-      await this.#push({ kind: "holes", count: 1, size });
-      await this.#push({ kind: "end", content, size, tail: undefined });
-      return content;
-    }
-    const hash = this.#core.contentHash(bytes);
-    const known = this.#committer.findTail(hash, size);
-    // Found now, it would be found in its turn as well: nothing depends on when we look.
-    if (known !== undefined && this.#contents.run(known) === 0) {
+    if (isZero(bytes)) return this.#addHole(size);
+    const hash = this.#tails.hash(bytes);
+    const known = this.#tails.find(hash, size);
+    // A file of no more than this tail, too.
+    if (known !== undefined && this.#contents.size(known) === size) {
       this.#duplicate += size;
       return known;
     }
     const content = this.#contents.reserve();
     this.#contents.setRun(content, size, 0);
-    if (this.#queue.idle) await this.#committer.tail(content, { bytes, hash });
-    else await this.#push({ kind: "tail", content, tail: { bytes: this.#tails.copy(bytes), hash } });
+    const room = this.#place(content, bytes, hash, known);
+    return room === undefined ? content : room.then(() => content);
+  }
+
+  async #addHole(size: number): Promise<ContentId> {
+    const content = this.#contents.reserve();
+    this.#contents.setRun(content, size, 0);
+    await this.#push({ kind: "begin", hold: true });
+    await this.#push({ kind: "holes", count: 1, size });
+    await this.#push({ kind: "end", content, runSize: size });
     return content;
   }
 
-  async #bytes(part: Uint8Array): Promise<void> {
+  /** The tail of a content whose blocks are in the queue. */
+  #addTail(content: ContentId, tail: Uint8Array): Promise<void> | undefined {
+    const hash = this.#tails.hash(tail);
+    return this.#place(content, tail, hash, this.#tails.find(hash, tail.length));
+  }
+
+  #place(content: ContentId, tail: Uint8Array, hash: Hash128, known: ContentId | undefined): Promise<void> | undefined {
+    if (known !== undefined) {
+      this.#duplicate += tail.length;
+      this.#tails.share(content, known);
+      return undefined;
+    }
+    if (!this.#fragments.hasRoom(tail.length))
+      return this.#nextFragment().then(() => this.#tails.add(content, tail, hash));
+    this.#tails.add(content, tail, hash);
+    return undefined;
+  }
+
+  async #nextFragment(): Promise<void> {
+    const encoded = this.#fragments.close();
+    if (encoded !== undefined) await this.#push({ kind: "fragment", encoded });
+    await this.#fragments.open();
+  }
+
+  /** @param isLast nothing of the file follows: what fills no block and lies in one piece is left where it is */
+  async #bytes(part: Uint8Array, isLast: boolean): Promise<void> {
     const { blockSize } = this.#encoder;
     const lease = part.length < blockSize ? undefined : leaseOf(part);
     let from = 0;
@@ -210,6 +267,10 @@ export class ContentWriter implements ContentStore {
           from += blockSize;
           continue;
         }
+      }
+      if (isLast && this.#fill === 0 && part.length - from < blockSize) {
+        this.#rest = part.subarray(from);
+        return;
       }
       const buffer = this.#buffer ?? (await this.#nextBuffer());
       const count = Math.min(part.length - from, blockSize - this.#fill);
@@ -276,14 +337,8 @@ export class ContentWriter implements ContentStore {
     return { bytes: block.bytes, stored: block.stored, hash: block.hash, release };
   }
 
-  #done(item: Item): void {
-    const tail = tailOf(item);
-    if (tail !== undefined) this.#tails.release(tail.bytes);
-    this.#items.give(weightOf(item));
-  }
-
   #push(item: Item): Promise<void> | undefined {
-    const wait = this.#items.take(weightOf(item));
+    const wait = this.#items.take(1);
     this.#queue.push(item);
     return wait;
   }
@@ -299,19 +354,12 @@ export class ContentWriter implements ContentStore {
     this.#failure ??= { error };
     this.#slots.fail(error);
     this.#items.fail(error);
+    this.#fragments.fail(error);
   }
 
   #throwIfFailed(): void {
     if (this.#failure !== undefined) throw this.#failure.error;
   }
-}
-
-function weightOf(item: Item): number {
-  return ITEM_WEIGHT + (tailOf(item)?.bytes.length ?? 0);
-}
-
-function tailOf(item: Item): Tail | undefined {
-  return item.kind === "end" || item.kind === "tail" ? item.tail : undefined;
 }
 
 function wrongSum(size: number, sum: number): RangeError {

@@ -5,21 +5,14 @@ import type { Contents, RunId } from "./contents.ts";
 import type { DataArea } from "./data-area.ts";
 import type { FragmentWriter } from "./fragment-writer.ts";
 import { type Hash128, HashIndex } from "./hash-index.ts";
-import type { ShareMark } from "./share-ledger.ts";
 import { sizeWord } from "./size-word.ts";
-
-/** What ends a file: bytes that fill no block, with their hash. */
-export interface Tail {
-  readonly bytes: Uint8Array;
-  readonly hash: Hash128;
-}
 
 /** Stands for the hash of a hole's block; the fourth word is the number of them. */
 const HOLE_MARK = 0x686f6c65;
 
 /**
- * Puts files into the image one after the other: their blocks in order, equal runs of blocks and equal
- * tails only once. All that decides about places happens here, in the order of the files.
+ * Puts files' blocks into the image one after the other, equal runs of blocks only once, and fragment blocks in their
+ * turn. All that decides about the places of blocks happens here, in the order of the files.
  */
 export class FileCommitter {
   readonly #core: Core;
@@ -27,7 +20,6 @@ export class FileCommitter {
   readonly #contents: Contents;
   readonly #fragments: FragmentWriter;
   readonly #runs = new HashIndex();
-  readonly #tails = new HashIndex();
   /** The hash of the run so far, and of its next block. */
   readonly #chain = new Uint32Array(8);
   readonly #chainBytes = new Uint8Array(this.#chain.buffer);
@@ -39,7 +31,6 @@ export class FileCommitter {
   #holes = 0;
   /** Bytes not written because they were there already. */
   #duplicateSize = 0;
-  /** Bytes of blocks written, those of fragments apart. */
   #runSize = 0;
 
   constructor(core: Core, area: DataArea, contents: Contents, fragments: FragmentWriter) {
@@ -53,16 +44,9 @@ export class FileCommitter {
     return this.#duplicateSize;
   }
 
-  /** Where the accounts stand, for a share that begins. */
-  mark(share: number): ShareMark {
-    return {
-      share,
-      contentSize: 0,
-      duplicateSize: this.#duplicateSize,
-      runSize: this.#runSize,
-      fragmentIndex: this.#fragments.index,
-      fragmentOffset: this.#fragments.offset,
-    };
+  /** Bytes of blocks written, those of fragments apart. */
+  get runSize(): number {
+    return this.#runSize;
   }
 
   /** @param hold keep the blocks until `end`, which then writes nothing in vain */
@@ -93,35 +77,19 @@ export class FileCommitter {
     this.#hash([HOLE_MARK, size >>> 0, Math.floor(size / 2 ** 32), count]);
   }
 
-  /** Ends the file: its run of blocks, then its tail. */
-  async end(content: ContentId, size: number, tail: Tail | undefined): Promise<void> {
-    const runSize = size - (tail?.bytes.length ?? 0);
-    this.#contents.setRun(content, size, runSize === 0 ? 0 : await this.#endRun(runSize));
-    if (tail !== undefined) await this.tail(content, tail);
+  /** A fragment block that is full; it is written some fragment blocks later. */
+  fragment(encoded: Promise<EncodedBlock>): Promise<void> {
+    return this.#fragments.commit(encoded);
   }
 
-  /** A tail that is in a fragment already, by the first content that brought it; or undefined. */
-  findTail(hash: Hash128, size: number): ContentId | undefined {
-    return this.#tails.find(hash, (other) => this.#contents.tailSize(other) === size);
-  }
-
-  async tail(content: ContentId, { bytes, hash }: Tail): Promise<void> {
-    const known = this.findTail(hash, bytes.length);
-    if (known !== undefined) {
-      this.#duplicateSize += bytes.length;
-      this.#contents.setFragment(content, this.#contents.fragmentIndex(known), this.#contents.fragmentOffset(known));
-      return;
-    }
-    if (!this.#fragments.hasRoom(bytes.length)) await this.#fragments.makeRoom(bytes.length);
-    this.#contents.setFragment(content, this.#fragments.index, this.#fragments.offset);
-    this.#fragments.add(bytes);
-    this.#tails.insert(hash, content);
+  /** Ends the file's run of blocks. */
+  async end(content: ContentId, runSize: number): Promise<void> {
+    this.#contents.setRun(content, this.#contents.size(content), await this.#endRun(runSize));
   }
 
   /** Gives up the hashes, which take as much memory as all the rest. No file may follow. */
   forget(): void {
     this.#runs.clear();
-    this.#tails.clear();
   }
 
   async #endRun(size: number): Promise<RunId> {

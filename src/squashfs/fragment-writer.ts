@@ -4,6 +4,7 @@ import { F64Column, U32Column } from "../fstree/columns.ts";
 import type { BlockEncoder, EncodedBlock } from "../wasm/block-encoder.ts";
 import type { DataArea } from "./data-area.ts";
 import { DATA_STORED, FRAGMENT_ENTRY } from "./format.ts";
+import { Gate } from "./gate.ts";
 import { sizeWord } from "./size-word.ts";
 
 /**
@@ -13,10 +14,21 @@ import { sizeWord } from "./size-word.ts";
  */
 export const FRAGMENTS_IN_FLIGHT = 4;
 
-/** Gathers small files and tails into shared blocks. */
+/** Fragment blocks that hold a slot of the encoder: those in flight, one on its way, one open. */
+export const FRAGMENT_SLOTS: number = FRAGMENTS_IN_FLIGHT + 2;
+
+/**
+ * Gathers small files and tails into shared blocks. The front end fills them, ahead of what is committed; a full one
+ * is committed in its turn.
+ */
 export class FragmentWriter {
   readonly #encoder: BlockEncoder;
   readonly #area: DataArea;
+  /**
+   * Who waits here has closed as many blocks, and their turns to be committed come without him; once all have, no
+   * more than FRAGMENTS_IN_FLIGHT hold a slot.
+   */
+  readonly #slots = new Gate(FRAGMENT_SLOTS);
   readonly #starts = new F64Column();
   readonly #sizes = new U32Column();
   /** Bytes of tails in each. */
@@ -38,7 +50,7 @@ export class FragmentWriter {
     return this.#count;
   }
 
-  /** Where `add` will put the next tail, once `makeRoom` was called for it. */
+  /** Where `add` will put the next tail, once there is room for it. */
   get index(): number {
     return this.#count - 1;
   }
@@ -52,12 +64,26 @@ export class FragmentWriter {
     return this.#buffer !== undefined && this.#used + size <= this.#encoder.blockSize;
   }
 
-  /** Opens the next block, where need be. */
-  async makeRoom(size: number): Promise<void> {
-    if (this.hasRoom(size)) return;
-    await this.#close(FRAGMENTS_IN_FLIGHT);
+  /** Hands the open block to the encoder, if there is one; it is to be committed behind all that came before it. */
+  close(): Promise<EncodedBlock> | undefined {
+    if (this.#buffer === undefined) return undefined;
+    this.#filled.set(this.#count - 1, this.#used);
+    const encoded = this.#encoder.encode(this.#buffer, this.#used);
+    this.#buffer = undefined;
+    this.#used = 0;
+    return encoded;
+  }
+
+  /** Opens the next block. */
+  async open(): Promise<void> {
+    await this.#slots.take(1);
     this.#buffer = await this.#encoder.acquire();
     this.#count++;
+  }
+
+  /** Who waits for room, or will, gets the error. */
+  fail(error: unknown): void {
+    this.#slots.fail(error);
   }
 
   add(tail: Uint8Array): void {
@@ -67,7 +93,7 @@ export class FragmentWriter {
 
   /**
    * Takes over a block that is in the image already, and tells its number. Only while no block of ours is open:
-   * before the first `makeRoom`, or after `finish`.
+   * before the first `open`, or after `finish`.
    * @param word its size on disk as the fragment table holds it
    */
   adopt(start: number, word: number): number {
@@ -78,9 +104,19 @@ export class FragmentWriter {
     return this.#count++;
   }
 
-  /** Writes all that is left; what is added later begins a new block. */
+  /** Takes a closed block; writes those that have waited for long enough. */
+  async commit(encoded: Promise<EncodedBlock>): Promise<void> {
+    this.#inFlight.push(encoded);
+    await this.#write(FRAGMENTS_IN_FLIGHT);
+  }
+
+  /** Writes all that is left, once all before it is committed; what is added later begins a new block. */
   async finish(): Promise<void> {
-    await this.#close(0);
+    const last = this.close();
+    // Awaited later; a failure in between must not count as unhandled.
+    last?.catch(() => {});
+    if (last !== undefined) this.#inFlight.push(last);
+    await this.#write(0);
   }
 
   /** Bytes that a written block takes in the image. */
@@ -102,16 +138,7 @@ export class FragmentWriter {
       });
   }
 
-  async #close(mayWait: number): Promise<void> {
-    if (this.#buffer !== undefined) {
-      this.#filled.set(this.#count - 1, this.#used);
-      const encoded = this.#encoder.encode(this.#buffer, this.#used);
-      // Awaited later; a failure in between must not count as unhandled.
-      encoded.catch(() => {});
-      this.#inFlight.push(encoded);
-      this.#buffer = undefined;
-      this.#used = 0;
-    }
+  async #write(mayWait: number): Promise<void> {
     while (this.#inFlight.length > mayWait) {
       const block = await (this.#inFlight.shift() as Promise<EncodedBlock>);
       await this.#area.begin();
@@ -120,6 +147,7 @@ export class FragmentWriter {
       this.#written++;
       await this.#area.write(block.bytes);
       block.release();
+      this.#slots.give(1);
     }
   }
 }

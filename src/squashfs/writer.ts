@@ -104,6 +104,7 @@ export class SquashfsWriter {
       core: this.#core,
       contents: this.#table,
       committer: this.#committer,
+      fragments: this.#fragments,
       signal,
       onRead: (read) => this.#tell(read),
     });
@@ -151,8 +152,9 @@ export class SquashfsWriter {
     await this.#fragments.finish();
     await this.#area.begin();
     const { duplicateSize } = this.#content;
-    const shares = this.#content.settleShares(this.#fragments);
+    const shares = this.#content.settleShares();
     this.#committer.forget();
+    this.#content.forget();
     this.#tell(this.#content.readSize);
     onProgress?.({ kind: "stage", stage: "tables" });
 

@@ -90,7 +90,7 @@ export class StageCopy {
   async #add(inode: Inode): Promise<InodeId> {
     const { contents, signal } = this.#target;
     const image = this.#image;
-    const attributes = await imageInodeAttributes(image, inode, (file) =>
+    const attributes = await imageInodeAttributes(image, inode, async (file) =>
       contents.add(file.size, image.fileParts(file, { signal })),
     );
     return this.#root.tree.inodes.add(attributes);

@@ -14,21 +14,30 @@ export class Intake {
     this.#contents = contents;
   }
 
-  /** Stores the content of the file entry that `inode` was made from, and notes content and ELF architecture on it. */
-  async take(inodes: InodeTable, inode: InodeId, entry: TarEntry, isCaptured: boolean): Promise<void> {
+  /** Stores the content of the file entry that `inode` was made from, and notes content and ELF architecture on it; at once where it can be. */
+  take(inodes: InodeTable, inode: InodeId, entry: TarEntry, isCaptured: boolean): Promise<void> | undefined {
     const isExecutable = (entry.mode & 0o111) !== 0 && entry.size >= ELF_HEAD_SIZE;
     const isKept = isCaptured && entry.size <= MAX_CAPTURE_SIZE;
     if (entry.size === 0) {
       if (isKept) this.captured.set(inode, new Uint8Array(0));
-      return;
+      return undefined;
     }
     const whole = entry.bodyIfBuffered();
-    if (whole !== undefined) {
-      if (isKept) this.captured.set(inode, new Uint8Array(whole));
-      const arch = isExecutable ? readElfArch(whole) : 0;
-      inodes.setContent(inode, await this.#contents.add(entry.size, whole), arch);
-      return;
-    }
+    if (whole === undefined) return this.#takeParts(inodes, inode, entry, { isExecutable, isKept });
+    if (isKept) this.captured.set(inode, new Uint8Array(whole));
+    const arch = isExecutable ? readElfArch(whole) : 0;
+    const content = this.#contents.add(entry.size, whole);
+    if (typeof content !== "number") return content.then((later) => inodes.setContent(inode, later, arch));
+    inodes.setContent(inode, content, arch);
+    return undefined;
+  }
+
+  async #takeParts(
+    inodes: InodeTable,
+    inode: InodeId,
+    entry: TarEntry,
+    { isExecutable, isKept }: { readonly isExecutable: boolean; readonly isKept: boolean },
+  ): Promise<void> {
     if (!isExecutable && !isKept) {
       inodes.setContent(inode, await this.#contents.add(entry.size, entry.body()), 0);
       return;
