@@ -18,6 +18,7 @@ export default defineConfig({
           exclude: ["test/oracle/**", "test/e2e/**"],
           // Making a key of 4096 bits alone takes half of that on a busy machine.
           testTimeout: 120_000,
+          hookTimeout: 120_000,
         },
       },
       {

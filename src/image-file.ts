@@ -3,7 +3,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ConvertTuning } from "./build/tuning.ts";
 import { CacheError } from "./cache/errors.ts";
-import { cachedImagePath, imageKey, leasePath, prepareImageFolder, sweepImageFolder } from "./cache/image-folder.ts";
+import { foreignAccess, notWritable } from "./cache/foreign-access.ts";
+import {
+  cachedImagePath,
+  imageFolder,
+  imageKey,
+  leasePath,
+  prepareImageFolder,
+  sweepImageFolder,
+} from "./cache/image-folder.ts";
 import { findOrMake, type LeaseTiming } from "./cache/lease.ts";
 import { cacheLocations } from "./cache/location.ts";
 import { recallReference, rememberReference } from "./cache/references.ts";
@@ -62,8 +70,29 @@ export interface RunnableImage {
 export async function imageFile(uri: string, options: ImageFileOptions = {}): Promise<RunnableImage> {
   const request = openRequest(uri, options);
   if (options.disableCache === true) return withSource(request, (source) => convertAside(source, request));
-  if (options.offline === true && isRemote(request.parsed)) return findOffline(request);
-  return withSource(request, (source) => findOrConvert(source, request));
+  const isTrusted = checkTrust(request);
+  if (options.offline === true && isRemote(request.parsed)) {
+    if (!isTrusted) throw new CacheError("NOT_IN_CACHE", { uri, root: request.root });
+    return findOffline(request);
+  }
+  return withSource(request, (source) => (isTrusted ? findOrConvert : convertAside)(source, request));
+}
+
+/**
+ * Whether images of the cache are run: whoever can write there decides what they are. A user who shares a cache with
+ * others is told of it; root, who would hand over more than a user's own files, runs none of them.
+ */
+function checkTrust({ root, onProgress }: ImageRequest): boolean {
+  const folder = imageFolder(root);
+  const problem = foreignAccess(folder);
+  if (problem === undefined) return true;
+  const isRoot = process.geteuid?.() === 0;
+  const what = isRoot
+    ? "Cache disabled - root runs no images from"
+    : "Whoever can write there decides what is run from";
+  const remedy = `Name a cache of your own with SIFON_CACHEDIR${isRoot ? ", or run as its owner" : ", or close it (chmod go-w)"}`;
+  onProgress({ kind: "warning", message: `${what} ${folder}: ${problem}. ${remedy}` });
+  return !isRoot;
 }
 
 interface ImageRequest {
@@ -117,7 +146,7 @@ async function findOrConvert(source: ImageSource, request: ImageRequest): Promis
   try {
     await prepareImageFolder(root);
   } catch {
-    onProgress({ kind: "warning", message: `Cache disabled - cache location ${root} is not writable.` });
+    onProgress({ kind: "warning", message: notWritable(root) });
     return convertAside(source, request);
   }
   return findOrMake({

@@ -28,7 +28,8 @@ export { type ReadWholeOptions, readWholeFile, readWholeStream, readWholeText } 
 export { streamChunks } from "./bytes/stream-chunks.ts";
 export { systemReason } from "./bytes/system-reason.ts";
 export { BlobCache, type CacheOptions } from "./cache/blob-cache.ts";
-export { CACHE_TYPES, type CacheEntry, type CacheType, emptyIndex, listCache, removeEntry } from "./cache/entries.ts";
+export { CACHE_TYPES, type CacheEntry, type CacheType, emptyIndex, listCache } from "./cache/entries.ts";
+export { foreignCache } from "./cache/foreign-access.ts";
 export { type CacheLocations, cacheLocations } from "./cache/location.ts";
 export { sweepReferences } from "./cache/references.ts";
 export type { VerifiedEntry } from "./cache/verify-entries.ts";
@@ -92,6 +93,7 @@ export {
   logoutFromRegistry,
   type StoredLogin,
 } from "./registry-login.ts";
+export { removeEntry } from "./remove-entry.ts";
 export { type GrantedResources, grantedResources, type ReadText } from "./resources.ts";
 export {
   type Account,
@@ -185,6 +187,7 @@ export { SquashfsReadError, type SquashfsReadErrorCode } from "./squashfs/reader
 export { SquashfsImage } from "./squashfs/reader/image.ts";
 export type { Inode } from "./squashfs/reader/inode.ts";
 export type { WalkEntry } from "./squashfs/reader/walk.ts";
+export { type UnpackedImage, type UnpackedImageOptions, unpackedImage } from "./unpacked-image.ts";
 export { verifyCache } from "./verify-cache.ts";
 export { VERSION } from "./version.ts";
 export type { Compression } from "./wasm/compression.ts";

@@ -6,6 +6,7 @@ import { computeDigest, type Digest, digestAlgorithm } from "../oci/digest.ts";
 import type { OnProgress } from "../progress.ts";
 import { blobFolder, blobPath, prepareBlobFolder } from "./blob-folder.ts";
 import { CachedBlobStream, type FetchBlob } from "./cached-blob-stream.ts";
+import { notWritable } from "./foreign-access.ts";
 import { hashFile } from "./hash-file.ts";
 import { cacheLocations } from "./location.ts";
 import { makeRoom } from "./make-room.ts";
@@ -51,8 +52,7 @@ export class BlobCache {
     if (write) {
       await prepareBlobFolder(root).catch(() => {
         write = false;
-        const message = `Cache disabled - cache location ${root} is not writable.`;
-        options.onProgress?.({ kind: "warning", message });
+        options.onProgress?.({ kind: "warning", message: notWritable(root) });
       });
     }
     if (write) await sweepPartials(root);

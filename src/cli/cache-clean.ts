@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { cacheLocations, emptyIndex, listCache, removeEntry, sweepReferences } from "../index.ts";
+import { cacheLocations, emptyIndex, listCache, removeEntry, SifonError, sweepReferences } from "../index.ts";
 import { cacheTypes, refuseWords } from "./cache-types.ts";
 import type { Context, LogOpener } from "./context.ts";
 import { FatalError, UsageError } from "./exit.ts";
@@ -25,7 +25,7 @@ export function cacheCleanCommand(context: Context, openLog: LogOpener): Command
     .option("-f, --force", "do not ask")
     .option("-n, --dry-run", "only show what would be removed")
     .option("-D, --days <count>", "only what was not used for so many days")
-    .option("-T, --type <list>", "only these types (library, oci, shub, oras, net, blob, stage, all)", "all")
+    .option("-T, --type <list>", "only these types (library, oci, shub, oras, net, blob, stage, unpacked, all)", "all")
     .argument("[words...]")
     .action(async (words: string[], options: CleanOptions) => {
       refuseWords(words);
@@ -44,7 +44,11 @@ export function cacheCleanCommand(context: Context, openLog: LogOpener): Command
       if (entries.length === 0) log.info(`No cached files to remove at ${root}`);
       for (const entry of entries) {
         log.info(`Removing ${entry.type === "oci" ? "oci-tmp" : entry.type} cache entry: ${entry.name}`);
-        if (!dryRun) await removeEntry(entry);
+        if (dryRun) continue;
+        await removeEntry(entry).catch((error: unknown) => {
+          if (!(error instanceof SifonError && error.code === "CACHE_ENTRY_USED")) throw error;
+          log.warning(error.message);
+        });
       }
       if (!dryRun && types.includes("oci")) await sweepReferences(root);
       if (!dryRun && types.includes("blob") && entries.length === all.length) await emptyIndex(root);

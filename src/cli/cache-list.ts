@@ -11,7 +11,7 @@ export function cacheListCommand(context: Context, openLog: LogOpener): Command 
   return new Command("list")
     .description("Show what the cache holds")
     .usage("[options]")
-    .option("-T, --type <list>", "only these types (library, oci, shub, oras, net, blob, stage, all)", "all")
+    .option("-T, --type <list>", "only these types (library, oci, shub, oras, net, blob, stage, unpacked, all)", "all")
     .option("-v, --verbose", "show each file")
     .argument("[words...]")
     .action(async (words: string[], options: { readonly type: string; readonly verbose?: boolean }) => {
@@ -26,12 +26,15 @@ export function cacheListCommand(context: Context, openLog: LogOpener): Command 
         print("");
       }
       const blobs = entries.filter(({ type }) => type === "blob");
-      const containers = entries.filter(({ type }) => type !== "blob" && type !== "stage");
+      const containers = entries.filter(({ type }) => !["blob", "stage", "unpacked"].includes(type));
       const stages = entries.filter(({ type }) => type === "stage");
       print(
         `There are ${containers.length} container file(s) using ${sizeOf(containers)} and ${blobs.length} oci blob file(s) using ${sizeOf(blobs)} of space`,
       );
       if (stages.length > 0) print(`There are ${stages.length} stage(s) of builds using ${sizeOf(stages)} of space`);
+      const unpacked = entries.filter(({ type }) => type === "unpacked");
+      if (unpacked.length > 0)
+        print(`There are ${unpacked.length} unpacked image(s) using ${sizeOf(unpacked)} of space`);
       print(`Total space used: ${sizeOf(entries)}`);
     });
 }

@@ -3,7 +3,15 @@ import { access, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname } from "node:path";
 import { Command } from "commander";
-import { cacheLocations, diagnoseHost, type HostFinding, listLogins, printable, probeHost } from "../index.ts";
+import {
+  cacheLocations,
+  diagnoseHost,
+  foreignCache,
+  type HostFinding,
+  listLogins,
+  printable,
+  probeHost,
+} from "../index.ts";
 import type { Context, LogOpener } from "./context.ts";
 import { ExitCode, ExitStatus, UsageError } from "./exit.ts";
 import { settingsOf } from "./settings.ts";
@@ -37,6 +45,8 @@ async function places({ environment }: Context, self: Command): Promise<Place[]>
   const found: Place[] = [
     ["cache", writable ? root : `${root} cannot be written: images are converted for each run`, writable],
   ];
+  const foreign = foreignCache(root);
+  if (foreign !== undefined) found.push(["cache", `${foreign}. Name one of your own with SIFON_CACHEDIR`, false]);
   for (const other of others) if (await exists(other)) found.push(["cache", `${other} (read only)`, true]);
   if (settings !== undefined)
     found.push(["configuration", `${settings.path}${settings.found ? "" : " (not there)"}`, true]);

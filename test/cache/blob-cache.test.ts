@@ -51,7 +51,11 @@ describe("BlobCache.open()", () => {
     await writeFile(join(place.home, ".sifon"), "a file");
     const cache = await place.open();
     expect(cache.writable).toBe(false);
-    expect(place.warnings()).toEqual([`Cache disabled - cache location ${place.root} is not writable.`]);
+    expect(place.warnings()).toEqual([
+      expect.stringMatching(
+        /^Cache disabled - cache location .* is not writable\. .*ame another place with SIFON_CACHEDIR\.$/,
+      ),
+    ]);
     expectBytes(await readAll(cache.stream(DESCRIPTOR, fetchFrom(BLOB), BUFFER_SIZE)), BLOB);
   });
 

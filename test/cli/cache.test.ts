@@ -86,7 +86,7 @@ describe.concurrent("pull --cache", () => {
 
   it("warns of a place that cannot be written, and goes on", async (context) => {
     const { place, first } = await pulled(context, ["--cache"], { SIFON_CACHEDIR: "/proc/nowhere" });
-    expect(first.stderr).toContain("WARNING: Cache disabled - cache location /proc/nowhere/cache is not writable.\n");
+    expect(first.stderr).toContain("WARNING: Cache disabled - cache location /proc/nowhere/cache is not writable. ");
     expect(await readdir(place.out)).toEqual(["first.sif"]);
   });
 

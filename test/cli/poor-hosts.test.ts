@@ -70,7 +70,9 @@ describe.skipIf(!ready || !isRoot)("a host that lacks something, for an ordinary
       SQUASHFUSE,
       /^WARNING: .*the program "squashfuse_ll" is not installed.*Debian's package: squashfuse/,
     ],
-  ])("without %s the image is unpacked, and nothing is left of it", async (_what, paths, says) => {
+  ])("without %s the image is unpacked into the cache, once", async (_what, paths, says) => {
+    const cache = join(env.HOME as string, ".sifon/cache/unpacked");
+    await rm(cache, { recursive: true, force: true });
     const { code, stdout, stderr } = await without(paths, ["exec", "image.sif", "sh", "-c", "echo ran; exit 3"]);
     expect({ code, stdout }).toEqual({ code: 3, stdout: "ran\n" });
     const [warning = "", info = "", ...rest] = stderr.split("\n");
@@ -78,6 +80,22 @@ describe.skipIf(!ready || !isRoot)("a host that lacks something, for an ordinary
     expect(warning).toContain("The image is unpacked instead, which takes time and space");
     expect(info).toMatch(/^INFO: {4}Unpacking .*image\.sif to /);
     expect(rest).toEqual([""]);
+    const again = await without(paths, [
+      "exec",
+      "--writable-tmpfs",
+      "image.sif",
+      "sh",
+      "-c",
+      "echo x >/x; rm /bin/wc; echo ran",
+    ]);
+    expect(again).toMatchObject({ code: 0, stdout: "ran\n", stderr: "" });
+    const [key = "", ...others] = await readdir(cache);
+    expect(others).toEqual([]);
+    expect(await readdir(join(cache, key))).toEqual(["root"]);
+    expect(await readdir(join(cache, key, "root"))).not.toContain("x");
+    expect(await readdir(join(cache, key, "root/bin"))).toContain("wc");
+    const aside = await without(paths, ["exec", "--disable-cache", "image.sif", "true"]);
+    expect(aside.stderr).toMatch(/^INFO: {4}Unpacking .*image\.sif to .*\/tmp\/\.sifon-unpacked\./m);
     expect(await readdir(join(folder, "tmp"))).toEqual([]);
     const doctor = await without(paths, ["doctor"]);
     expect(doctor.code).toBe(0);

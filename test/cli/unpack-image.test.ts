@@ -19,7 +19,7 @@ it("unpackImage() removes what killed runs have left behind, and nothing of thos
     await writeFile(join(place, left, "root/file"), "");
   }
   const tools = {
-    ...{ values: { text: () => place }, log: { warning() {}, info() {} } },
+    ...{ values: { text: () => place, flag: () => true }, log: { warning() {}, info() {} } },
     context: { signal: new AbortController().signal },
   } as unknown as Parameters<typeof unpackImage>[2];
   const { directory, remove } = await unpackImage(image, new Error("no mount"), tools);

@@ -187,8 +187,28 @@ describe("imageFile()", () => {
     expect(image.cached).toBe(false);
     expect(place.events).toContainEqual({
       kind: "warning",
-      message: "Cache disabled - cache location /proc/nowhere/cache is not writable.",
+      message: expect.stringContaining("Cache disabled - cache location /proc/nowhere/cache is not writable. "),
     });
+  });
+
+  it("says that others can change what is in the cache; root runs nothing from it", async (context) => {
+    const place = await createImagePlace(context);
+    const { path } = await place.fetch();
+    const folder = join(place.root, "oci-tmp");
+    await chmod(folder, 0o777);
+    const image = await place.fetch();
+    context.onTestFinished(() => image.release());
+    const isRoot = process.geteuid?.() === 0;
+    expect(image.path === path).toBe(!isRoot);
+    expect(place.events).toContainEqual({
+      kind: "warning",
+      message: expect.stringMatching(
+        /oci-tmp: others may write to it \(mode 0777\)\. Name a cache of your own with SIFON_CACHEDIR, /,
+      ),
+    });
+    const offline = place.fetch({ offline: true });
+    if (isRoot) await expect(offline).rejects.toMatchObject({ code: "NOT_IN_CACHE" });
+    else expect((await offline).path).toBe(path);
   });
 
   it("leaves nothing of a conversion that failed, and does not stand in the way of the next", async (context) => {

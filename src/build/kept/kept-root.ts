@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { handleAccess, type RandomAccess } from "../../bytes/random-access.ts";
 import { systemReason } from "../../bytes/system-reason.ts";
 import type { BlobCache } from "../../cache/blob-cache.ts";
+import { foreignAccess } from "../../cache/foreign-access.ts";
 import { findOrMake } from "../../cache/lease.ts";
 import { readStageEntry, sealStageEntry } from "../../cache/stage-entry.ts";
 import { cachedStagePath, prepareStageFolder, stageFolder, stageLeasePath } from "../../cache/stage-folder.ts";
@@ -50,6 +51,8 @@ export async function keptRoot(request: KeptRootRequest, cache: BlobCache): Prom
   const fail = (error: unknown) => cache.writeFailed(error);
   try {
     await prepareStageFolder(cache.root);
+    const problem = foreignAccess(stageFolder(cache.root));
+    if (problem !== undefined) throw new Error(`${stageFolder(cache.root)}: ${problem}`);
   } catch (error) {
     fail(error);
     return undefined;
