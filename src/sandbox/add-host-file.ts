@@ -3,6 +3,7 @@ import { type FileHandle, open } from "node:fs/promises";
 import type { BodyPart } from "../bytes/file-body.ts";
 import type { ContentId, ContentStore } from "../fstree/content.ts";
 import { ELF_HEAD_SIZE, readElfArch } from "../fstree/elf.ts";
+import { dataRuns } from "./data-runs.ts";
 
 /** Bytes of a file read at a time; smaller files are read whole. */
 const READ_SIZE = 256 * 1024;
@@ -41,27 +42,37 @@ export async function addHostFile(
     throw failed(cause);
   });
   try {
-    const read = async (): Promise<number> => {
+    const read = async (from: number, to: number): Promise<number> => {
       try {
-        return await readFully(handle, buffer);
+        return await readFully(handle, buffer.subarray(0, Math.min(buffer.length, to - from)), from);
       } catch (cause) {
         throw failed(cause);
       }
     };
-    const first = await read();
+    const first = await read(0, READ_SIZE);
     const elfArch = (stat.mode & 0o111) === 0 ? 0 : readElfArch(buffer.subarray(0, Math.min(first, ELF_HEAD_SIZE)));
     if (stat.size < READ_SIZE) {
       if (first !== stat.size) throw changed(first);
       return { content: await contents.add(first, buffer.subarray(0, first)), elfArch };
     }
+    // One more than it should have: a file that grew is noticed.
+    const runs = (await dataRuns(handle, stat)) ?? [{ from: 0, to: stat.size + 1 }];
     const parts = async function* (): AsyncGenerator<BodyPart, void, void> {
-      let sum = 0;
-      for (let count = first; count > 0; count = await read()) {
-        sum += count;
-        if (sum > stat.size) break;
-        yield buffer.subarray(0, count);
+      let position = 0;
+      for (const { from, to } of runs) {
+        if (from > position) yield { zeros: from - position };
+        position = from;
+        while (position < to) {
+          const count = await read(position, to);
+          position += count;
+          if (count === 0 || position > stat.size) break;
+          yield buffer.subarray(0, count);
+        }
+        if (position !== Math.min(to, stat.size)) throw changed(position);
       }
-      if (sum !== stat.size) throw changed(sum);
+      const { size } = await handle.stat();
+      if (size !== stat.size) throw changed(size);
+      if (size > position) yield { zeros: size - position };
     };
     return { content: await contents.add(stat.size, parts()), elfArch };
   } finally {
@@ -69,11 +80,11 @@ export async function addHostFile(
   }
 }
 
-/** Fills the buffer unless the file ends before. */
-async function readFully(handle: FileHandle, buffer: Buffer): Promise<number> {
+/** Fills the buffer with what begins at an offset, unless the file ends before. */
+async function readFully(handle: FileHandle, buffer: Buffer, offset: number): Promise<number> {
   let filled = 0;
   while (filled < buffer.length) {
-    const { bytesRead } = await handle.read(buffer, filled, buffer.length - filled, null);
+    const { bytesRead } = await handle.read(buffer, filled, buffer.length - filled, offset + filled);
     if (bytesRead === 0) break;
     filled += bytesRead;
   }
