@@ -39,7 +39,7 @@ export interface ReadDirectoryOptions {
  * @throws SandboxError READ_FAILED, FILE_CHANGED
  */
 export async function readDirectoryTree(directory: string, options: ReadDirectoryOptions): Promise<FsTree> {
-  const { contents, signal } = options;
+  const { contents, signal, onProgress } = options;
   const xattrs = await readXattrs(directory, options);
   const buffer = readBuffer();
   /** Inodes of several names, by device and number. */
@@ -52,6 +52,13 @@ export async function readDirectoryTree(directory: string, options: ReadDirector
     }
   };
 
+  let beyond = 0;
+  const nearestTime = (sec: number): number => {
+    const near = Math.min(Math.max(sec, 0), MAX_MTIME);
+    if (near !== sec) beyond++;
+    return near;
+  };
+
   const attributesOf = (path: ByteString, stat: Stats): InodeAttributes => {
     const kind = KINDS.get(stat.mode & constants.S_IFMT) as InodeKind;
     const own: readonly Xattr[] | undefined = xattrs.get(path);
@@ -60,7 +67,7 @@ export async function readDirectoryTree(directory: string, options: ReadDirector
       mode: stat.mode & 0o7777,
       uid: stat.uid,
       gid: stat.gid,
-      mtimeSec: Math.min(Math.max(Math.floor(stat.mtimeMs / 1000), 0), MAX_MTIME),
+      mtimeSec: nearestTime(Math.floor(stat.mtimeMs / 1000)),
       ...(own === undefined ? {} : { xattrs: own }),
       ...(kind === InodeKind.file ? { size: stat.size } : {}),
       ...(kind === InodeKind.symlink
@@ -101,7 +108,14 @@ export async function readDirectoryTree(directory: string, options: ReadDirector
     }
     todo.push(...below.reverse());
   }
+  if (beyond > 0) onProgress?.({ kind: "warning", message: timesMessage(directory, beyond) });
   return tree;
+}
+
+/** Times of SquashFS are unsigned and have 32 bits. */
+function timesMessage(directory: string, count: number): string {
+  const entries = count === 1 ? "1 entry" : `${count} entries`;
+  return `${entries} in ${directory} changed before 1970 or after 2106-02-07, which SquashFS cannot record: the nearest time is taken`;
 }
 
 /** Numbers of inodes may pass 2^53 (overlay file systems). */
