@@ -21,6 +21,7 @@ export {
   type SandboxSource,
 } from "./build-sandbox.ts";
 export { type ByteString, displayBytes, toByteString } from "./bytes/byte-string.ts";
+export { currentFolder } from "./bytes/current-folder.ts";
 export { openStream } from "./bytes/open-stream.ts";
 export { printable, printableBytes, printableLines } from "./bytes/printable.ts";
 export { type RandomAccess, withFileAccess } from "./bytes/random-access.ts";

@@ -86,7 +86,7 @@ export function buildCommand(context: Context, openLog: LogOpener): Command {
       if (update && definition === undefined)
         throw new FatalError("While checking build target: an update runs a definition file over a sandbox; name one");
       if (update) await checkUpdateTarget(target);
-      else if (sandbox) await checkSandboxTarget(target, values.flag("force"), context);
+      else if (sandbox) await checkSandboxTarget(target, { source: uri, force: values.flag("force"), context });
       else if (target !== STDOUT_TARGET) await checkBuildTarget(target, values.flag("force"), context);
       if (definition !== undefined)
         await attempt("Could not check build sections", () => chooseSections(values.texts("section")));
