@@ -12,6 +12,7 @@ import { EncoderThreads } from "./wasm/encoder-threads.ts";
 /** Stored bytes of an image that is compressed before threads have started. */
 const TINY_SIZE = 256 * 1024;
 
+/** What is converted, and where to. */
 export interface ConvertOptions extends ConvertTuning, Partial<Watch> {
   /** Stays open: its owner closes it. */
   readonly source: ImageSource;

@@ -10,6 +10,7 @@ import { withLocalImage } from "./image/local-image.ts";
 import type { Sink } from "./sink/sink.ts";
 import { canAdopt } from "./squashfs/adopt-data.ts";
 
+/** What is built anew, and where to. */
 export interface RebuildOptions extends ConvertTuning, BaseTrust, Partial<Watch> {
   /** A SIF, a SquashFS file or a sandbox on this machine. */
   readonly path: string;

@@ -17,6 +17,7 @@ export interface LoginPlace {
   readonly signal?: AbortSignal;
 }
 
+/** Who logs in, and how the registry is spoken to. */
 export interface LoginOptions extends LoginPlace, Pick<LoginConnection, "noHttps" | "ca" | "insecure"> {
   readonly username: string;
   readonly password: string;
@@ -59,7 +60,10 @@ export async function loginToRegistry(
   return { place: path, checked };
 }
 
-/** Forgets what is stored of a registry; undefined where nothing is. */
+/**
+ * Forgets what is stored of a registry, and tells where it was; undefined where nothing is.
+ * @throws SourceError REGISTRY_NAME_INVALID; AuthError AUTH_FILE_UNREADABLE, AUTH_FILE_INVALID, AUTH_FILE_UNWRITABLE
+ */
 export async function logoutFromRegistry(options: LoginPlace): Promise<{ readonly place: string } | undefined> {
   const { key, path, helper, helperOptions } = await openPlace(options);
   const erased = helper !== undefined && (await eraseInHelper(helper, helperServer(key), helperOptions));
@@ -68,7 +72,10 @@ export async function logoutFromRegistry(options: LoginPlace): Promise<{ readonl
   return erased ? { place: helperName(helper) } : undefined;
 }
 
-/** All registries that the file of credentials knows, by name. */
+/**
+ * All registries that the file of credentials knows, by name; what a helper does not tell is left out.
+ * @throws AuthError AUTH_FILE_UNREADABLE, AUTH_FILE_INVALID
+ */
 export async function listLogins(options: Omit<LoginPlace, "registry"> = {}): Promise<readonly StoredLogin[]> {
   const { env = process.env, authFile, signal = new AbortController().signal } = options;
   const path = await credentialFile(authFile, env);

@@ -149,7 +149,10 @@ async function openImage(path: string): Promise<LocalImage> {
   }
 }
 
-/** What `run-help` prints. */
+/**
+ * What `run-help` prints: the help of an image, or of an app in it.
+ * @throws ImageFileError, SifError, SquashfsReadError where the image cannot be read
+ */
 export async function containerHelp(path: string, app?: string): Promise<Uint8Array> {
   const image = await openLocalImage(path);
   try {

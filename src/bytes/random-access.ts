@@ -57,7 +57,10 @@ export async function handleAccess(file: FileHandle, name: string): Promise<Rand
   return { ...fileAccess(file, name, size), async close() {} };
 }
 
-/** Opens a file for reading, runs `use` and closes the file, also when `use` fails. */
+/**
+ * Opens a file for reading, runs `use` and closes the file, also when `use` fails.
+ * @throws what {@link openFileAccess} throws, and `use`
+ */
 export async function withFileAccess<T>(path: string, use: (source: RandomAccess) => Promise<T>): Promise<T> {
   const source = await openFileAccess(path);
   try {
@@ -91,7 +94,10 @@ function fileAccess(file: FileHandle, name: string, size: number): RandomAccess 
   };
 }
 
-/** `size` bytes of another source from `offset` on, as an object of a SIF is. Closing it leaves the other open. */
+/**
+ * `size` bytes of another source from `offset` on, as an object of a SIF is. Closing it leaves the other open.
+ * @throws RangeError where they are not all in it
+ */
 export function windowAccess(
   source: RandomAccess,
   offset: number,

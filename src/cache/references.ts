@@ -68,7 +68,7 @@ async function readReference(path: string): Promise<KnownReference | undefined> 
   }
 }
 
-/** Forgets references whose image is not in the cache any more. */
+/** Forgets references whose image is not in the cache any more. Never rejects: what cannot be removed stays. */
 export async function sweepReferences(root: string): Promise<void> {
   const folder = referenceFolder(root);
   for (const name of await readdir(folder).catch(() => [])) {

@@ -57,7 +57,10 @@ export async function openImageFile(path: string, options: ReadSifOptions = {}):
   }
 }
 
-/** Opens an image file, runs `use` and closes the file, also when `use` fails. */
+/**
+ * Opens an image file, runs `use` and closes the file, also when `use` fails.
+ * @throws what {@link openImageFile} throws, and `use`
+ */
 export async function withImageFile<T>(
   path: string,
   use: (image: ImageFile) => Promise<T>,

@@ -3,7 +3,10 @@ import { rm } from "node:fs/promises";
 import { bytePath } from "../bytes/byte-path.ts";
 import type { ByteString } from "../bytes/byte-string.ts";
 
-/** Removes a directory of ours with all below it, also what its own modes keep from being removed. */
+/**
+ * Removes a directory of ours with all below it, also what its own modes keep from being removed.
+ * @throws what the file system says of what belongs to somebody else
+ */
 export async function removeTree(directory: string): Promise<void> {
   try {
     await rm(directory, { recursive: true, force: true });

@@ -58,7 +58,10 @@ export async function changePassphrase(key: PgpKey, former: string | undefined, 
   return readPgpKey(changed.write());
 }
 
-/** The public half of a secret key. */
+/**
+ * The public half of a secret key; a public key is its own.
+ * @throws KeyError KEY_INVALID
+ */
 export async function publicHalf(key: PgpKey): Promise<PgpKey> {
   return readPgpKey((await parseKey(key.bytes)).toPublic().write());
 }
