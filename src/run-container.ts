@@ -107,22 +107,21 @@ export async function runContainer(request: RunContainerRequest): Promise<Progra
       level: "warning",
       text: "can't determine current working directory: getwd: no such file or directory",
     });
-  const image = await openImage(path);
+  // Closed in the end, the last one first.
+  const opened: { close(): Promise<void> }[] = [];
+  const keep = <T extends { close(): Promise<void> }>(file: T): T => {
+    opened.unshift(file);
+    return file;
+  };
   try {
+    const image = keep(await openImage(path));
     checkArchitecture(image, path);
     const overlays = await openOverlays(request.options, image, request.onMessage);
-    try {
-      const binds = await openBinds(request.options.binds ?? [], request.onMessage);
-      try {
-        return await runOpened(image, path, request, { overlays, binds });
-      } finally {
-        await binds.close();
-      }
-    } finally {
-      for (const { image: file } of overlays) await file?.close();
-    }
+    for (const { image: file } of overlays) if (file !== undefined) keep(file);
+    const binds = keep(await openBinds(request.options.binds ?? [], request.onMessage));
+    return await runOpened(image, path, request, { overlays, binds });
   } finally {
-    await image.close();
+    for (const file of opened) await file.close();
   }
 }
 

@@ -12,6 +12,8 @@ export interface InPlaceSinkOptions extends Pick<BufferedFileOptions, "path" | "
  * Writes straight into a file that somebody else opened and will close, such as the standard output of
  * `sifon build - … > x.sif`. It must be seekable and not in append mode (there the kernel ignores the
  * place of a write): `openStdout` checks. An abort cuts the file to what it held.
+ *
+ * With FileSink it shares the buffers, not more: whose file it is, and how it ends, is all that either sink is about.
  */
 export class InPlaceSink implements Sink {
   readonly #target: WritableFile;

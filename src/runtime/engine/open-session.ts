@@ -3,6 +3,7 @@ import { once } from "node:events";
 import type { Readable } from "node:stream";
 import { currentFolder } from "../../bytes/current-folder.ts";
 import { argumentsTooLong } from "./argument-limits.ts";
+import { bubblewrapInputs, descriptorOptions } from "./bubblewrap-inputs.ts";
 import { type Entrance, enterContainer } from "./enter-container.ts";
 import { EngineError } from "./errors.ts";
 import { type Host, probeHost, TOOL_ENVIRONMENT } from "./host.ts";
@@ -226,18 +227,14 @@ function openedSession(parts: OpenedParts): EngineSession {
       return follow(await startInContainer(container, entrance, streams));
     },
     runInside(program: ProgramPlan, streams: ProgramStreams = {}) {
-      const { options, files } = programOptions(program, identity, 4);
-      const report = 4 + files.length;
+      const inputs = bubblewrapInputs(programOptions(program, identity, 4));
       return follow(
         startProgram(
           {
-            argv: [
-              ...[...enter, parts.bwrap, "--args", "3", "--json-status-fd", String(report)],
-              ...["--block-fd", String(report + 1), "--", ...program.command],
-            ],
+            argv: [...enter, parts.bwrap, ...descriptorOptions(inputs), "--", ...program.command],
             ...{ ...NOWHERE, environment: TOOL_ENVIRONMENT },
             ...(program.umask === undefined ? {} : { umask: program.umask }),
-            inputs: [Buffer.from(options.map((option) => `${option}\0`).join("")), ...files],
+            inputs,
             reports: true,
             isBelowInit: program.namespaces.pid === true,
           },

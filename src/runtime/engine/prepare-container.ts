@@ -2,6 +2,7 @@ import { once } from "node:events";
 import type { Readable, Writable } from "node:stream";
 import { setTimeout as wait } from "node:timers/promises";
 import { awaitSetup } from "./await-setup.ts";
+import { bubblewrapInputs, descriptorOptions, FIRST_INPUT, giveInputs } from "./bubblewrap-inputs.ts";
 import { guardNamespace, onReportedChild, type ReportedChild } from "./child-report.ts";
 import { EngineError } from "./errors.ts";
 import type { ProgramOptions } from "./program-options.ts";
@@ -50,11 +51,11 @@ const IGNORING_CHILDREN = [
  */
 export async function prepareContainer(start: ContainerStart): Promise<PreparedContainer> {
   const { argv, environment, hasInit } = start;
-  const inputs = [Buffer.from(start.options.options.map((option) => `${option}\0`).join("")), ...start.options.files];
-  const report = 3 + inputs.length;
+  const inputs = bubblewrapInputs(start.options);
+  const report = FIRST_INPUT + inputs.length;
   const words = [
     ...(hasInit ? IGNORING_CHILDREN : []),
-    ...[...argv, "--args", "3", "--json-status-fd", String(report), "--block-fd", String(report + 1)],
+    ...[...argv, ...descriptorOptions(inputs)],
     // Without privileges it shows when bubblewrap is done: giving them up is its last step.
     ...[...(hasInit ? ["--as-pid-1"] : []), "--cap-drop", "ALL", "--", NO_COMMAND],
   ];
@@ -64,7 +65,7 @@ export async function prepareContainer(start: ContainerStart): Promise<PreparedC
   });
   const streams = bubblewrap.stdio as unknown as (Readable & Writable)[];
   for (const stream of streams.slice(3)) stream.on("error", () => {});
-  for (const [index, content] of inputs.entries()) streams[3 + index]!.end(content);
+  giveInputs(streams, inputs);
   let complaint = "";
   bubblewrap.stderr!.setEncoding("utf8").on("data", (text: string) => {
     complaint = (complaint + text).slice(-4096);

@@ -2,6 +2,7 @@ import { type ChildProcess, type StdioOptions, spawn } from "node:child_process"
 import { readFileSync } from "node:fs";
 import { constants } from "node:os";
 import type { Readable, Writable } from "node:stream";
+import { FIRST_INPUT, giveInputs } from "./bubblewrap-inputs.ts";
 import { guardNamespace, onReportedChild, type ReportedChild } from "./child-report.ts";
 import type { ProgramEnd } from "./plan.ts";
 import { sendSignal } from "./send-signal.ts";
@@ -31,7 +32,7 @@ export interface Start {
 /** Starts a program, its streams connected as asked. */
 export function startProgram(start: Start, streams: ProgramStreams = {}): RunningProgram {
   const inputs = start.inputs ?? [];
-  const report = start.reports ? 3 + inputs.length : undefined;
+  const report = start.reports ? FIRST_INPUT + inputs.length : undefined;
   const child = withUmask(start.umask, () =>
     spawn(start.argv[0]!, start.argv.slice(1), {
       ...(start.cwd === undefined ? {} : { cwd: start.cwd }),
@@ -45,12 +46,7 @@ export function startProgram(start: Start, streams: ProgramStreams = {}): Runnin
   );
   // There are none where no process was made (EMFILE).
   const extra = (child.stdio ?? []) as (Readable | Writable | null)[];
-  inputs.forEach((content, index) => {
-    const pipe = extra[3 + index] as Writable | undefined;
-    // A program that ends early breaks the pipe; its exit code tells.
-    pipe?.on("error", () => {});
-    pipe?.end(content);
-  });
+  giveInputs(extra, inputs);
   let told: ReportedChild | undefined;
   let onEnd = start.onEnd ?? (async () => {});
   if (report !== undefined && child.pid !== undefined) {
