@@ -141,7 +141,9 @@ export { makeTemporaryFolder } from "./sandbox/temporary-folder.ts";
 export { SifArch } from "./sif/architecture.ts";
 export { DataType, dataTypeName, SbomFormat, sbomFormatName } from "./sif/data-type.ts";
 export {
+  type Addition,
   addObject,
+  addObjects,
   type CreateSifOptions,
   createSif,
   deleteObject,
@@ -152,6 +154,7 @@ export { SifError, type SifErrorCode } from "./sif/errors.ts";
 export type { Extra } from "./sif/extra.ts";
 export { imageTimeSec } from "./sif/identity.ts";
 export type { Link, SifHeader, SifImage, SifObject } from "./sif/image.ts";
+export { openObjectFile } from "./sif/object-file.ts";
 export { getObject, type ReadSifOptions, readSif, streamObject } from "./sif/reader.ts";
 export { formatHeader, formatInfo, formatList } from "./sif/text.ts";
 export type { NewObject } from "./sif/writer.ts";

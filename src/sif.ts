@@ -27,7 +27,9 @@ export {
   SbomFormat,
 } from "./sif/data-type.ts";
 export {
+  type Addition,
   addObject,
+  addObjects,
   type CreateSifOptions,
   createSif,
   deleteObject,

@@ -1,11 +1,14 @@
+import { createHash, type Hash } from "node:crypto";
 import { constants } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
+import { open } from "node:fs/promises";
 import { openRegular } from "../bytes/open-regular.ts";
 import { handleAccess } from "../bytes/random-access.ts";
 import { SifArch } from "./architecture.ts";
 import { DataType, dataTypeName, PartitionType, partitionTypeName } from "./data-type.ts";
 import { SifError } from "./errors.ts";
+import type { Extra } from "./extra.ts";
 import { findPrimaryPartition, type SifHeader, type SifImage, type SifObject } from "./image.ts";
+import { InPlaceFile, type Patch } from "./in-place.ts";
 import {
   DESCRIPTOR,
   DESCRIPTOR_COUNT,
@@ -22,6 +25,8 @@ import { alignUp, type NewObject } from "./writer.ts";
 export interface EditOptions {
   /** New modified time, Unix seconds. Files of the deterministic mode keep theirs. */
   readonly timeSec: number;
+  /** Stops the edit, which leaves the file as it was; what is complete stays. */
+  readonly signal?: AbortSignal;
 }
 
 /** What a new file needs. */
@@ -65,11 +70,18 @@ export async function createSif(path: string, options: CreateSifOptions): Promis
   }
 }
 
+/** An object to add, and its bytes. */
+export interface Addition {
+  /** Where no extra is given, an OCI object gets the digest of its content. */
+  readonly object: NewObject;
+  readonly content: Uint8Array | AsyncIterable<Uint8Array>;
+}
+
 /**
- * Adds an object behind the last one, in the first free slot, and returns its ID. Header and descriptor are
- * written after the content, so a failure on the way leaves the file as it was.
- * Unlike builders it is in no group unless one is given.
- * @throws SifError DESCRIPTORS_FULL, PRIMARY_EXISTS, EXTRA_INVALID, OBJECT_OUTSIDE_FILE and what `readSif` throws
+ * Adds an object behind the last one, in the first free slot, and returns its ID. Unlike builders it is in no group
+ * unless one is given. What fails on the way, or is stopped by the signal, leaves the file as it was.
+ * @throws SifError DESCRIPTORS_FULL, PRIMARY_EXISTS, EXTRA_INVALID, OBJECT_OUTSIDE_FILE, EDIT_NOT_UNDONE and what
+ *   `readSif` throws
  */
 export async function addObject(
   path: string,
@@ -77,50 +89,92 @@ export async function addObject(
   content: Uint8Array | AsyncIterable<Uint8Array>,
   options: EditOptions,
 ): Promise<number> {
-  return edit(path, async (handle, image) => {
-    const { header, objects } = image;
-    const used = new Set(objects.map(({ slot }) => slot));
+  const [id] = await addObjects(path, [{ object, content }], options);
+  return id as number;
+}
+
+/** As {@link addObject}, for several: all of them or none. */
+export async function addObjects(
+  path: string,
+  additions: readonly Addition[],
+  options: EditOptions,
+): Promise<readonly number[]> {
+  return edit(path, async (file, image) => {
+    const { header } = image;
+    const timeSec = timeFor(header, options);
+    checkInside(file.formerSize, path, image);
+    const planned = planObjects(path, image, additions, timeSec);
+    const added: SifObject[] = [];
+    for (const { object, content, alignment } of planned) {
+      const end = endOfData({ header, objects: [...image.objects, ...added] });
+      const offset = alignUp(end, alignment);
+      await file.extend(offset);
+      const hash = object.extra.kind === "oci" && object.extra.digest === "" ? createHash("sha256") : undefined;
+      const size = await writeContent(file, offset, content, { hash, signal: options.signal });
+      const extra: Extra = hash === undefined ? object.extra : { kind: "oci", digest: `sha256:${hash.digest("hex")}` };
+      added.push({ ...object, extra, offset, size, sizeWithPadding: offset - end + size });
+    }
+    options.signal?.throwIfAborted();
+    // The header that stands there knows nothing of what is behind its objects: until here it is a whole file.
+    await file.flush();
+    const objects = [...image.objects, ...added];
+    const dataSize = endOfData({ header, objects }) - header.dataOffset;
+    const descriptors = added.map((object) => descriptorPatch(header, object));
+    await file.patch([...descriptors, headerPatch({ ...header, dataSize }, objects, timeSec)]);
+    return added.map(({ id }) => id);
+  });
+}
+
+interface PlannedObject extends Pick<Addition, "content"> {
+  /** Without its place. */
+  readonly object: SifObject;
+  readonly alignment: number;
+}
+
+/** Slots, and what is refused before anything is written. */
+function planObjects(
+  path: string,
+  image: SifImage,
+  additions: readonly Addition[],
+  timeSec: number,
+): readonly PlannedObject[] {
+  const { header, objects } = image;
+  const used = new Set(objects.map(({ slot }) => slot));
+  let primary = findPrimaryPartition(image)?.id;
+  return additions.map(({ object, content }) => {
+    const { dataType, extra = defaultExtra(dataType) } = object;
     let slot = 0;
     while (used.has(slot)) slot++;
+    used.add(slot);
     if (slot >= header.descriptorsTotal)
       throw new SifError("DESCRIPTORS_FULL", { path, limit: header.descriptorsTotal });
-    const extra = object.extra ?? { kind: "none" };
-    const present = findPrimaryPartition(image);
     const isPrimary = extra.kind === "partition" && extra.partitionType === PartitionType.primarySystem;
-    if (isPrimary && present !== undefined) throw new SifError("PRIMARY_EXISTS", { path, id: present.id });
-
-    await checkInside(handle, path, image);
-    const end = endOfData(image);
-    const offset = alignUp(end, object.alignment || (object.dataType === DataType.partition ? PARTITION_ALIGNMENT : 1));
-    const timeSec = timeFor(header, options);
-    const added: SifObject = {
+    if (isPrimary && primary !== undefined) throw new SifError("PRIMARY_EXISTS", { path, id: primary });
+    if (isPrimary) primary = slot + 1;
+    const planned: SifObject = {
       slot,
-      dataType: object.dataType,
+      dataType,
       id: slot + 1,
       group: object.group ?? 0,
       link: object.link ?? { kind: "none" },
-      offset,
-      size: 0,
-      sizeWithPadding: 0,
+      ...{ offset: 0, size: 0, sizeWithPadding: 0 },
       createdSec: timeSec,
       modifiedSec: timeSec,
       name: object.name ?? "",
       extra,
     };
-    objectToRecord(added); // refuses a wrong name or extra before anything is written
-    const { size: former } = await handle.stat();
-    const size = await writeContent(handle, end, offset, content).catch(async (error: unknown) => {
-      // A full disk most of all: what is of no use any more does not stay there.
-      await handle.truncate(former);
-      throw error;
-    });
-    const complete = { ...added, size, sizeWithPadding: offset - end + size };
-    await writeDescriptor(handle, header, complete);
-    const now = [...objects, complete];
-    const dataSize = endOfData({ header, objects: now }) - header.dataOffset;
-    await writeHeader(handle, { ...header, dataSize }, now, timeSec);
-    return complete.id;
+    objectToRecord(planned); // refuses a wrong name or extra
+    return {
+      object: planned,
+      content,
+      alignment: object.alignment ?? (dataType === DataType.partition ? PARTITION_ALIGNMENT : 1),
+    };
   });
+}
+
+function defaultExtra(dataType: number): Extra {
+  const isOci = dataType === DataType.ociRootIndex || dataType === DataType.ociBlob;
+  return isOci ? { kind: "oci", digest: "" } : { kind: "none" };
 }
 
 /**
@@ -129,12 +183,13 @@ export async function addObject(
  * @throws SifError OBJECT_NOT_FOUND and what `readSif` throws
  */
 export async function deleteObject(path: string, id: number, options: EditOptions): Promise<void> {
-  await edit(path, async (handle, image) => {
+  await edit(path, async (file, image) => {
     const gone = getObject(image, id, path);
     const { header, objects } = image;
-    await writeAt(handle, new Uint8Array(DESCRIPTOR.size), descriptorOffset(header, gone.slot));
     const left = objects.filter((object) => object !== gone);
-    await writeHeader(handle, header, left, timeFor(header, options));
+    const freed = { offset: descriptorOffset(header, gone.slot), bytes: new Uint8Array(DESCRIPTOR.size) };
+    options.signal?.throwIfAborted();
+    await file.patch([freed, headerPatch(header, left, timeFor(header, options))]);
   });
 }
 
@@ -143,7 +198,7 @@ export async function deleteObject(path: string, id: number, options: EditOption
  * @throws SifError OBJECT_NOT_FOUND, OBJECT_NOT_PARTITION, PARTITION_NOT_SYSTEM and what `readSif` throws
  */
 export async function setPrimaryPartition(path: string, id: number, options: EditOptions): Promise<void> {
-  await edit(path, async (handle, image) => {
+  await edit(path, async (file, image) => {
     const { header } = image;
     const chosen = getObject(image, id, path);
     const { extra } = chosen;
@@ -164,27 +219,36 @@ export async function setPrimaryPartition(path: string, id: number, options: Edi
       }
       return object;
     });
-    for (const object of changed) {
-      if (!image.objects.includes(object)) await writeDescriptor(handle, header, object);
-    }
-    await writeHeader(handle, header, changed, modifiedSec);
+    const descriptors = changed
+      .filter((object) => !image.objects.includes(object))
+      .map((object) => descriptorPatch(header, object));
+    options.signal?.throwIfAborted();
+    await file.patch([...descriptors, headerPatch(header, changed, modifiedSec)]);
   });
 }
 
-async function edit<T>(path: string, change: (handle: FileHandle, image: SifImage) => Promise<T>): Promise<T> {
+async function edit<T>(path: string, change: (file: InPlaceFile, image: SifImage) => Promise<T>): Promise<T> {
   const handle = await openRegular(path, constants.O_RDWR);
   try {
-    const result = await change(handle, await readSif(await handleAccess(handle, path)));
-    await handle.sync();
-    return result;
+    const image = await readSif(await handleAccess(handle, path));
+    const file = await InPlaceFile.begin(handle, path);
+    try {
+      const result = await change(file, image);
+      await file.flush();
+      return result;
+    } catch (error) {
+      await file.undo(error);
+      throw error;
+    } finally {
+      await file.close();
+    }
   } finally {
     await handle.close();
   }
 }
 
 /** Behind an object that the file does not hold, a new one would make the file as long as a damaged field says. */
-async function checkInside(handle: FileHandle, path: string, { header, objects }: SifImage): Promise<void> {
-  const { size: limit } = await handle.stat();
+function checkInside(limit: number, path: string, { header, objects }: SifImage): void {
   for (const { id, offset, size } of objects) {
     if (offset + size > limit)
       throw new SifError("OBJECT_OUTSIDE_FILE", { path, id, offset, end: offset + size, limit });
@@ -210,16 +274,11 @@ function descriptorOffset(header: SifHeader, slot: number): number {
   return header.descriptorsOffset + slot * DESCRIPTOR.size;
 }
 
-async function writeDescriptor(handle: FileHandle, header: SifHeader, object: SifObject): Promise<void> {
-  await writeAt(handle, DESCRIPTOR.encode(objectToRecord(object)), descriptorOffset(header, object.slot));
+function descriptorPatch(header: SifHeader, object: SifObject): Patch {
+  return { offset: descriptorOffset(header, object.slot), bytes: DESCRIPTOR.encode(objectToRecord(object)) };
 }
 
-async function writeHeader(
-  handle: FileHandle,
-  header: SifHeader,
-  objects: readonly SifObject[],
-  modifiedSec: number,
-): Promise<void> {
+function headerPatch(header: SifHeader, objects: readonly SifObject[], modifiedSec: number): Patch {
   const primary = findPrimaryPartition({ header, objects })?.extra;
   const next: SifHeader = {
     ...header,
@@ -229,27 +288,21 @@ async function writeHeader(
   };
   // The launch script stays as it is: in a damaged file it is no text that could be written back.
   const { magic } = HEADER.offsets;
-  await writeAt(handle, HEADER.encode(headerToRecord({ ...next, launchScript: "" })).subarray(magic), magic);
+  return { offset: magic, bytes: HEADER.encode(headerToRecord({ ...next, launchScript: "" })).subarray(magic) };
 }
 
 async function writeContent(
-  handle: FileHandle,
-  end: number,
-  offset: number,
+  file: InPlaceFile,
+  start: number,
   content: Uint8Array | AsyncIterable<Uint8Array>,
+  { hash, signal }: { readonly hash: Hash | undefined; readonly signal: AbortSignal | undefined },
 ): Promise<number> {
-  if (offset > end) await writeAt(handle, new Uint8Array(offset - end), end);
   let size = 0;
-  for await (const piece of content instanceof Uint8Array ? [content] : content) {
-    await writeAt(handle, piece, offset + size);
-    size += piece.length;
+  for await (const bytes of content instanceof Uint8Array ? [content] : content) {
+    signal?.throwIfAborted();
+    hash?.update(bytes);
+    await file.write({ offset: start + size, bytes });
+    size += bytes.length;
   }
   return size;
-}
-
-async function writeAt(handle: FileHandle, bytes: Uint8Array, offset: number): Promise<void> {
-  for (let done = 0; done < bytes.length; ) {
-    const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, offset + done);
-    done += bytesWritten;
-  }
 }

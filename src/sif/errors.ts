@@ -1,3 +1,4 @@
+import { systemReason } from "../bytes/system-reason.ts";
 import { type ErrorDetails, type MessageTable, SifonError } from "../errors.ts";
 
 /** Why a SIF cannot be read, written or edited. */
@@ -16,6 +17,9 @@ export type SifErrorCode =
   | "PRIMARY_MISSING"
   | "PRIMARY_EXISTS"
   | "DESCRIPTORS_FULL"
+  | "EDIT_NOT_UNDONE"
+  | "OBJECT_IS_IMAGE"
+  | "OBJECT_NOT_A_FILE"
   | "EXTRA_INVALID"
   | "TIME_INVALID";
 
@@ -44,6 +48,11 @@ const MESSAGES: MessageTable<SifErrorCode> = {
   PRIMARY_EXISTS: (d) => `${file(d)} already has a primary system partition (object ${d.id}); a SIF holds only one.`,
   DESCRIPTORS_FULL: (d) =>
     `Cannot add an object to ${file(d)}: all ${d.limit} descriptors are in use. Delete an object first.`,
+  EDIT_NOT_UNDONE: (d) =>
+    `Cannot give ${file(d)} back its former ${d.size} bytes after a change that failed (${systemReason(d.reason)}): ${systemReason(d.cause)}. "sif list" shows what it holds now.`,
+  OBJECT_IS_IMAGE: (d) =>
+    `Cannot add "${d.object}" to ${file(d)}: both are the same file, which would grow while it is read. Copy it first.`,
+  OBJECT_NOT_A_FILE: (d) => `Cannot add "${d.object}" to ${file(d)}: it is ${d.kind}. Name a file; a pipe will do.`,
   EXTRA_INVALID: (d) => `Cannot describe the object: ${d.reason}.`,
   TIME_INVALID: (d) => `${d.what} is ${JSON.stringify(d.seen)}, which is not ${d.expected}.`,
 };

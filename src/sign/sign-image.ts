@@ -1,6 +1,6 @@
 import { withFileAccess } from "../bytes/random-access.ts";
 import { DataType, HashType } from "../sif/data-type.ts";
-import { addObject } from "../sif/edit.ts";
+import { type Addition, addObjects } from "../sif/edit.ts";
 import type { SifObject } from "../sif/image.ts";
 import { digestOf } from "./digest.ts";
 import { IntegrityError } from "./errors.ts";
@@ -21,7 +21,7 @@ export interface SignOptions extends ObjectChoice {
  * Adds a signature per chosen group (all groups where nothing is chosen) and per chosen object, and returns the
  * IDs of the new objects. What is signed is read first: a file that changes meanwhile gets a signature that fails.
  * @throws IntegrityError GROUP_ID_INVALID, GROUP_NOT_FOUND, OBJECT_ID_INVALID, OBJECT_NOT_FOUND, GROUPS_MISSING
- * @throws SifError what `readSif` and `addObject` throw, OBJECT_OUTSIDE_FILE
+ * @throws SifError what `readSif` and `addObjects` throw, OBJECT_OUTSIDE_FILE
  */
 export async function signImage(path: string, options: SignOptions): Promise<readonly number[]> {
   const messages = await withFileAccess(path, async (access) => {
@@ -35,22 +35,13 @@ export async function signImage(path: string, options: SignOptions): Promise<rea
     return described;
   });
   // All are made before one is written: a passphrase or a key that fails leaves the file as it was.
-  const contents: (readonly [number, Uint8Array])[] = [];
-  for (const { group, message } of messages) contents.push([group, await options.signer.sign(message)]);
-  const ids: number[] = [];
-  for (const [group, content] of contents) {
-    options.signal?.throwIfAborted();
+  const additions: Addition[] = [];
+  for (const { group, message } of messages) {
     const extra = { kind: "signature", hashType: HashType.sha256, entity: options.signer.entity } as const;
-    ids.push(
-      await addObject(
-        path,
-        { dataType: DataType.signature, group: 0, link: { kind: "group", group }, extra },
-        content,
-        options,
-      ),
-    );
+    const object = { dataType: DataType.signature, group: 0, link: { kind: "group", group }, extra } as const;
+    additions.push({ object, content: await options.signer.sign(message) });
   }
-  return ids;
+  return addObjects(path, additions, options);
 }
 
 async function describe(signed: SignedImage, objects: readonly SifObject[], digests: ObjectDigests): Promise<string> {

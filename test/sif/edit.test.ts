@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { withFileAccess } from "../../src/bytes/random-access.ts";
 import { DataType, FsType, PartitionType } from "../../src/sif/data-type.ts";
-import { addObject, createSif, deleteObject, setPrimaryPartition } from "../../src/sif/edit.ts";
+import { addObject, addObjects, createSif, deleteObject, setPrimaryPartition } from "../../src/sif/edit.ts";
 import type { SifImage } from "../../src/sif/image.ts";
 import { HEADER } from "../../src/sif/layout.ts";
 import { readSif } from "../../src/sif/reader.ts";
@@ -108,6 +108,90 @@ describe("addObject()", () => {
       "source died",
     );
     expect(Buffer.compare(await readFile(path), await minimalSif())).toBe(0);
+  });
+});
+
+describe("an edit that is not completed", () => {
+  /** Pieces, then a failure or a signal. */
+  async function* pieces(sizes: readonly number[], atEnd: () => void): AsyncGenerator<Uint8Array> {
+    for (const size of sizes) yield Buffer.alloc(size, "new");
+    atEnd();
+    yield Buffer.from("more");
+  }
+
+  it.each([
+    ["nothing", [], []],
+    ["behind the end of the file", [], [1000, 1000]],
+    ["over what an object that is gone left, in memory", [70_000], [30_000, 30_000]],
+    ["over it, in a file, and behind the end", [700_000], [300_000, 300_000, 300_000]],
+  ])("gives back what it wrote: %s", async (_, gone, sizes) => {
+    await writeFile(path, await minimalSif());
+    for (const size of gone) {
+      await addObject(path, { dataType: DataType.generic }, Buffer.alloc(size, "former"), { timeSec: 8 });
+      await deleteObject(path, 4, { timeSec: 8 });
+    }
+    const former = await readFile(path);
+    const failing = addObject(
+      path,
+      { dataType: DataType.generic, alignment: 512 },
+      pieces(sizes, () => {
+        throw new Error("source died");
+      }),
+      { timeSec: 9 },
+    );
+    await expect(failing).rejects.toThrow("source died");
+    expect((await readFile(path)).equals(former)).toBe(true);
+    const controller = new AbortController();
+    const stopped = addObject(
+      path,
+      { dataType: DataType.generic, alignment: 512 },
+      pieces(sizes, () => controller.abort(new Error("stopped"))),
+      { timeSec: 9, signal: controller.signal },
+    );
+    await expect(stopped).rejects.toThrow("stopped");
+    expect((await readFile(path)).equals(former)).toBe(true);
+  });
+
+  it.each<[string, (options: { timeSec: number; signal: AbortSignal }) => Promise<unknown>]>([
+    ["deleteObject()", (options) => deleteObject(path, 3, options)],
+    ["setPrimaryPartition()", (options) => setPrimaryPartition(path, 4, options)],
+  ])("%s heeds a signal that came before", async (_, edit) => {
+    await writeFile(path, await minimalSif());
+    await addObject(path, partition(PartitionType.system, 4), Buffer.from("x"), { timeSec: 8 });
+    const former = await readFile(path);
+    await expect(edit({ timeSec: 9, signal: AbortSignal.abort(new Error("stopped")) })).rejects.toThrow("stopped");
+    expect((await readFile(path)).equals(former)).toBe(true);
+  });
+
+  it("addObjects() adds all or none", async () => {
+    await writeFile(path, await minimalSif());
+    const first = { object: { dataType: DataType.generic }, content: Buffer.from("first") };
+    const broken = pieces([10], () => {
+      throw new Error("source died");
+    });
+    const adding = addObjects(path, [first, { object: { dataType: DataType.generic }, content: broken }], {
+      timeSec: 8,
+    });
+    await expect(adding).rejects.toThrow("source died");
+    expect((await readFile(path)).equals(Buffer.from(await minimalSif()))).toBe(true);
+    expect(await addObjects(path, [first, first], { timeSec: 8 })).toEqual([4, 5]);
+    const primary = { object: partition(PartitionType.primarySystem, 2), content: Buffer.from("x") };
+    await createSif(path, { uuid: UUID, timeSec: 7, overwrite: true });
+    await expect(addObjects(path, [primary, primary], { timeSec: 8 })).rejects.toMatchObject({
+      code: "PRIMARY_EXISTS",
+      details: { id: 1 },
+    });
+  });
+});
+
+describe("addObject() of OCI objects", () => {
+  it("describes them by the digest of their content", async () => {
+    await createSif(path, { uuid: UUID, timeSec: 7 });
+    await addObject(path, { dataType: DataType.ociBlob }, Buffer.from("hi\n"), { timeSec: 8 });
+    expect((await read()).objects[0]?.extra).toEqual({
+      kind: "oci",
+      digest: "sha256:98ea6e4f216f2fb4b69fff9b3a44842c38686ca685f3f55dc48c5d3fb1107be4",
+    });
   });
 });
 
