@@ -7,6 +7,7 @@ import { type Context, createLogger } from "./context.ts";
 import { CommandError, EndedBySignal, ExitCode, ExitStatus, FatalError, UsageError } from "./exit.ts";
 import type { Logger } from "./logger.ts";
 import { Interrupted } from "./signals.ts";
+import { isUndoFailure } from "./undo-failure.ts";
 import { commanderMessage } from "./usage-message.ts";
 
 /**
@@ -99,7 +100,7 @@ function explainUsage(error: UsageError, program: Command, context: Context): nu
 }
 
 function explain(error: unknown, log: Logger, context: Context): number {
-  const interrupted = interruption(error) ?? interruption(context.signal.reason);
+  const interrupted = isUndoFailure(error) ? undefined : (interruption(error) ?? interruption(context.signal.reason));
   if (interrupted !== undefined) {
     const { exitCode, trapped } = interrupted;
     log.fatal(`Interrupted by ${trapped}: nothing was written`, { code: "INTERRUPTED", exitCode });

@@ -1,6 +1,6 @@
 import { DataType, type Extra, type Link, type NewObject, SbomFormat, SifArch, sbomFormatName } from "../index.ts";
+import { type GoIntegerType, INT, INT32, parseGoInteger, UINT32 } from "./go-integer.ts";
 import type { OptionSpec } from "./options.ts";
-import { parseInteger } from "./sif-messages.ts";
 
 /** Apptainer's, which knows no environment variables for them. */
 export const ADD_OPTIONS: readonly OptionSpec[] = [
@@ -58,52 +58,65 @@ const FINGERPRINT_SIZE = 20;
 const MAX_NAME_SIZE = 128;
 const MAX_HASH_TYPE = 5;
 
+/** Go's types of these flags: `int` for those that are not named. */
+const NUMBER_TYPES: Partial<Record<keyof AddOptions, GoIntegerType>> = {
+  ...{ groupid: UINT32, link: UINT32 },
+  ...{ partfs: INT32, parttype: INT32, partarch: INT32, signhash: INT32 },
+};
+
+/** All numbers of {@link ADD_OPTIONS}, also those that the data type does not ask for: each has to be one. */
+const NUMBERS = ["datatype", "groupid", "link", "alignment", "partfs", "parttype", "partarch", "signhash"] as const;
+type NumberName = (typeof NUMBERS)[number];
+
 /** The object that the options describe; a TypeError in Apptainer's words where they do not fit each other. */
 export function newObject(options: AddOptions): NewObject {
-  const number = (name: keyof AddOptions): number | undefined => {
-    const text = options[name];
-    const value = text === undefined ? 0 : parseInteger(text);
-    if (value === undefined) {
-      throw new TypeError(
-        `invalid argument "${text}" for "--${name}" flag: strconv.ParseInt: parsing "${text}": invalid syntax`,
-      );
-    }
-    return value === 0 ? undefined : value;
-  };
-  const dataType = FIRST_TYPE - 1 + (number("datatype") ?? 0);
+  const numbers = Object.fromEntries(NUMBERS.map((name) => [name, readNumber(name, options[name])]));
+  const number = (name: NumberName): number => numbers[name] ?? 0;
+  const dataType = FIRST_TYPE - 1 + number("datatype");
   if (dataType < FIRST_TYPE || dataType > LAST_TYPE) {
     throw new TypeError("-datatype flag is required with a valid range");
   }
   const name = options.filename ?? "";
   if (Buffer.byteLength(name) > MAX_NAME_SIZE) throw new TypeError("name value too large");
-  const alignment = number("alignment");
+  const extra = extraOf(dataType, options, number);
   return {
     dataType,
     name,
-    group: number("groupid") ?? 0,
-    link: linkOf(number("link")),
-    extra: extraOf(dataType, options, number),
-    ...(alignment === undefined ? {} : { alignment }),
+    group: withoutMask(number("groupid")),
+    link: linkOf(options.link === undefined ? undefined : number("link")),
+    ...(extra === undefined ? {} : { extra }),
+    // None and less than none: as it comes, also for partitions.
+    ...(options.alignment === undefined ? {} : { alignment: Math.max(number("alignment"), 1) }),
   };
 }
 
-function linkOf(word: number | undefined): Link {
-  if (word === undefined) return { kind: "none" };
-  return word >= GROUP_MASK ? { kind: "group", group: word - GROUP_MASK } : { kind: "object", id: word };
+function readNumber(name: NumberName, text: string | undefined): number {
+  if (text === undefined) return 0;
+  const value = parseGoInteger(text, NUMBER_TYPES[name] ?? INT);
+  if (typeof value === "string") throw new TypeError(`invalid argument "${text}" for "--${name}" flag: ${value}`);
+  return Number(value);
 }
 
-function extraOf(dataType: number, options: AddOptions, number: (name: keyof AddOptions) => number | undefined): Extra {
+const withoutMask = (word: number): number => (word & ~GROUP_MASK) >>> 0;
+
+function linkOf(word: number | undefined): Link {
+  if (word === undefined) return { kind: "none" };
+  if (word === 0) throw new TypeError("invalid object ID");
+  return word >= GROUP_MASK ? { kind: "group", group: withoutMask(word) } : { kind: "object", id: word };
+}
+
+function extraOf(dataType: number, options: AddOptions, number: (name: NumberName) => number): Extra | undefined {
   switch (dataType) {
     case DataType.partition: {
       const [fsType, partitionType, arch] = [number("partfs"), number("parttype"), number("partarch")];
-      if (fsType === undefined || partitionType === undefined || arch === undefined) {
+      if (fsType === 0 || partitionType === 0 || arch === 0) {
         throw new TypeError("with partition datatype, --partfs, --parttype and --partarch must be passed");
       }
       if (!(Object.values(SifArch) as number[]).includes(arch)) throw new TypeError("unknown architecture: unknown");
       return { kind: "partition", fsType, partitionType, arch };
     }
     case DataType.signature: {
-      const hashType = number("signhash") ?? 0;
+      const hashType = number("signhash");
       if (hashType < 1 || hashType > MAX_HASH_TYPE) throw new TypeError(`invalid hash type: ${hashType}`);
       return { kind: "signature", hashType, entity: fingerprint(options.signentity ?? "") };
     }
@@ -117,7 +130,7 @@ function extraOf(dataType: number, options: AddOptions, number: (name: keyof Add
     }
     case DataType.ociRootIndex:
     case DataType.ociBlob:
-      return { kind: "oci", digest: "" };
+      return undefined; // The digest of what is added.
     default:
       return { kind: "none" };
   }
@@ -130,6 +143,9 @@ function fingerprint(text: string): Uint8Array {
     throw new TypeError(
       `failed to decode signing entity fingerprint: encoding/hex: invalid byte: U+${code} '${wrong}'`,
     );
+  }
+  if (text.length % 2 === 1) {
+    throw new TypeError("failed to decode signing entity fingerprint: encoding/hex: odd length hex string");
   }
   const bytes = Buffer.from(text, "hex");
   if (bytes.length !== FINGERPRINT_SIZE) {

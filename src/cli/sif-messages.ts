@@ -1,23 +1,13 @@
 import { SifonError } from "../index.ts";
 import { reasonOf } from "./attempt.ts";
+import { parseGoInteger } from "./go-integer.ts";
 
-/** Go's strconv.ParseUint as far as object numbers go: decimal, `0x`, `0o`, `0b`, a leading 0 for octal. */
-export function parseUint(text: string): number {
-  const value = parseInteger(text);
-  if (value === undefined || value < 0) {
-    throw new TypeError(`while converting id: strconv.ParseUint: parsing "${text}": invalid syntax`);
-  }
-  if (value > 0xffff_ffff) {
-    throw new TypeError(`while converting id: strconv.ParseUint: parsing "${text}": value out of range`);
-  }
-  if (value === 0) throw new TypeError("invalid object ID");
-  return value;
-}
-
-/** A whole number as Go writes them; undefined for anything else. */
-export function parseInteger(text: string): number | undefined {
-  if (/^0[0-7]+$/.test(text)) return Number.parseInt(text, 8);
-  return /^(-?\d+|0x[\da-f]+|0o[0-7]+|0b[01]+)$/i.test(text) ? Number(text) : undefined;
+/** An object's number on the command line: decimal, from 1; a TypeError in Apptainer's words for all else. */
+export function parseObjectId(text: string): number {
+  const id = parseGoInteger(text, { signed: false, bits: 32, base: 10 });
+  if (typeof id === "string") throw new TypeError(`while converting id: ${id}`);
+  if (id === 0n) throw new TypeError("invalid object ID");
+  return Number(id);
 }
 
 /** Apptainer's words for what ours tell at length: scripts look for them. */
@@ -36,9 +26,11 @@ const PHRASES: Readonly<Record<string, string>> = {
 /** An error as `apptainer sif` would begin it, with ours behind it. */
 export function goMessage(error: unknown): string {
   if (error instanceof SifonError) {
-    const { kind, path } = error.details;
+    const { kind, path, object } = error.details;
     if (error.code === "NOT_A_FILE" && kind === "a directory")
       return `reading global header: read ${path}: is a directory: ${error.message}`;
+    if (error.code === "OBJECT_NOT_A_FILE" && kind === "a directory")
+      return `read ${object}: is a directory: ${error.message}`;
     const phrase = PHRASES[error.code];
     return phrase === undefined ? error.message : `${phrase}: ${error.message}`;
   }

@@ -8,7 +8,7 @@ import {
   formatInfo,
   formatList,
   getObject,
-  openStream,
+  openObjectFile,
   type RandomAccess,
   readSif,
   type SifImage,
@@ -22,7 +22,8 @@ import { FatalError, UsageError } from "./exit.ts";
 import { declareOptions } from "./options.ts";
 import { type Output, withOutput } from "./output.ts";
 import { ADD_OPTIONS, type AddOptions, newObject } from "./sif-add.ts";
-import { goMessage, parseUint } from "./sif-messages.ts";
+import { goMessage, parseObjectId } from "./sif-messages.ts";
+import { isUndoFailure } from "./undo-failure.ts";
 
 /** What a command below `sif` does with its words. */
 interface SifCommand {
@@ -50,7 +51,7 @@ export function sifCommand(context: Context): Command {
           if (words.length !== wanted) throw new TypeError(`accepts ${wanted} arg(s), received ${words.length}`);
           await withOutput(context, (output) => run(words, output, self, context));
         } catch (cause) {
-          context.signal.throwIfAborted();
+          if (!isUndoFailure(cause)) context.signal.throwIfAborted();
           if (cause instanceof FatalError) throw cause;
           // Whatever else goes wrong, Apptainer tells it with the usage.
           throw new UsageError(`sif ${name}`, goMessage(cause), { brief: true, cause });
@@ -90,7 +91,7 @@ const COMMANDS: readonly SifCommand[] = [
     description: "Display data object info",
     usage: "<id> <sif_path>",
     run: async ([id = "", path = ""], output) => {
-      const number = parseUint(id);
+      const number = parseObjectId(id);
       const image = await withFileAccess(path, readWhatItSays);
       await output.raw(Buffer.from(formatInfo(getObject(image, number, path))));
     },
@@ -100,7 +101,7 @@ const COMMANDS: readonly SifCommand[] = [
     description: "Write a data object to standard output",
     usage: "<id> <sif_path>",
     run: async ([id = "", path = ""], output) => {
-      const number = parseUint(id);
+      const number = parseObjectId(id);
       await withFileAccess(path, async (source) => {
         const object = getObject(await readWhatItSays(source), number, path);
         for await (const piece of streamObject(source, object)) await output.raw(piece);
@@ -123,19 +124,22 @@ const COMMANDS: readonly SifCommand[] = [
     usage: "<sif_path> <object_path>",
     run: async ([path = "", objectPath = ""], _output, command, { signal }) => {
       const object = newObject(command.opts<AddOptions>());
-      await addObject(path, object, streamChunks(await openStream(objectPath, { signal })), now());
+      const content = await openObjectFile(objectPath, path, { signal });
+      await addObject(path, object, streamChunks(content), { ...now(), signal });
     },
   },
   {
     name: "del",
     description: "Delete a data object; its bytes stay in the file",
     usage: "<id> <sif_path>",
-    run: async ([id = "", path = ""]) => deleteObject(path, parseUint(id), now()),
+    run: async ([id = "", path = ""], _output, _command, { signal }) =>
+      deleteObject(path, parseObjectId(id), { ...now(), signal }),
   },
   {
     name: "setprim",
     description: "Make a system partition the primary one",
     usage: "<id> <sif_path>",
-    run: async ([id = "", path = ""]) => setPrimaryPartition(path, parseUint(id), now()),
+    run: async ([id = "", path = ""], _output, _command, { signal }) =>
+      setPrimaryPartition(path, parseObjectId(id), { ...now(), signal }),
   },
 ];

@@ -22,7 +22,7 @@ describe.concurrent("sif", () => {
     const sif = await withFileAccess(join(place.out, "x.sif"), readSif);
     expect((await place.run(["sif", "list", "x.sif"])).stdout.toString()).toBe(formatList(sif));
     expect((await place.run(["sif", "header", "x.sif"])).stdout.toString()).toBe(formatHeader(sif));
-    expect((await place.run(["sif", "info", "0x3", "x.sif"])).stdout.toString()).toBe(formatInfo(sif.objects[2]!));
+    expect((await place.run(["sif", "info", "03", "x.sif"])).stdout.toString()).toBe(formatInfo(sif.objects[2]!));
     const dumped = await place.run(["sif", "dump", "3", "x.sif"]);
     expect(Buffer.compare(dumped.stdout, emptyRootSquashfs())).toBe(0);
   });
@@ -58,6 +58,7 @@ describe.concurrent("sif", () => {
     [["list", "nosuch"], "open nosuch: no such file or directory"],
     [["list", "object"], "reading global header: unexpected EOF"],
     [["info", "a", "x.sif"], 'while converting id: strconv.ParseUint: parsing "a": invalid syntax'],
+    [["info", "0x3", "x.sif"], 'while converting id: strconv.ParseUint: parsing "0x3": invalid syntax'],
     [["info", "99999999999999999999", "x.sif"], "value out of range"],
     [["dump", "0", "x.sif"], "invalid object ID"],
     [["dump", "9", "x.sif"], "object not found"],

@@ -7,7 +7,6 @@ import { withFileAccess } from "../../src/bytes/random-access.ts";
 import { DataType, FsType, HashType, PartitionType, SbomFormat } from "../../src/sif/data-type.ts";
 import { addObject, createSif, deleteObject, setPrimaryPartition } from "../../src/sif/edit.ts";
 import { deriveUuid } from "../../src/sif/identity.ts";
-import { DESCRIPTOR, DESCRIPTORS_OFFSET, HEADER } from "../../src/sif/layout.ts";
 import { readSif } from "../../src/sif/reader.ts";
 import { formatHeader, formatInfo, formatList } from "../../src/sif/text.ts";
 import { SifWriter } from "../../src/sif/writer.ts";
@@ -15,6 +14,7 @@ import { MemorySink } from "../../src/sink/memory-sink.ts";
 import { emptyRootSquashfs, minimalSif } from "../sif/minimal-sif.ts";
 import { findApptainer, runApptainer } from "../support/apptainer.ts";
 import { requireTool } from "../support/tools.ts";
+import { withoutTimes } from "./sif-without-times.ts";
 
 const apptainer = findApptainer();
 // Hooks do not run where all tests are skipped: nothing to clean up must be made then.
@@ -35,16 +35,7 @@ async function expectSameTexts(name: string): Promise<void> {
   for (const object of image.objects) expect(formatInfo(object)).toBe(sif("info", String(object.id), name));
 }
 
-/** The file with UUID and times blanked, which differ between two makers. */
-function comparable(name: string): Buffer {
-  const bytes = readFileSync(join(folder, name));
-  bytes.fill(0, HEADER.offsets.uuid, HEADER.offsets.descriptorsFree);
-  for (let slot = 0; slot < 48; slot++) {
-    const start = DESCRIPTORS_OFFSET + slot * DESCRIPTOR.size;
-    bytes.fill(0, start + DESCRIPTOR.offsets.createdSec, start + DESCRIPTOR.offsets.uid);
-  }
-  return bytes;
-}
+const comparable = (name: string): Buffer => withoutTimes(readFileSync(join(folder, name)));
 
 const OPTIONS = { timeSec: 1_700_000_000 };
 const content = Buffer.from("content of an object\n");
