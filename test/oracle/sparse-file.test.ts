@@ -85,7 +85,7 @@ describe.skipIf(perl === undefined)("addHostFile() of a sparse file", () => {
   it.for([
     ["shorter", 70 * MIB],
     ["longer", SIZE + 1],
-  ] as const)("refuses one that gets %s meanwhile", async ([_, size], context) => {
+  ] as const)("refuses one that gets %s meanwhile", async ([, size], context) => {
     const path = await sparseFile(context, SIZE, [7, 30 * MIB]);
     const handle = await open(path, "r+");
     context.onTestFinished(() => handle.close());

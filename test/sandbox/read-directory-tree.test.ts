@@ -14,7 +14,7 @@ describe("readDirectoryTree()", () => {
     ["keeps the first and the latest second", { a: 0, b: LATEST }, [0, LATEST], undefined],
     ["tells of one entry from before 1970", { a: -1, b: 5 }, [0, 5], "1 entry"],
     ["tells once of several on both sides", { a: -86_400, b: LATEST + 1, c: 1 }, [0, LATEST, 1], "2 entries"],
-  ])("%s", async ([_, times, expected, said], { onTestFinished }) => {
+  ])("%s", async ([, times, expected, said], { onTestFinished }) => {
     const folder = await mkdtemp(join(tmpdir(), "sifon-times-"));
     onTestFinished(() => rm(folder, { recursive: true, force: true }));
     for (const [name, sec] of Object.entries(times)) {
