@@ -132,7 +132,7 @@ export { RuntimeError, type RuntimeErrorCode } from "./runtime/errors.ts";
 export type { RuntimeMessage } from "./runtime/message.ts";
 export { type BindSpec, parseBinds, parseMount } from "./runtime/options/binds.ts";
 export { parseHome } from "./runtime/options/home.ts";
-export { parseList, parseNoMount, parseOverlay, parseScratch } from "./runtime/options/lists.ts";
+export { parseDns, parseList, parseNoMount, parseOverlay, parseScratch } from "./runtime/options/lists.ts";
 export { type PreparedProgram, prepareProgram } from "./runtime/prepare-program.ts";
 export type { ShellOutput } from "./runtime/shell/state.ts";
 export { SandboxError, type SandboxErrorCode } from "./sandbox/errors.ts";

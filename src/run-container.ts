@@ -68,6 +68,8 @@ export interface ContainerOptions extends OverlayOptions {
   readonly hostname?: string | undefined;
   readonly nvidia?: boolean;
   readonly noUmask?: boolean;
+  /** `--dns`: addresses, which /etc/resolv.conf then has in place of the host's. */
+  readonly dns?: readonly string[];
 }
 
 /** One run of a container. */
@@ -337,7 +339,8 @@ async function madeFiles(
     if (own !== undefined) files.set(path, made(own));
     else tell([{ level: "warning", text: `${path.slice(5)} file doesn't exist in container, not updating` }]);
   }
-  const resolver = hostText("/etc/resolv.conf");
+  const { dns = [] } = options;
+  const resolver = dns.length === 0 ? hostText("/etc/resolv.conf") : dns.map((one) => `nameserver ${one}\n`).join("");
   if (resolver !== "") files.set("/etc/resolv.conf", Buffer.from(resolver));
   if (options.hostname !== undefined) files.set("/etc/hostname", Buffer.from(`${options.hostname}\n`));
   return files;

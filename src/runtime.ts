@@ -22,5 +22,5 @@ export { RuntimeError, type RuntimeErrorCode } from "./runtime/errors.ts";
 export type { RuntimeMessage } from "./runtime/message.ts";
 export { type BindSpec, parseBinds, parseMount } from "./runtime/options/binds.ts";
 export { parseHome } from "./runtime/options/home.ts";
-export { parseList, parseNoMount, parseOverlay, parseScratch } from "./runtime/options/lists.ts";
+export { parseDns, parseList, parseNoMount, parseOverlay, parseScratch } from "./runtime/options/lists.ts";
 export { VERSION } from "./version.ts";

@@ -48,8 +48,9 @@ function apptainerArguments(
   for (const { flags, repeatable } of CONTAINER_OPTIONS) {
     const name = attributeName(flags);
     const flag = /--[a-z-]+/.exec(flags)?.[0] ?? "";
-    // Apptainer's other actions do not know it.
+    // Apptainer's other actions do not know them.
     if (name === "shell" && action !== "shell") continue;
+    if (name === "runscriptTimeout" && action !== "run") continue;
     if (repeatable) words.push(...values.texts(name).map((value) => `${flag}=${value}`));
     else if (flags.includes("<")) {
       const value = values.text(name);

@@ -27,6 +27,7 @@ export const CONTAINER_OPTIONS: readonly OptionSpec[] = [
   option("-C, --containall", "contain the environment, PID and IPC as well", ["CONTAINALL"]),
   option("--cwd <path>", "initial working directory inside the container", ["CWD", "TARGET_CWD"]),
   option("--pwd <path>", "the same as --cwd", ["PWD", "TARGET_PWD"], HIDDEN),
+  option("--dns <list>", "name servers for /etc/resolv.conf, separated by commas", ["DNS"]),
   option("--env <name=value>", "set variables of the container: a list with commas, repeatable", ["ENV"], LIST),
   option("--env-file <file>", "set variables from a shell script, repeatable", ["ENV_FILE"], LIST),
   option("-f, --fakeroot", "run as root inside, with the caller's subordinate ids", ["FAKEROOT"]),
@@ -45,6 +46,7 @@ export const CONTAINER_OPTIONS: readonly OptionSpec[] = [
     ["NO_MOUNT"],
     LIST,
   ),
+  option("--no-pid", "accepted: only --pid and --containall make a PID namespace", ["NO_PID"], HIDDEN),
   option("--no-umask", "set the umask to 0022 inside", ["NO_UMASK"]),
   option("--nv", "bind what the host has of NVIDIA's driver", ["NV"]),
   option(
@@ -60,7 +62,9 @@ export const CONTAINER_OPTIONS: readonly OptionSpec[] = [
     ["SCRATCH", "SCRATCHDIR"],
     LIST,
   ),
+  option("--runscript-timeout <time>", "accepted: nothing waits for a runscript", ["RUNSCRIPT_TIMEOUT"], HIDDEN),
   option("-s, --shell <path>", "program of the action shell", ["SHELL"]),
+  option("--unsquash", "accepted: an image is unpacked where it cannot be mounted", ["UNSQUASH"], HIDDEN),
   option(
     "-u, --userns",
     "accepted: a user namespace is used wherever one is needed",

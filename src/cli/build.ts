@@ -41,6 +41,12 @@ export const BUILD_OPTIONS: readonly OptionSpec[] = [
   ...DISPLAY_OPTIONS,
 ];
 
+/** Taken for what Apptainer's scripts say: a build needs no root, and a user namespace is used wherever one is needed. */
+const ACCEPTED_OPTIONS: readonly OptionSpec[] = [
+  { flags: "-f, --fakeroot", description: "accepted: a build needs no root", hidden: true },
+  { flags: "--userns", description: "accepted: used wherever it is needed", hidden: true },
+];
+
 const STAGES = {
   fetch: "Fetching OCI image...",
   merge: "Extracting OCI image...",
@@ -99,5 +105,6 @@ export function buildCommand(context: Context, openLog: LogOpener): Command {
       log.info(`Build complete: ${target === STDOUT_TARGET ? "standard output" : target}`);
     });
   declareOptions(command, BUILD_OPTIONS);
+  declareOptions(command, ACCEPTED_OPTIONS);
   return command;
 }

@@ -4,6 +4,7 @@ import {
   currentFolder,
   evaluateEnvFile,
   parseBinds,
+  parseDns,
   parseEnvOption,
   parseHome,
   parseList,
@@ -50,6 +51,7 @@ export async function containerOptions(
     home: home === undefined ? undefined : parseHome(home, cwd),
     noHome: values.flag("noHome"),
     noMount: noMount.words,
+    dns: parseDns(values.text("dns") ?? ""),
     cwd: values.text("cwd") ?? values.text("pwd"),
     writableTmpfs: compat || values.flag("writableTmpfs"),
     overlays: list("overlay").map((text) => {

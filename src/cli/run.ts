@@ -6,6 +6,7 @@ import { advisedMessage } from "./advice.ts";
 import { type Context, createLogger } from "./context.ts";
 import { CommandError, EndedBySignal, ExitCode, ExitStatus, FatalError, UsageError } from "./exit.ts";
 import type { Logger } from "./logger.ts";
+import { refusalOf } from "./refused-options.ts";
 import { Interrupted } from "./signals.ts";
 import { isUndoFailure } from "./undo-failure.ts";
 import { commanderMessage } from "./usage-message.ts";
@@ -81,7 +82,10 @@ function refuseAsUsage(command: Command, name: string): Command {
     argumentTerm: () => command.usage().replace(/^\[options\] /, ""),
   });
   return command.exitOverride((error) => {
-    throw error.exitCode === 0 ? error : new UsageError(name, commanderMessage(error.message));
+    if (error.exitCode === 0) throw error;
+    const option = /^error: unknown option '(-[^']*)'/.exec(error.message)?.[1];
+    const refusal = option === undefined ? undefined : refusalOf(name, option);
+    throw refusal === undefined ? new UsageError(name, commanderMessage(error.message)) : new FatalError(refusal);
   });
 }
 

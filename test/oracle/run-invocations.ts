@@ -20,6 +20,8 @@ const app = at("apps and sections");
 const OF_MOUNTS: readonly Row[] = [
   on(["exec", "-B", "SHARED/data:/mnt/new/x"], sh("cat /mnt/new/x/file; ls /mnt; echo $APPTAINER_BIND")),
   on(["exec", "-B", "SHARED/data/file:/etc/passwd,SHARED/data/file:/etc/group:ro"], sh("cat /etc/passwd /etc/group")),
+  on(["exec", "--dns", "192.0.2.1, ::1"], ["cat", "/etc/resolv.conf"]),
+  on(["exec", "--dns", "192.0.2.1,x"], ["cat", "/etc/resolv.conf"]),
   on(
     ["exec", "-B", "SHARED/data/file:/etc/resolv.conf", "--hostname", "box"],
     sh("cat /etc/resolv.conf /etc/hostname"),

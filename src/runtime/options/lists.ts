@@ -1,5 +1,6 @@
+import { isIP } from "node:net";
 import { posix } from "node:path";
-import { quote } from "../../bytes/printable.ts";
+import { printable, quote } from "../../bytes/printable.ts";
 import { RuntimeError } from "../errors.ts";
 import type { RuntimeMessage } from "../message.ts";
 import { parseCsvRecord } from "./csv.ts";
@@ -10,6 +11,21 @@ import { parseCsvRecord } from "./csv.ts";
  */
 export function parseList(text: string): string[] {
   return text === "" ? [""] : parseCsvRecord(text);
+}
+
+/**
+ * `--dns`: addresses of name servers, separated by commas.
+ * @throws RuntimeError OPTION_INVALID with Apptainer's words
+ */
+export function parseDns(text: string): string[] {
+  const servers = text.split(",").map((server) => server.trim());
+  if (text.trim() === "") return [];
+  for (const server of servers) {
+    if (isIP(server) !== 0) continue;
+    const problem = `container creation failed: dns ip ${printable(server)} is not a valid IP address`;
+    throw new RuntimeError("OPTION_INVALID", { problem });
+  }
+  return servers;
 }
 
 /** Words of `--no-mount` that name a kind of mount; anything that begins with a slash names one path. */

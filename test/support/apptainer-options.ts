@@ -1,0 +1,37 @@
+/** The options of Apptainer 1.4.5 by command, as `apptainer COMMAND --help` lists them (test/oracle/options.test.ts). */
+export const APPTAINER_OPTIONS: Readonly<Record<string, string>> = {
+  run: "add-caps allow-setuid app apply-cgroups authfile bind blkio-weight blkio-weight-device cleanenv compat contain containall cpu-shares cpus cpuset-cpus cpuset-mems cwd disable-cache dns docker-host docker-login drop-caps env env-file fakeroot fusemount home hostname ipc keep-privs memory memory-reservation memory-swap mount net netns-path network network-args no-eval no-home no-https no-init no-mount no-pid no-privs no-umask nv nvccli oom-kill-disable overlay passphrase pem-path pid pids-limit rocm runscript-timeout scratch security sharens unsquash userns uts workdir writable writable-tmpfs",
+  exec: "add-caps allow-setuid app apply-cgroups authfile bind blkio-weight blkio-weight-device cleanenv compat contain containall cpu-shares cpus cpuset-cpus cpuset-mems cwd disable-cache dns docker-host docker-login drop-caps env env-file fakeroot fusemount home hostname ipc keep-privs memory memory-reservation memory-swap mount net netns-path network network-args no-eval no-home no-https no-init no-mount no-pid no-privs no-umask nv nvccli oom-kill-disable overlay passphrase pem-path pid pids-limit rocm scratch security sharens unsquash userns uts workdir writable writable-tmpfs",
+  shell:
+    "add-caps allow-setuid app apply-cgroups authfile bind blkio-weight blkio-weight-device cleanenv compat contain containall cpu-shares cpus cpuset-cpus cpuset-mems cwd disable-cache dns docker-host docker-login drop-caps env env-file fakeroot fusemount home hostname ipc keep-privs memory memory-reservation memory-swap mount net netns-path network network-args no-eval no-home no-https no-init no-mount no-pid no-privs no-umask nv nvccli oom-kill-disable overlay passphrase pem-path pid pids-limit rocm scratch security sharens shell unsquash userns uts workdir writable writable-tmpfs",
+  test: "add-caps allow-setuid app apply-cgroups authfile bind blkio-weight blkio-weight-device cleanenv compat contain containall cpu-shares cpus cpuset-cpus cpuset-mems cwd disable-cache dns docker-host docker-login drop-caps env env-file fakeroot fusemount home hostname ipc keep-privs memory memory-reservation memory-swap mount net netns-path network network-args no-eval no-home no-https no-init no-mount no-pid no-privs no-umask nv nvccli oom-kill-disable overlay passphrase pem-path pid pids-limit rocm scratch security sharens unsquash userns uts workdir writable writable-tmpfs",
+  "run-help": "app",
+  build:
+    "arch arch-variant authfile bind build-arg build-arg-file disable-cache docker-host docker-login encrypt fakeroot fix-perms force json library mksquashfs-args mount no-cleanup no-https notest nv nvccli passphrase pem-path rocm sandbox section update userns warn-unused-build-args writable-tmpfs",
+  pull: "arch arch-variant authfile dir disable-cache docker-host docker-login force library no-cleanup no-https sandbox",
+  inspect: "all app deffile environment helpfile json labels list-apps runscript startscript test",
+  sign: "group-id key keyidx sif-id",
+  verify:
+    "all certificate certificate-intermediates certificate-roots group-id json key legacy-insecure local ocsp-verify sif-id url",
+  "key list": "global keysdir secret",
+  "key newpair": "bit-length comment email keysdir name password push",
+  "key import": "global keysdir new-password",
+  "key export": "armor global keysdir secret",
+  "key remove": "both global keysdir public secret",
+  "key search": "long-list url",
+  "key push": "global keysdir url",
+  "key pull": "global keysdir url",
+  "sif add": "alignment datatype filename groupid link partarch partfs parttype sbomformat signentity signhash",
+  "sif del": "",
+  "sif dump": "",
+  "sif header": "",
+  "sif info": "",
+  "sif list": "",
+  "sif new": "",
+  "sif setprim": "",
+  "cache list": "type verbose",
+  "cache clean": "days dry-run force type",
+  "registry login": "authfile password password-stdin username",
+  "registry logout": "authfile",
+  "registry list": "",
+};
