@@ -188,9 +188,19 @@ describe("readTar() damage", () => {
   });
 
   it("stops waiting for a source when the consumer leaves inside a body", async () => {
-    for await (const seen of readTar(streamOf(cut(FULL, [600, 100, 100])), { name: "sha256:test" })) {
+    let left = false;
+    async function* source() {
+      try {
+        yield* streamOf(cut(FULL, [600, 100, 100]));
+        await new Promise(() => {});
+      } finally {
+        left = true;
+      }
+    }
+    for await (const seen of readTar(source(), { name: "sha256:test" })) {
       for await (const _ of seen.body()) break;
       break;
     }
+    expect(left).toBe(true);
   });
 });
