@@ -124,6 +124,19 @@ const ROWS: readonly (readonly [name: string, row: Row])[] = [
       shows: /alive 22[\s\S]*Stopped[\s\S]*got word[\s\S]*Running[\s\S]*exit\r\nafter 0/,
     },
   ],
+  [
+    "Ctrl-Z and bg in bash",
+    {
+      line: `RUN shell --no-home IMAGE${AFTER}`,
+      steps: [
+        [/> /, job("sleep 2; echo over")],
+        [/up1\r\n/, CTRL_Z],
+        [/Stopped[^>]*> /, "bg; wait; echo waited $?\r"],
+        [/over\r\n[\s\S]*waited \d+\r\n[^>]*> /, CTRL_D],
+      ],
+      shows: /Stopped[\s\S]*over\r\n[\s\S]*waited 0[\s\S]*exit\r\nafter 0/,
+    },
+  ],
 ];
 
 describe.skipIf(!ready || !isRoot)("a terminal, beside Apptainer", () => {
@@ -192,6 +205,40 @@ describe.skipIf(!ready || !isRoot)("a terminal, beside Apptainer", () => {
       ]);
       expect(run.seen).toMatch(/33 77\r\nafter 3/);
     });
+
+    it.concurrent.for([
+      ["a program", "exec --no-home IMAGE sh -c 'echo up; sleep 64'", []],
+      ["a program in a PID namespace", "exec --pid --no-home IMAGE sh -c 'echo up; sleep 64'", []],
+      ["a shell with a job in the background", "shell --no-home IMAGE", [[/> /, job("exec sleep 64", " &")]]],
+      [
+        "a program that takes a while",
+        "exec --no-home IMAGE sh -c 'trap \"sleep 0.5; exit\" HUP; echo up; sleep 64 & wait'",
+        [],
+      ],
+    ] as const)(
+      "leaves no process and no mount when the terminal of %s is closed",
+      async ([, words, steps], { expect }) => {
+        const own = await mkdtemp(join(folder, "closed-"));
+        await chmod(own, 0o777);
+        const file = join(own, "image.sif");
+        await copyFile(image, file);
+        const line = `echo terminal $PPID; RUN ${words.replace("IMAGE", file)}`;
+        let terminal = 0;
+        const { code } = await follow(line, sifonAs(sifon), [
+          [
+            /terminal (\d+)\r\n/,
+            ([, pid]) => {
+              terminal = Number(pid);
+            },
+          ],
+          ...steps,
+          [/up1?\r\n/, () => process.kill(terminal, "SIGKILL")],
+        ]);
+        expect(code).toBeNull();
+        await expect.poll(() => processesWith(own), { timeout: 15_000 }).toEqual([]);
+        expect(await readFile("/proc/self/mountinfo", "utf8")).not.toContain(own);
+      },
+    );
 
     it.concurrent("leaves the terminal, no process and no mount behind when it is killed", async ({ expect }) => {
       const own = await mkdtemp(join(folder, "killed-"));
