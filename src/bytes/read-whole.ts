@@ -1,10 +1,17 @@
+import { stat } from "node:fs/promises";
 import { addAbortSignal, Readable } from "node:stream";
 import { BytesError } from "./errors.ts";
+import { openRegular } from "./open-regular.ts";
 import { openStream } from "./open-stream.ts";
 import { streamChunks } from "./stream-chunks.ts";
 
 /** What a configuration, a certificate bundle or a definition may have; the largest that are known have a tenth of it. */
 export const SMALL_FILE_LIMIT: number = 4 * 1024 * 1024;
+
+/** Room for what tells no size, at first. */
+const MIN_ROOM = 4096;
+/** At a time: between two reads a signal is heard. */
+const READ_SIZE = 4 * 1024 * 1024;
 
 /** How much is taken, and until when. */
 export interface ReadWholeOptions {
@@ -18,8 +25,33 @@ export interface ReadWholeOptions {
  * @throws BytesError FILE_TOO_LARGE, what the file system says, the signal's reason
  */
 export async function readWholeFile(path: string, options: ReadWholeOptions = {}): Promise<Buffer> {
-  options.signal?.throwIfAborted();
-  return readWholeStream(await openStream(path), path, options);
+  const { limit = SMALL_FILE_LIMIT, signal } = options;
+  signal?.throwIfAborted();
+  const isFile = await stat(path).then(
+    (found) => found.isFile(),
+    () => false,
+  );
+  return isFile ? readRegular(path, limit, signal) : readWholeStream(await openStream(path), path, options);
+}
+
+/** Into one piece of memory, as large as the file: files of keys are large. */
+async function readRegular(path: string, limit: number, signal: AbortSignal | undefined): Promise<Buffer> {
+  const file = await openRegular(path);
+  try {
+    const { size: told } = await file.stat();
+    // Files of /proc tell no size; one more shows the end.
+    let bytes = Buffer.allocUnsafeSlow(Math.min(Math.max(told, MIN_ROOM), limit) + 1);
+    for (let size = 0; ; ) {
+      signal?.throwIfAborted();
+      const { bytesRead } = await file.read(bytes, size, Math.min(bytes.length - size, READ_SIZE), size);
+      if (bytesRead === 0) return bytes.subarray(0, size);
+      size += bytesRead;
+      if (size > limit) throw new BytesError("FILE_TOO_LARGE", { path, limit });
+      if (size === bytes.length) bytes = Buffer.concat([bytes], Math.min(2 * size, limit + 1));
+    }
+  } finally {
+    await file.close();
+  }
 }
 
 /** As {@link readWholeFile}, as UTF-8. */

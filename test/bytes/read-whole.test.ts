@@ -90,6 +90,13 @@ describe("readWholeFile()", () => {
     await expect(readWholeFile(path)).rejects.toMatchObject({ code: "FILE_TOO_LARGE", details: { path } });
   });
 
+  it("reads a file of /proc, which tells no size, and keeps to the limit there", async () => {
+    expect(await readWholeText("/proc/self/status")).toMatch(/^Name:/);
+    // Longer than the room at first.
+    expect((await readWholeText("/proc/self/smaps")).length).toBeGreaterThan(10_000);
+    await expect(readWholeFile("/proc/self/smaps", { limit: 5000 })).rejects.toMatchObject({ code: "FILE_TOO_LARGE" });
+  });
+
   it("finds nothing in /dev/null", async () => {
     expect(await readWholeText("/dev/null")).toBe("");
   });
