@@ -163,7 +163,7 @@ export { pemSigner } from "./sign/dsse/dsse.ts";
 export { isEncryptedPem, readPrivatePem, readPublicPem } from "./sign/dsse/pem-key.ts";
 export { IntegrityError, type IntegrityErrorCode, KeyError, type KeyErrorCode } from "./sign/errors.ts";
 export { readKeyFile, readKeyText } from "./sign/key-file.ts";
-export { addToKeyring, readKeyring, removeFromKeyring } from "./sign/keyring/keyring.ts";
+export { addKeysToKeyring, addToKeyring, readKeyring, removeFromKeyring } from "./sign/keyring/keyring.ts";
 export { armorKey, type PgpKey, parseUserId, readPgpKeys, type UserIdParts } from "./sign/openpgp/key.ts";
 export {
   changePassphrase,

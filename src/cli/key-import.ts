@@ -1,5 +1,13 @@
 import { Command } from "commander";
-import { addToKeyring, changePassphrase, type PgpKey, publicHalf, readKeyFile, readPgpKeys } from "../index.ts";
+import {
+  addKeysToKeyring,
+  addToKeyring,
+  changePassphrase,
+  type PgpKey,
+  publicHalf,
+  readKeyFile,
+  readPgpKeys,
+} from "../index.ts";
 import { reasonOf } from "./attempt.ts";
 import type { Context, LogOpener } from "./context.ts";
 import { CommandError, ExitCode, FatalError, UsageError } from "./exit.ts";
@@ -34,12 +42,16 @@ export function importCommand(context: Context, openLog: LogOpener): Command {
         const keys = await readKeys(path, context);
         // Apptainer says nothing of an empty file; its exit code is the same.
         if (keys.length === 0) log.warning(`${path} holds no key`);
-        for (const key of keys) {
+        for (let at = 0; at < keys.length; ) {
+          const key = keys[at] as PgpKey;
           if (!key.isSecret) {
-            await addToKeyring(trusted, key);
-            context.stdout.write(addedText(key, "public"));
+            const end = keys.findIndex((one, i) => i > at && one.isSecret);
+            const row = keys.slice(at, end < 0 ? undefined : end);
+            await addPublicKeys(trusted, row, context);
+            at += row.length;
             continue;
           }
+          at++;
           if (values.flag("global")) throw new FatalError("private keys belong into no global keyring");
           // Deviates: Apptainer asks for the passphrase of each private key; here it stays as it is in the file.
           const kept = values.flag("newPassword") ? await withNewPassphrase(key, context, log) : key;
@@ -56,6 +68,15 @@ export function importCommand(context: Context, openLog: LogOpener): Command {
     });
   declareOptions(command, OPTIONS);
   return command;
+}
+
+/** The keyring is read and written once for all of them. */
+async function addPublicKeys(keyring: string, keys: readonly PgpKey[], { stdout }: Context): Promise<void> {
+  const added = await addKeysToKeyring(keyring, keys);
+  for (const key of keys.slice(0, added)) stdout.write(addedText(key, "public"));
+  const present = keys[added];
+  // Refused once more, by itself, so that it is told which one ended it.
+  if (present !== undefined) await addToKeyring(keyring, present);
 }
 
 async function readKeys(path: string, { signal }: Context): Promise<readonly PgpKey[]> {

@@ -6,7 +6,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { DataType, HashType } from "../../src/sif/data-type.ts";
 import { addObject } from "../../src/sif/edit.ts";
 import type { Link } from "../../src/sif/image.ts";
-import { addToKeyring, readKeyring, removeFromKeyring } from "../../src/sign/keyring/keyring.ts";
+import { addKeysToKeyring, addToKeyring, readKeyring, removeFromKeyring } from "../../src/sign/keyring/keyring.ts";
 import { formatClearText, parseClearText } from "../../src/sign/openpgp/clear-text.ts";
 import { armorKey, type PgpKey, parseUserId, readPgpKeys } from "../../src/sign/openpgp/key.ts";
 import { changePassphrase, checkPassphrase, generatePgpKey, publicHalf } from "../../src/sign/openpgp/secret-key.ts";
@@ -209,6 +209,17 @@ describe("splitKeys()", () => {
     expect(splitKeys(Buffer.from(hex, "hex")).map((part) => part.length)).toEqual([size]);
   });
 
+  it.each([
+    ["keys", "c60100", 10_000],
+    ["packets of one key", "cd00", 20_000 - 1],
+  ])("keeps to a limit of %s", (_, hex, limit) => {
+    const one = Buffer.from(hex, "hex");
+    const bytes = (count: number) => Buffer.concat([Buffer.from("c60100", "hex"), ...Array(count).fill(one)]);
+    const allowed = hex === "cd00" ? limit : limit - 1;
+    expect(splitKeys(bytes(allowed)).length).toBe(hex === "cd00" ? 1 : limit);
+    expect(() => splitKeys(bytes(allowed + 1))).toThrow(/more than (10000 keys|20000 packets)/);
+  });
+
   it.each(["9b00", "c6e000"])("refuses a length that only data may have: %s", (hex) => {
     expect(() => splitKeys(Buffer.from(hex, "hex"))).toThrow(/length/);
   });
@@ -229,6 +240,16 @@ describe("keyrings", () => {
     expect(await readKeyring(path)).toEqual([bob]);
     await expect(removeFromKeyring(path, ann.fingerprint)).rejects.toMatchObject({ code: "KEY_NOT_FOUND" });
     expect(await readdir(folder)).toEqual(["pgp-secret"]);
+  });
+
+  it("take several keys at once, up to the first that is there already", async (context) => {
+    const path = join(await testFolder(context), "pgp-public");
+    const bobPublic = await publicHalf(bob);
+    expect(await addKeysToKeyring(path, [annPublic])).toBe(1);
+    expect(await addKeysToKeyring(path, [bobPublic, annPublic])).toBe(1);
+    expect(await addKeysToKeyring(path, [bobPublic])).toBe(0);
+    expect(await addKeysToKeyring(path, [])).toBe(0);
+    expect((await readKeyring(path)).map(({ fingerprint }) => fingerprint)).toEqual([ann.fingerprint, bob.fingerprint]);
   });
 
   it("keep keys byte for byte that are not understood", async (context) => {

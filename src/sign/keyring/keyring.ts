@@ -30,11 +30,27 @@ export async function readKeyring(
  * @throws KeyError KEY_PRESENT, KEYRING_DAMAGED, KEYRING_BUSY
  */
 export async function addToKeyring(path: string, key: PgpKey): Promise<void> {
+  if ((await addKeysToKeyring(path, [key])) === 0) throw new KeyError("KEY_PRESENT", { fingerprint: key.fingerprint });
+}
+
+/**
+ * Adds keys behind the others, in one change, up to the first that is there already. Gives how many were added.
+ * @throws KeyError KEYRING_DAMAGED, KEYRING_BUSY
+ */
+export async function addKeysToKeyring(path: string, keys: readonly PgpKey[]): Promise<number> {
+  let added = 0;
   await change(path, async (parts) => {
-    const { fingerprint } = key;
-    if ((await findPart(parts, fingerprint)) >= 0) throw new KeyError("KEY_PRESENT", { fingerprint });
-    return [...parts, key.bytes];
+    const present = new Set(await fingerprintsOf(parts));
+    const next = [...parts];
+    for (const { fingerprint, bytes } of keys) {
+      if (present.has(fingerprint)) break;
+      present.add(fingerprint);
+      next.push(bytes);
+    }
+    added = next.length - parts.length;
+    return added === 0 ? undefined : next;
   });
+  return added;
 }
 
 /**
@@ -43,18 +59,17 @@ export async function addToKeyring(path: string, key: PgpKey): Promise<void> {
  */
 export async function removeFromKeyring(path: string, fingerprint: string): Promise<void> {
   await change(path, async (parts) => {
-    const index = await findPart(parts, fingerprint.toUpperCase());
+    const index = (await fingerprintsOf(parts)).indexOf(fingerprint.toUpperCase());
     if (index < 0) throw new KeyError("KEY_NOT_FOUND", { fingerprint });
     return parts.filter((_, at) => at !== index);
   });
 }
 
-async function findPart(parts: readonly Uint8Array[], fingerprint: string): Promise<number> {
-  for (const [index, part] of parts.entries()) {
-    const key = await readPgpKey(part).catch(() => undefined);
-    if (key?.fingerprint === fingerprint) return index;
-  }
-  return -1;
+/** Of each key; undefined for one that is not understood. One after the other: parsed keys are large. */
+async function fingerprintsOf(parts: readonly Uint8Array[]): Promise<readonly (string | undefined)[]> {
+  const found: (string | undefined)[] = [];
+  for (const part of parts) found.push((await readPgpKey(part).catch(() => undefined))?.fingerprint);
+  return found;
 }
 
 async function readParts(
@@ -78,23 +93,27 @@ async function readParts(
 
 /**
  * Writes the keyring anew beside the old one and puts it in its place: a reader sees one or the other, and what goes
- * wrong leaves the old one. The file beside it is the lock, too.
+ * wrong leaves the old one, as does an edit that gives nothing. The file beside it is the lock, too.
  */
 async function change(
   path: string,
-  edit: (parts: readonly Uint8Array[]) => Promise<readonly Uint8Array[]>,
+  edit: (parts: readonly Uint8Array[]) => Promise<readonly Uint8Array[] | undefined>,
 ): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   const next = `${path}.new`;
   const file = await openLock(next, path);
   try {
+    let edited: readonly Uint8Array[] | undefined;
     try {
-      await file.writeFile(Buffer.concat(await edit(await readParts(path))));
-      await file.sync();
+      edited = await edit(await readParts(path));
+      if (edited !== undefined) {
+        await file.writeFile(Buffer.concat(edited));
+        await file.sync();
+      }
     } finally {
       await file.close();
     }
-    await rename(next, path);
+    await (edited === undefined ? rm(next) : rename(next, path));
   } catch (error) {
     await rm(next, { force: true });
     throw error;

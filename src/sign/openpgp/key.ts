@@ -3,7 +3,7 @@ import { KeyError } from "../errors.ts";
 import { armor } from "./clear-text.ts";
 import { loadOpenPgp } from "./library.ts";
 import { lockedPackets, parseKey } from "./parse-key.ts";
-import { splitKeys } from "./split-keys.ts";
+import { PacketError, splitKeys } from "./split-keys.ts";
 
 /** An OpenPGP key as keyrings hold it. */
 export interface PgpKey {
@@ -52,17 +52,34 @@ export async function readPgpKeys(content: Uint8Array): Promise<readonly PgpKey[
     parts = splitKeys((content[0] ?? 0) >= 0x80 ? content : await dearmor(content));
   } catch (cause) {
     if (cause instanceof KeyError) throw cause;
-    throw new KeyError("KEY_INVALID", { reason: (cause as Error).message, cause });
+    const where = cause instanceof PacketError ? `, at byte ${cause.offset}` : "";
+    throw new KeyError("KEY_INVALID", { reason: `${(cause as Error).message}${where}`, cause });
   }
   const keys: PgpKey[] = [];
   for (const part of parts) keys.push(await readPgpKey(part));
   return keys;
 }
 
+/** Keys with all their signatures have less; keyrings are binary. */
+const MAX_ARMORED = 4 * 1024 * 1024;
+/** The lines in front of the data: Version, Comment and the like. */
+const MAX_ARMOR_HEADERS = 64 * 1024;
+
 async function dearmor(content: Uint8Array): Promise<Uint8Array> {
+  const bytes = Buffer.from(content.buffer, content.byteOffset, content.length);
+  const start = bytes.indexOf("-----BEGIN PGP");
+  if (start < 0) throw new KeyError("KEY_INVALID", { reason: "no armored data found" });
+  const tooLong = (what: string, limit: number) =>
+    new KeyError("KEY_INVALID", { reason: `${what} from byte ${start} on have more than ${limit} bytes` });
+  if (bytes.length - start > MAX_ARMORED) throw tooLong("armored keys", MAX_ARMORED);
+  const text = bytes.toString("latin1", start);
+  const headers = text.search(/\n[ \t\r]*\n/);
+  if (headers > MAX_ARMOR_HEADERS || (headers < 0 && text.length > MAX_ARMOR_HEADERS)) {
+    throw tooLong("armor headers", MAX_ARMOR_HEADERS);
+  }
   const { unarmor } = await loadOpenPgp();
   try {
-    const { data } = await unarmor(Buffer.from(content).toString("latin1"));
+    const { data } = await unarmor(text);
     return data instanceof Uint8Array ? data : new Uint8Array();
   } catch (cause) {
     throw new KeyError("KEY_INVALID", { reason: "no armored data found", cause });
