@@ -14,8 +14,7 @@ const OPTIONS: readonly OptionSpec[] = [
   { flags: "-C, --comment <text>", description: "a comment, such as what the key is for" },
   { flags: "-P, --password <password>", description: "the key's passphrase; empty for none (better: the prompt)" },
   { flags: "-b, --bit-length <bits>", description: "length of the RSA key: 2048 to 16384 (default 4096)" },
-  // With a value, for scripts that tell Apptainer `--push=false`.
-  { flags: "-U, --push [yes]", description: "refused: Sifon asks no key server", hidden: true },
+  { flags: "-U, --push", description: "refused: Sifon asks no key server", hidden: true },
   KEYSDIR_OPTION,
 ];
 

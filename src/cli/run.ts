@@ -3,6 +3,7 @@ import { printable, printableLines, SifonError, VERSION } from "../runtime.ts";
 import { actionCommands } from "./action.ts";
 import { ACTIONS, isAction } from "./action-names.ts";
 import { advisedMessage } from "./advice.ts";
+import { takeBooleanValues } from "./boolean-values.ts";
 import { type Context, createLogger } from "./context.ts";
 import { CommandError, EndedBySignal, ExitCode, ExitStatus, FatalError, UsageError } from "./exit.ts";
 import type { Logger } from "./logger.ts";
@@ -81,6 +82,8 @@ function refuseAsUsage(command: Command, name: string): Command {
     subcommandTerm: (below) => below.name(),
     argumentTerm: () => command.usage().replace(/^\[options\] /, ""),
   });
+  // A command below ends the options of those above it, the image those of an action: the container's follow.
+  takeBooleanValues(command, { name, endsAtWord: command.commands.length > 0 || ACTIONS.has(name) });
   return command.exitOverride((error) => {
     if (error.exitCode === 0) throw error;
     const option = /^error: unknown option '(-[^']*)'/.exec(error.message)?.[1];
