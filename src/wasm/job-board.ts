@@ -20,6 +20,9 @@ const COMPRESSED_SIZE = 3;
 const HASH = 4;
 const RECORD = 8;
 
+/** The compressed size of a block that was not encoded, as its memory is not known to the thread. */
+export const REFUSED: number = -1;
+
 /** A block to encode. */
 export interface BoardJob {
   /** Where the result goes. */

@@ -1,9 +1,9 @@
 import type { Worker } from "node:worker_threads";
-import type { BlockCodec } from "./block-codec.ts";
+import type { BlockCodec, BlockResult } from "./block-codec.ts";
 import type { BlockEncoder, EncodedBlock, LentBlock } from "./block-encoder.ts";
 import { EncoderError } from "./errors.ts";
 import { encodedBlock, encodeInline } from "./inline-encoder.ts";
-import { JobBoard } from "./job-board.ts";
+import { JobBoard, REFUSED } from "./job-board.ts";
 import { Slots } from "./slots.ts";
 import type { BoardSetup, LentMemory } from "./worker-messages.ts";
 
@@ -104,8 +104,12 @@ export class PoolEncoder implements BlockEncoder {
     const known = this.#lent.lastIndexOf(memory);
     if (known >= 0) return known;
     const number = this.#lent.push(memory) - 1;
-    for (const worker of this.#workers) worker.postMessage({ number, memory } satisfies LentMemory);
+    this.#tell(number, memory);
     return number;
+  }
+
+  #tell(number: number, memory: SharedArrayBuffer): void {
+    for (const worker of this.#workers) worker.postMessage({ number, memory } satisfies LentMemory);
   }
 
   #start(): void {
@@ -130,10 +134,21 @@ export class PoolEncoder implements BlockEncoder {
       const job = this.#jobs.get(slot);
       if (job === undefined) continue;
       this.#jobs.delete(slot);
-      const { buffer, block } = job;
-      const size = typeof block === "number" ? block : block.bytes.length;
-      if (typeof block !== "number") block.lease.release();
-      job.resolve(encodedBlock(buffer, size, this.#board.answerOf(slot), this.#slots));
+      job.resolve(this.#finish(job, this.#board.answerOf(slot)));
+    }
+  }
+
+  #finish({ buffer, block }: Job, result: BlockResult): EncodedBlock {
+    if (typeof block === "number") return encodedBlock(buffer, block, result, this.#slots);
+    try {
+      if (result.compressedSize !== REFUSED) return encodedBlock(buffer, block.bytes.length, result, this.#slots);
+      // The message that tells of the memory goes out before the job. Yet on a machine with ten times more to do than
+      // it can, a thread that had just started has found the job first, once in dozens of runs: nothing is lost by it.
+      const memory = block.bytes.buffer as SharedArrayBuffer;
+      this.#tell(this.#numberOf(memory), memory);
+      return encodeInline(this.#options.codec, buffer, block, this.#slots);
+    } finally {
+      block.lease.release();
     }
   }
 

@@ -110,7 +110,7 @@ describe("PoolEncoder", () => {
   }
   const BOARD = JSON.stringify(new URL("../../dist/wasm/job-board.js", import.meta.url).href);
   const serve = (answer: string) => `
-    const { parentPort, workerData: { slotCount, memory, enough } } = require("node:worker_threads");
+    const { parentPort, receiveMessageOnPort, workerData: { slotCount, memory, enough } } = require("node:worker_threads");
     import(${BOARD}).then(({ JobBoard }) => {
       const board = new JobBoard(slotCount, memory);
       for (;;) {
@@ -144,6 +144,29 @@ describe("PoolEncoder", () => {
       }),
     );
     expect(blocks.slice(8)).toEqual(sizes.slice(8));
+    await encoder.close();
+  });
+
+  it("encodes a block here that a worker refuses, as it does not know the memory, and tells it once more", async () => {
+    const refuse = serve(`
+      const told = [];
+      for (let m; (m = receiveMessageOnPort(parentPort)) !== undefined; ) told.push(m.message.number);
+      const hash = [told.length, 0, 0, 0];
+      if (board.answer(slot, { compressedSize: size === 1 ? 1 : -1, hash }, enough)) parentPort.postMessage(0);
+    `);
+    const { encoder } = pool(refuse, 1);
+    for (let i = 0; i < 8; i++) (await encode(encoder, sample(1))).release();
+    const bytes = new Uint8Array(new SharedArrayBuffer(BLOCK));
+    bytes.set(sample(5));
+    let kept = 0;
+    const lease = { keep: () => kept++, release: () => kept-- };
+    const block = await encoder.encode(await encoder.acquire(), { bytes, lease });
+    expect(Buffer.compare(inflateSync(block.bytes), bytes)).toBe(0);
+    expect(block.hash).toEqual(core.contentHash(bytes));
+    expect(kept).toBe(0);
+    block.release();
+    // The worker has heard of the memory once before that block, and once after it.
+    expect((await encode(encoder, sample(1, 1))).hash[0]).toBe(1);
     await encoder.close();
   });
 
