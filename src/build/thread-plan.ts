@@ -21,7 +21,7 @@ const LAYER_THREADS = 2;
 /** Bytes of tar that each may hold ready or lend, for each worker: as much as the worker has in hand, and once more. */
 const LAYER_BUFFER_PER_WORKER = MIB;
 
-// Processor time of a block of 128 KiB of lolcow, in µs (bench/RESULTS.md, "Stages": 2096 for the pipe in whole).
+// Processor time of a block of 128 KiB of lolcow, in µs, on a quiet machine (as "Stages" in bench/RESULTS.md; 2100 in all).
 /** What this thread spends when it reads layers itself; and zlib's thread and all the rest beside it. */
 const MAIN_MICROSEC = 400;
 const REST_MICROSEC = 480;

@@ -11,25 +11,6 @@ export interface Layer {
   readonly diffId: Digest | undefined;
   /** Opens the stored bytes from the start; may be called again, in any order, also while another is open. */
   open(options: { readonly signal: AbortSignal }): Promise<LayerStream>;
-  /**
-   * What a thread needs to open the layer by itself, as `open` does here; undefined, or absent, where it cannot. Throws
-   * what `open` throws.
-   * @internal
-   */
-  detach?(options: { readonly signal: AbortSignal }): Promise<DetachedLayer | undefined>;
-}
-
-/**
- * A layer that is opened in another thread, by the code that its source has there.
- * @internal
- */
-export interface DetachedLayer {
-  /** A clone of it goes to the thread. */
-  readonly description: unknown;
-  /** Answers what the thread asks of the source on the way; question and answer are cloned, too. */
-  answer?(question: unknown, signal: AbortSignal): Promise<unknown>;
-  /** Aborted when the source is closed, and with it the streams that are open. */
-  readonly closed?: AbortSignal;
 }
 
 /** A layer's stored bytes. */

@@ -1,9 +1,10 @@
 import type { Readable } from "node:stream";
 import { type ImageConfig, MAX_CONFIG_SIZE, parseImageConfig } from "../oci/config.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
+import { type DetachedLayer, detachable } from "../oci/detached-layer.ts";
 import type { Digest } from "../oci/digest.ts";
 import { OciError } from "../oci/errors.ts";
-import type { DetachedLayer, Image, Layer } from "../oci/image.ts";
+import type { Image, Layer } from "../oci/image.ts";
 import { checkRunnable, type Manifest, parseManifest } from "../oci/manifest.ts";
 import { formatPlatform, type Platform, type PlatformRequest, satisfiesPlatform } from "../oci/platform.ts";
 import { choosePlatform, offeredPlatforms } from "../oci/platform-choice.ts";
@@ -73,8 +74,10 @@ export async function resolveImage(top: ServedManifest, store: ImageStore, optio
       (descriptor, index): Layer => ({
         descriptor,
         diffId: config.diffIds[index],
-        open: ({ signal }) => store.openLayer(layers, index, signal),
-        detach: async ({ signal }) => store.detachLayer?.(layers, index, signal),
+        open: detachable(
+          ({ signal }) => store.openLayer(layers, index, signal),
+          async ({ signal }) => store.detachLayer?.(layers, index, signal),
+        ),
       }),
     ),
   };

@@ -12,7 +12,8 @@ import { BlobCache } from "../../src/cache/blob-cache.ts";
 import { SifonError } from "../../src/errors.ts";
 import { convert, openSink } from "../../src/index.ts";
 import { openLayer } from "../../src/layer/open-layer.ts";
-import type { DetachedLayer, Image, ImageSource, Layer } from "../../src/oci/image.ts";
+import { type DetachedLayer, detachingOf } from "../../src/oci/detached-layer.ts";
+import type { Image, ImageSource, Layer } from "../../src/oci/image.ts";
 import type { ProgressEvent } from "../../src/progress.ts";
 import { createSource } from "../../src/source/open-source.ts";
 import type { SourceOptions } from "../../src/source/options.ts";
@@ -250,8 +251,8 @@ describe("a registry's layer that its thread fetches", () => {
       await source.close();
       await expect.poll(() => registry.connections.size).toBe(0);
       outcomes.push(tell(await reading));
-      const [layer] = image.layers;
-      await expect(layer?.detach?.({ signal: never })).rejects.toMatchObject({ code: "SOURCE_CLOSED" });
+      const [layer] = image.layers as [Layer];
+      await expect(detachingOf(layer)?.({ signal: never })).rejects.toMatchObject({ code: "SOURCE_CLOSED" });
     }
     expect(outcomes).toMatchObject([
       {},
@@ -260,10 +261,28 @@ describe("a registry's layer that its thread fetches", () => {
   });
 });
 
+it("a layer that is opened in another way than its source's is opened so, and fed to its thread", async () => {
+  const { source } = sourceOf(registry);
+  const { layers } = await source.resolve({ signal: never });
+  let opened = 0;
+  const wrapped = layers.map((layer) => ({
+    ...layer,
+    open: (options: { readonly signal: AbortSignal }) => {
+      opened++;
+      return layer.open(options);
+    },
+  }));
+  const threads = threadsFor(wrapped, never);
+  expect((await collect(threads.open(0))).equals(LAYER)).toBe(true);
+  expect(opened).toBe(1);
+  await threads.close();
+  await source.close();
+});
+
 /** What the layers of an image are detached with. */
 async function detached(source: ImageSource): Promise<(DetachedLayer | undefined)[]> {
   const { layers } = await source.resolve({ signal: never });
-  return Promise.all(layers.map(async (layer) => layer.detach?.({ signal: never })));
+  return Promise.all(layers.map(async (layer) => detachingOf(layer)?.({ signal: never })));
 }
 
 it.each([

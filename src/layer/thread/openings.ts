@@ -1,5 +1,6 @@
 import { InternalError } from "../../errors.ts";
-import type { DetachedLayer, Layer } from "../../oci/image.ts";
+import { type DetachedLayer, detachingOf } from "../../oci/detached-layer.ts";
+import type { Layer } from "../../oci/image.ts";
 import { toFailure } from "./failure.ts";
 import type { LayerAnswer, LayerRequest, Opening } from "./messages.ts";
 
@@ -31,7 +32,7 @@ export class Openings {
 
   /** Lets the thread begin to receive a layer; whoever opens it then hears of what fails. */
   prepare(layer: Layer): void {
-    if (layer.detach === undefined || this.#next?.layer === layer) return;
+    if (detachingOf(layer) === undefined || this.#next?.layer === layer) return;
     this.#forget(this.#next);
     const next = this.#begin(layer);
     this.#next = next;
@@ -84,7 +85,7 @@ export class Openings {
 
   /** As things stand now: a place may have failed since the layer was prepared. */
   async #describe(one: Detached): Promise<Opening | undefined> {
-    const detached = await one.layer.detach?.({ signal: this.#signal });
+    const detached = await detachingOf(one.layer)?.({ signal: this.#signal });
     if (detached === undefined) return undefined;
     one.detached?.closed?.removeEventListener("abort", one.onClosed);
     one.detached = detached;

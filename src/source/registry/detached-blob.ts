@@ -2,7 +2,7 @@ import type { Credential } from "../../auth/credential.ts";
 import { SifonError } from "../../errors.ts";
 import { type Failure, fromFailure } from "../../layer/thread/failure.ts";
 import type { Descriptor } from "../../oci/descriptor.ts";
-import type { DetachedLayer } from "../../oci/image.ts";
+import type { DetachedLayer } from "../../oci/detached-layer.ts";
 import type { OnProgress, ProgressEvent } from "../../progress.ts";
 import { SourceError } from "../errors.ts";
 import type { RegistryAccess } from "./connect-registry.ts";
