@@ -47,19 +47,24 @@ describe.skipIf(!ready || !isRoot)("a host that lacks something, for an ordinary
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
   /** Runs Sifon as the user where these paths are closed. */
-  function without(paths: readonly string[], args: readonly string[]) {
+  function without(paths: readonly string[], args: readonly string[], more: typeof env = {}) {
     return covering(
       paths.map((path) => [path, "nothing"]),
       args,
+      more,
     );
   }
 
   /** Runs Sifon as the user where other files stand in the place of these. */
-  function covering(covers: readonly (readonly [path: string, file: string])[], args: readonly string[]) {
+  function covering(
+    covers: readonly (readonly [path: string, file: string])[],
+    args: readonly string[],
+    more: typeof env = {},
+  ) {
     const cover = covers.map(([path, file]) => `if [ -e ${path} ]; then mount --bind ${file} ${path}; fi`);
     const script = ["mount --make-rprivate /", ...cover, `exec ${AS_USER} "$@"`].join("\n");
     const words = ["--mount", "sh", "-ec", script, "sh", process.execPath, SIFON_MAIN, ...args];
-    return runCommand(unshare as string, words, { cwd: folder, env });
+    return runCommand(unshare as string, words, { cwd: folder, env: { ...env, ...more } });
   }
   const SQUASHFUSE = ["/usr/bin/squashfuse_ll", "/usr/bin/squashfuse"];
 
@@ -248,9 +253,28 @@ describe.skipIf(!ready || !isRoot)("a host that lacks something, for an ordinary
     const { code, stdout, stderr } = await without([], ["exec", "-B", "/nonexistent:/x", "image.sif", "echo", "ran"]);
     expect({ code, stdout }).toEqual({ code: 255, stdout: "" });
     expect(stderr.split("\n")).toEqual([
+      "WARNING: skipping mount of /nonexistent: stat /nonexistent: no such file or directory",
       "FATAL:   container creation failed: mount hook function failure: mount /nonexistent->/x error: while mounting /nonexistent: mount source /nonexistent doesn't exist",
       "",
     ]);
+  });
+
+  it("binds nothing to which the way is closed, and says so; a home directory there is left out", async () => {
+    const closed = join(folder, "closed");
+    await mkdir(closed, { mode: 0o700, recursive: true });
+    const source = join(closed, "x");
+    const bound = await without([], ["exec", "-B", `${source}:/x`, "image.sif", "echo", "ran"]);
+    expect({ code: bound.code, lines: bound.stderr.split("\n") }).toEqual({
+      code: 255,
+      lines: [
+        `WARNING: skipping mount of ${source}: stat ${source}: permission denied`,
+        `FATAL:   container creation failed: mount hook function failure: mount ${source}->/x error: while mounting ${source}: while getting stat for ${source}: stat ${source}: permission denied`,
+        "",
+      ],
+    });
+    const home = await without([], ["exec", "image.sif", "echo", "ran"], { HOME: source });
+    expect(home).toMatchObject({ code: 0, stdout: "ran\n" });
+    expect(home.stderr).toBe(`WARNING: skipping mount of ${source}: stat ${source}: permission denied\n`);
   });
 
   /** In a user namespace with all ids of which none may have a further one. */

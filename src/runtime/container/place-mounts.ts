@@ -37,18 +37,25 @@ export async function placeMounts(
   }
 }
 
+/** strerror(3) of ENOENT. */
+const NOT_THERE = "no such file or directory";
+
 async function place(tree: MountedTree, wanted: WantedMount, options: PlacingOptions): Promise<void> {
   const { mount, files, need, group, makesPoint } = wanted;
   const name = nameOf(wanted);
   const kind = await kindOf(wanted);
   const warn = (text: string) => options.onMessage({ level: "warning", text });
-  if (kind === undefined) {
+  if (typeof kind === "object") {
     const { source } = mount as Mount & { kind: "bind" };
     if (need === "optional") return;
     // As Apptainer 1.4.5, which looks at what it makes a mount point for.
     if (need !== "required" || (options.canMakePoints && (await tree.resolve(mount.target)).entry === undefined))
-      warn(`skipping mount of ${source}: stat ${source}: no such file or directory`);
-    if (need === "required") refuse(wanted, `mount source ${source} doesn't exist`);
+      warn(`skipping mount of ${source}: stat ${source}: ${kind.problem}`);
+    const isMissing = kind.problem === NOT_THERE;
+    const problem = isMissing
+      ? `mount source ${source} doesn't exist`
+      : `while getting stat for ${source}: stat ${source}: ${kind.problem}`;
+    if (need === "required") refuse(wanted, problem);
     return;
   }
   const found = await tree.resolve(mount.target);
@@ -114,7 +121,7 @@ async function hideParent(tree: MountedTree, path: string): Promise<boolean> {
   return true;
 }
 
-async function kindOf({ mount, files }: WantedMount): Promise<"directory" | "file" | undefined> {
+async function kindOf({ mount, files }: WantedMount): Promise<ReturnType<typeof sourceKind>> {
   if (mount.kind === "file") return "file";
   if (mount.kind !== "bind") return "directory";
   if (files !== undefined) return (await files.entry("/"))?.kind === "directory" ? "directory" : "file";

@@ -1,4 +1,5 @@
 import { lstatSync, realpathSync, statSync } from "node:fs";
+import { systemReason } from "../../bytes/system-reason.ts";
 import type { Mount } from "../engine/plan.ts";
 import type { FileTree } from "./image-tree.ts";
 import { workdirFolder } from "./workdir.ts";
@@ -144,9 +145,11 @@ function exists(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false }) !== undefined;
 }
 
-/** Whether a bind's source is a folder; undefined where there is none. */
-export function sourceKind(path: string): "directory" | "file" | undefined {
-  const stat = lstatSync(path, { throwIfNoEntry: false });
-  if (stat === undefined) return undefined;
-  return stat.isDirectory() ? "directory" : "file";
+/** Whether a bind's source is a folder; else why there is none, in the system's words. */
+export function sourceKind(path: string): "directory" | "file" | { readonly problem: string } {
+  try {
+    return lstatSync(path).isDirectory() ? "directory" : "file";
+  } catch (error) {
+    return { problem: systemReason(error) };
+  }
 }
