@@ -30,6 +30,7 @@ const ADVICE: Readonly<Record<string, Advice>> = {
   NOT_IN_CACHE: "Run it once without --offline.",
   TOO_MANY_IDS: "--all-root does the latter.",
   COMMAND_IN_PATH: "--build-arg gives it a value.",
+  SCRIPT_UNSUPPORTED: ({ isGiven }) => isGiven === true && "--no-eval passes all values on as they are.",
   WORKDIR_UNUSABLE: "It is the one that --workdir names.",
   TOOL_MISSING: `${HOST} run, exec, shell and test take --engine apptainer as well.`,
   TOOL_UNUSABLE: HOST,

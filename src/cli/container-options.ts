@@ -52,7 +52,7 @@ export async function containerOptions(
     noHome: values.flag("noHome"),
     noMount: noMount.words,
     dns: parseDns(values.text("dns") ?? ""),
-    cwd: values.text("cwd") ?? values.text("pwd"),
+    cwd: values.text("cwd") || values.text("pwd") || undefined,
     writableTmpfs: compat || values.flag("writableTmpfs"),
     overlays: list("overlay").map((text) => {
       const { path, readOnly } = parseOverlay(text);

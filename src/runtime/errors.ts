@@ -13,7 +13,11 @@ export type RuntimeErrorCode =
 
 const MESSAGES: MessageTable<RuntimeErrorCode> = {
   SCRIPT_UNSUPPORTED: (d) =>
-    `Cannot evaluate ${d.file}, line ${d.line}: it uses ${d.what}, for which a shell is needed, and the image has no /bin/sh. Put a shell into the image, or keep its scripts to assignments and tests.`,
+    `Cannot evaluate ${d.file}, line ${d.line}: it uses ${d.what}, for which a shell is needed, and the image has no /bin/sh. ${
+      d.isGiven === true
+        ? "Put a backslash before what is not to be evaluated, or take an image with a shell."
+        : "Put a shell into the image, or keep its scripts to assignments and tests."
+    }`,
   ENV_FILE_INVALID: (d) => `while setting environment: while processing ${d.path}: ${d.problem}`,
   OPTION_INVALID: (d) => `${d.problem}`,
   SCRIPT_TOO_LARGE: (d) => `Cannot evaluate ${d.file}: it is ${d.seen} bytes, limit ${d.limit}.`,

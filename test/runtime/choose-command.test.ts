@@ -182,8 +182,8 @@ describe("prepareProgram() of an image whose scripts need its shell", () => {
     [`${RUNSCRIPT}*`]: "#!/bin/sh\n",
     "/bin/sh*": "",
   };
-  const prepare = (contents: Record<string, string>, request: ActionRequest) => {
-    const host = hostEnvironment({ host: {}, home: "/root", image: "/x.sif", action: request.action });
+  const prepare = (contents: Record<string, string>, request: ActionRequest, given: [string, string][] = []) => {
+    const host = hostEnvironment({ host: {}, env: given, home: "/root", image: "/x.sif", action: request.action });
     return prepareProgram(memoryView(contents), host, { ...request, cwd: "/" });
   };
 
@@ -205,6 +205,14 @@ describe("prepareProgram() of an image whose scripts need its shell", () => {
     await expect(prepare(others, { action: "exec", args: ["/x"] })).rejects.toMatchObject({
       code: "SCRIPT_UNSUPPORTED",
       message: expect.stringContaining("50-x.sh"),
+    });
+  });
+
+  it("names a value that was given and that it cannot evaluate in an image without a shell", async () => {
+    await expect(prepare(scripts, { action: "exec", args: ["/x"] }, [["X", "`id`"]])).rejects.toMatchObject({
+      code: "SCRIPT_UNSUPPORTED",
+      message: expect.stringMatching(/^Cannot evaluate the value that is given for X, .* Put a backslash before/),
+      details: { isGiven: true },
     });
   });
 });

@@ -14,6 +14,8 @@ import type { HostEnvironment } from "./host-environment.ts";
 
 /** Folder of an image's environment scripts. */
 export const ENV_FOLDER = "/.singularity.d/env";
+/** In place of a file's name, where a value that was given has to be evaluated. */
+const GIVEN_VALUE = "the value that is given for ";
 /** Of images that were built before Singularity 2.3. */
 export const OLD_ENVIRONMENT = "/environment";
 
@@ -49,7 +51,14 @@ export type ContainerEnvironment =
       readonly messages: readonly RuntimeMessage[];
     }
   /** A script needs a real shell: see `environmentScript`. */
-  | { readonly kind: "needs-shell"; readonly file: string; readonly line: number; readonly what: string };
+  | {
+      readonly kind: "needs-shell";
+      readonly file: string;
+      readonly line: number;
+      readonly what: string;
+      /** It is a value that the user gave, not a script. */
+      readonly isGiven: boolean;
+    };
 
 /**
  * Evaluates an image's environment scripts as Apptainer 1.4.5 does: they see almost nothing of the host's
@@ -73,7 +82,7 @@ export async function containerEnvironment(
   } catch (error) {
     if (!(error instanceof ShellUnsupported)) throw error;
     const { line, what, file = "the image's environment" } = error;
-    return { kind: "needs-shell", file, line, what };
+    return { kind: "needs-shell", file, line, what, isGiven: file.startsWith(GIVEN_VALUE) };
   }
 }
 
@@ -206,6 +215,8 @@ class Evaluation {
     try {
       return expandText(scanQuoted(value.replaceAll('"', '\\"')), this.#state);
     } catch (error) {
+      if (error instanceof ShellUnsupported)
+        throw new ShellUnsupported(error.what, error.line, `${GIVEN_VALUE}${name}`);
       if (!(error instanceof ShellSyntaxError)) throw error;
       // Deviates: Apptainer then forgets all values that were given, without saying which one is wrong.
       this.#warn(

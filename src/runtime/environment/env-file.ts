@@ -34,7 +34,9 @@ export async function evaluateEnvFile(
   setOwnVariables(state, { cwd: process.cwd(), ids: { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 } });
   const before = new Map(state.variables);
   try {
-    await runScript(text, state, path);
+    // As Apptainer's interpreter, which passes over NUL bytes.
+    const end = await runScript(text.replaceAll("\0", ""), state, path);
+    if (end.kind === "exit" && end.status !== 0) throw new Error(`exit status ${end.status}`);
   } catch (error) {
     throw new RuntimeError("ENV_FILE_INVALID", { path, problem: problemOf(error, path), cause: error });
   }
