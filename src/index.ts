@@ -71,7 +71,11 @@ export { type InspectOptions, inspectContainer } from "./inspect.ts";
 export {
   type DescribeOptions,
   describeSource,
+  SOURCE_SECTIONS,
   type SourceDescription,
+  type SourceSection,
+  sourceSections,
+  sourceSectionsJson,
   sourceText,
 } from "./inspect-source.ts";
 export type { LayerStatistics } from "./layer/merge/contract.ts";

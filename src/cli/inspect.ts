@@ -5,7 +5,11 @@ import {
   hasTransport,
   ImageFileError,
   inspectContainer,
+  printableLines,
   type Section,
+  SOURCE_SECTIONS,
+  sourceSections,
+  sourceSectionsJson,
   sourceText,
   toByteString,
 } from "../index.ts";
@@ -37,6 +41,9 @@ const OPTIONS: readonly OptionSpec[] = [
 ];
 
 const SECTIONS: readonly Section[] = ["environment", "helpfile", "labels", "runscript", "startscript", "test"];
+
+/** Options that a source has no answer to before its layers are read. */
+const INSIDE = ["app", "listApps", "helpfile", "startscript", "test"] as const;
 
 /** `sifon inspect IMAGE`: as Apptainer prints it; of a source (`docker://…`) what is known before it is pulled. */
 export function inspectCommand(context: Context, openLog: LogOpener): Command {
@@ -90,6 +97,14 @@ async function inspectSource(
   context: Context,
   onProgress: OnProgress,
 ): Promise<string> {
+  const inside = INSIDE.find((option) => values.flag(option) || values.text(option) !== undefined);
+  if (inside !== undefined) {
+    const flag = inside === "listApps" ? "list-apps" : inside;
+    throw new FatalError(
+      `--${flag} tells of files in the image, and ${uri} is only asked for its configuration: pull it, then inspect the SIF`,
+    );
+  }
+  const wanted = new Set(SOURCE_SECTIONS.filter((section) => values.flag(section)));
   const source = createSource(uri, {
     ...sourceOptions(values, context, onProgress),
     ...(await registryConnection(values, context)),
@@ -97,8 +112,12 @@ async function inspectSource(
   });
   try {
     const description = await describeSource(source, { signal: context.signal });
-    const json = values.flag("json") || values.flag("all");
-    return toByteString(json ? `${JSON.stringify(description, undefined, 2)}\n` : sourceText(description, formatBytes));
+    const some = !values.flag("all") && wanted.size > 0;
+    if (values.flag("json") || values.flag("all")) {
+      const found = some ? sourceSectionsJson(description, wanted) : description;
+      return toByteString(printableLines(`${JSON.stringify(found, undefined, 2)}\n`));
+    }
+    return toByteString(some ? sourceSections(description, wanted) : sourceText(description, formatBytes));
   } catch (cause) {
     context.signal.throwIfAborted();
     throw new FatalError(`Failed to inspect ${uri}: ${cause instanceof Error ? cause.message : cause}`, { cause });
