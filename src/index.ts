@@ -22,8 +22,9 @@ export {
 } from "./build-sandbox.ts";
 export { type ByteString, displayBytes, toByteString } from "./bytes/byte-string.ts";
 export { currentFolder } from "./bytes/current-folder.ts";
+export { escapeName } from "./bytes/escape-name.ts";
 export { openStream } from "./bytes/open-stream.ts";
-export { printable, printableBytes, printableLines } from "./bytes/printable.ts";
+export { printable, printableLines } from "./bytes/printable.ts";
 export { type RandomAccess, withFileAccess } from "./bytes/random-access.ts";
 export { type ReadWholeOptions, readWholeFile, readWholeStream, readWholeText } from "./bytes/read-whole.ts";
 export { streamChunks } from "./bytes/stream-chunks.ts";

@@ -1,5 +1,3 @@
-import { type ByteString, displayBytes, toByteString } from "./byte-string.ts";
-
 /**
  * Text from outside, fit for a terminal and for one line: control characters, format characters (which
  * turn the direction of text round or hide), line and paragraph separators appear as JSON escapes them,
@@ -12,11 +10,6 @@ export function printable(text: string): string {
 /** `printable`, line by line. */
 export function printableLines(text: string): string {
   return text.split("\n").map(printable).join("\n");
-}
-
-/** `printable` of bytes that should be UTF-8; those that are not become U+FFFD. */
-export function printableBytes(bytes: ByteString): ByteString {
-  return toByteString(printable(displayBytes(bytes)));
 }
 
 /** Text from outside within a message: in double quotes, printable. */

@@ -3,16 +3,16 @@ import {
   compareImages,
   DIFFERENCE_FIELDS,
   type DifferenceField,
-  displayBytes,
+  escapeName,
   formatMode,
   type ImageDifference,
   printable,
-  printableBytes,
   toByteString,
   withImageFile,
 } from "../index.ts";
 import type { Context, LogOpener } from "./context.ts";
 import { ExitStatus, UsageError } from "./exit.ts";
+import { jsonBytes } from "./json-bytes.ts";
 import { declareOptions, type OptionSpec, OptionValues } from "./options.ts";
 import { withOutput } from "./output.ts";
 
@@ -65,22 +65,22 @@ function parseFields(text: string): Set<DifferenceField> {
 function textLine(difference: ImageDifference): string {
   if (difference.kind !== "changed") {
     const sign = difference.kind === "removed" ? "-" : "+";
-    return `${sign} ${formatMode(difference.inode)} /${printableBytes(difference.path)}`;
+    return `${sign} ${formatMode(difference.inode)} /${escapeName(difference.path)}`;
   }
   const changes = difference.changes.map(({ field, from, to }) =>
-    from === undefined ? field : `${field} ${from} -> ${to}`,
+    from === undefined ? field : `${field} ${escapeName(from)} -> ${escapeName(to ?? "")}`,
   );
-  return printableBytes(`~ /${difference.path}: ${changes.join(", ")}`);
+  return `~ /${escapeName(difference.path)}: ${changes.join(", ")}`;
 }
 
 function jsonLine(difference: ImageDifference): string {
   const { kind } = difference;
-  const path = `/${displayBytes(difference.path)}`;
-  if (difference.kind !== "changed") return jsonText({ kind, path, type: difference.inode.kind });
+  const path = jsonBytes("path", `/${difference.path}`);
+  if (difference.kind !== "changed") return jsonText({ kind, ...path, type: difference.inode.kind });
   const changes = difference.changes.map(({ field, from, to }) =>
-    from === undefined || to === undefined ? { field } : { field, from: displayBytes(from), to: displayBytes(to) },
+    from === undefined || to === undefined ? { field } : { field, ...jsonBytes("from", from), ...jsonBytes("to", to) },
   );
-  return jsonText({ kind, path, changes });
+  return jsonText({ kind, ...path, changes });
 }
 
 const jsonText = (value: object): string => toByteString(printable(JSON.stringify(value)));

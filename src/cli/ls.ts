@@ -1,21 +1,22 @@
 import { Command } from "commander";
 import {
-  displayBytes,
+  escapeName,
   formatListing,
   listPath,
   printable,
-  printableBytes,
   toByteString,
   type WalkEntry,
   withImageFile,
 } from "../index.ts";
 import type { Context, LogOpener } from "./context.ts";
 import { UsageError } from "./exit.ts";
+import { jsonBytes } from "./json-bytes.ts";
 import { declareOptions, type OptionSpec, OptionValues } from "./options.ts";
 import { withOutput } from "./output.ts";
 
 const OPTIONS: readonly OptionSpec[] = [
   { flags: "-l, --long", description: "mode, links, owner, size, time and link target (default)" },
+  { flags: "-a, --all", description: "as ls has it; all is listed anyway" },
   { flags: "-1, --names", description: "names only" },
   { flags: "-R, --recursive", description: "everything below, with paths from the root" },
   { flags: "-j, --json", description: "one JSON object a line" },
@@ -53,12 +54,12 @@ export function listCommand(context: Context, openLog: LogOpener): Command {
 const nameLine =
   ({ stdout }: Context) =>
   ({ path }: WalkEntry): string =>
-    stdout.isTTY ? printableBytes(path) : path;
+    stdout.isTTY ? escapeName(path) : path;
 
 function jsonLine({ path, inode }: WalkEntry): string {
   const { kind, mode, uid, gid, linkCount } = inode;
   const object = {
-    path: displayBytes(path),
+    ...jsonBytes("path", path),
     kind,
     mode: mode.toString(8).padStart(4, "0"),
     uid,
@@ -66,7 +67,7 @@ function jsonLine({ path, inode }: WalkEntry): string {
     links: linkCount,
     mtime: new Date(inode.mtimeSec * 1000).toISOString().replace(".000Z", "Z"),
     ...(inode.kind === "file" ? { size: inode.size } : {}),
-    ...(inode.kind === "symlink" ? { target: displayBytes(inode.target) } : {}),
+    ...(inode.kind === "symlink" ? jsonBytes("target", inode.target) : {}),
     ...("deviceMajor" in inode ? { device: [inode.deviceMajor, inode.deviceMinor] } : {}),
   };
   return toByteString(printable(JSON.stringify(object)));

@@ -1,5 +1,6 @@
 import type { ByteString } from "../bytes/byte-string.ts";
-import { printableBytes } from "../bytes/printable.ts";
+import { escapeName } from "../bytes/escape-name.ts";
+import { EMPTY_LISTING } from "../squashfs/format.ts";
 import type { SquashfsImage } from "../squashfs/reader/image.ts";
 import type { Inode } from "../squashfs/reader/inode.ts";
 import type { WalkEntry } from "../squashfs/reader/walk.ts";
@@ -73,14 +74,15 @@ export function formatMode({ kind, mode }: Pick<Inode, "kind" | "mode">): string
 /**
  * A line like one of `ls -l --numeric-uid-gid --time-style=long-iso`: mode, links, owner, size or device
  * numbers, time in UTC, path, and a symlink's target. Columns have least widths, so that lines can stream.
- * Control characters in names are escaped as in messages: a name is not to pass for another line.
+ * Names are escaped (`escapeName`), the arrow in a link's name, too: none is to pass for another, or for another line.
  */
 export function formatListing({ path, inode }: WalkEntry): ByteString {
   const links = String(inode.linkCount).padStart(3);
   const owner = `${String(inode.uid).padStart(5)} ${String(inode.gid).padStart(5)}`;
   const time = new Date(inode.mtimeSec * 1000).toISOString().slice(0, 16).replace("T", " ");
-  const target = inode.kind === "symlink" ? ` -> ${inode.target}` : "";
-  return `${formatMode(inode)} ${links} ${owner} ${sizeColumn(inode).padStart(10)} ${time} ${printableBytes(path + target)}`;
+  const name = escapeName(path);
+  const shown = inode.kind === "symlink" ? `${name.replaceAll(" ->", "\\040->")} -> ${escapeName(inode.target)}` : name;
+  return `${formatMode(inode)} ${links} ${owner} ${sizeColumn(inode).padStart(10)} ${time} ${shown}`;
 }
 
 function sizeColumn(inode: Inode): string {
@@ -93,6 +95,8 @@ function sizeColumn(inode: Inode): string {
     case "blockDevice":
       return `${inode.deviceMajor}, ${inode.deviceMinor}`;
     case "directory":
+      // What the kernel and unsquashfs show.
+      return String(inode.listingSize + EMPTY_LISTING);
     case "fifo":
     case "socket":
       return "0";

@@ -1,12 +1,15 @@
 import { randomBytes } from "node:crypto";
 import { copyFile, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { describe, expect, it, type TestContext } from "vitest";
+import { toByteString } from "../../src/bytes/byte-string.ts";
 import { bytesAccess } from "../../src/bytes/random-access.ts";
 import { findPrimaryPartition } from "../../src/sif/image.ts";
 import { readSif } from "../../src/sif/reader.ts";
 import { makeLayer } from "../support/registry-image.ts";
 import { makeSif } from "../support/small-sif.ts";
+import { entry, tar } from "../tar/tar-bytes.ts";
 import { createWorkplace, expectFailure, expectHygiene, type Workplace } from "./workplace.ts";
 
 async function placeWithImages(context: Pick<TestContext, "onTestFinished">): Promise<Workplace> {
@@ -69,7 +72,7 @@ describe.concurrent("ls, cat, diff and check", () => {
     const name = "a\n-rw-r--r--   1 forged\u001b[2J\u007f\u009b\u202eb";
     await makeSif(join(place.out, "names.sif"), { layers: [await makeLayer({ [`d/${name}`]: "x" })] });
     await makeSif(join(place.out, "none.sif"), { layers: [await makeLayer({ "d/x": "x" })] });
-    const escaped = String.raw`a\u000a-rw-r--r--   1 forged\u001b[2J\u007f\u009b\u202eb`;
+    const escaped = String.raw`a\n-rw-r--r--   1 forged\033[2J\177\302\233\342\200\256b`;
     expect(out(await place.run(["ls", "names.sif", "d"]))).toBe(
       `-rw-r--r--   1     0     0          1 1970-01-01 00:00 ${escaped}\n`,
     );
@@ -82,6 +85,38 @@ describe.concurrent("ls, cat, diff and check", () => {
     const objects = out(await place.run(["diff", "-j", "names.sif", "none.sif"]));
     expect(objects).toMatch(/^[\x20-\x7e\n]*$/);
     expect(objects).toContain(String.raw`\u009b\u202eb","type":"file"`);
+  });
+
+  it("ls and diff tell any two names apart, with the bytes in JSON where they are not UTF-8", async (context) => {
+    const place = await placeWithImages(context);
+    const names = ["t\tb", "t\\tb", "n\nl", "n\\nl", "\xfe", "\xff", "\xef\xbf\xbd"];
+    const layers = [gzipSync(tar(...names.map((name) => entry({ name: `d/${name}` }, "x"))))];
+    await makeSif(join(place.out, "names.sif"), { layers });
+    await makeSif(join(place.out, "none.sif"), { layers: [await makeLayer({ "d/x": "x" })] });
+    const shown = [
+      String.raw`n\nl`,
+      String.raw`n\\nl`,
+      String.raw`t\tb`,
+      String.raw`t\\tb`,
+      "\xef\xbf\xbd",
+      String.raw`\376`,
+      String.raw`\377`,
+    ];
+    const latin1 = (end: { readonly stdout: Buffer }) => end.stdout.toString("latin1").trimEnd().split("\n");
+    const lines = latin1(await place.run(["ls", "-la", "names.sif", "d"]));
+    expect(lines.map((line) => line.replace(/^.* \d\d:\d\d /, "")).sort()).toEqual([...shown].sort());
+    expect(latin1(await place.run(["ls", "-1", "names.sif", "d"])).join("\n")).toBe([...names].sort().join("\n"));
+    const json = out(await place.run(["ls", "--json", "names.sif", "d"])).trimEnd();
+    const objects = json.split("\n").map((line) => JSON.parse(line));
+    const bytes = objects.map(({ path, pathBase64 }) =>
+      pathBase64 === undefined ? toByteString(path) : Buffer.from(pathBase64, "base64").toString("latin1"),
+    );
+    expect(bytes.sort()).toEqual([...names].sort());
+    expect(objects.filter(({ pathBase64 }) => pathBase64 !== undefined)).toHaveLength(2);
+    const differences = latin1(await place.run(["diff", "names.sif", "none.sif"]));
+    for (const name of shown) expect(differences).toContain(`- -rw-r--r-- /d/${name}`);
+    const removed = out(await place.run(["diff", "--json", "names.sif", "none.sif"]));
+    expect(removed).toContain(`"pathBase64":"${Buffer.from("/d/\xff", "latin1").toString("base64")}"`);
   });
 
   it("check tells what was read", async (context) => {

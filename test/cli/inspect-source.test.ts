@@ -46,7 +46,7 @@ describe.concurrent("inspect of a source", () => {
   });
 
   it("gives sections alone, in Apptainer's order", async (context) => {
-    const { inspect, uri } = await placeWithSource(context);
+    const place = await placeWithSource(context);
     const labels = String.raw`k\u000aDigest:: forged
 v: a\u000aDigest: forged\u007f
 `;
@@ -54,29 +54,33 @@ v: a\u000aDigest: forged\u007f
 A=1\u000aDigest: forged
 B=\u202ex\u009b
 `;
-    expect(await inspect(["-l"])).toBe(labels);
-    expect(await inspect(["--environment"])).toBe(environment);
-    expect(await inspect(["-l", "-e"])).toBe(environment + labels);
-    expect(await inspect(["-d"])).toBe(`bootstrap: docker\nfrom: ${uri.slice("docker://".length)}\n\n\n`);
-    expect(await inspect(["-r"])).toMatch(/^#!\/bin\/sh\nOCI_ENTRYPOINT=/);
+    expect(await place.inspect(["-l"])).toBe(labels);
+    expect(await place.inspect(["--environment"])).toBe(environment);
+    expect(await place.inspect(["-l", "-e"])).toBe(environment + labels);
+    expect(await place.inspect(["-d"])).toBe(`bootstrap: docker\nfrom: ${place.uri.slice("docker://".length)}\n\n\n`);
+    expect(await place.inspect(["-r"])).toMatch(/^#!\/bin\/sh\nOCI_ENTRYPOINT=/);
   });
 
   it("gives the same sections as JSON, with nothing lost", async (context) => {
-    const { inspect } = await placeWithSource(context);
-    expect(JSON.parse(await inspect(["-l", "--json"]))).toEqual({ labels: CONFIG.Labels });
-    expect(JSON.parse(await inspect(["-e", "--json"]))).toEqual({ environment: CONFIG.Env });
-    const { runscript, deffile, ...rest } = JSON.parse(await inspect(["-r", "-d", "-j"]));
+    const place = await placeWithSource(context);
+    expect(JSON.parse(await place.inspect(["-l", "--json"]))).toEqual({ labels: CONFIG.Labels });
+    expect(JSON.parse(await place.inspect(["-e", "--json"]))).toEqual({ environment: CONFIG.Env });
+    const { runscript, deffile, ...rest } = JSON.parse(await place.inspect(["-r", "-d", "-j"]));
     expect(rest).toEqual({});
     expect(runscript).toContain("\u001b[31mred");
     expect(deffile).toMatch(/^bootstrap: docker\n/);
-    expect(JSON.parse(await inspect(["--json"]))).toMatchObject({ config: CONFIG, labels: CONFIG.Labels, runscript });
+    expect(JSON.parse(await place.inspect(["--json"]))).toMatchObject({
+      config: CONFIG,
+      labels: CONFIG.Labels,
+      runscript,
+    });
   });
 
   it("tells the runscript and the definition that the conversion writes", async (context) => {
-    const { inspect, run, uri } = await placeWithSource(context);
-    expect(await run(["pull", "--no-https", "x.sif", uri])).toMatchObject({ code: 0 });
-    const stored = JSON.parse(await inspect(["--all"], "x.sif")).data.attributes;
-    const foreseen = JSON.parse(await inspect(["-r", "-d", "-j"]));
+    const place = await placeWithSource(context);
+    expect(await place.run(["pull", "--no-https", "x.sif", place.uri])).toMatchObject({ code: 0 });
+    const stored = JSON.parse(await place.inspect(["--all"], "x.sif")).data.attributes;
+    const foreseen = JSON.parse(await place.inspect(["-r", "-d", "-j"]));
     expect(foreseen.runscript.trimEnd()).toBe(stored.runscript.trimEnd());
     expect(foreseen.deffile.trimEnd()).toBe(stored.deffile.trimEnd());
   });

@@ -60,11 +60,27 @@ describe("formatListing()", () => {
     for await (const entry of listPath(image, "", { recursive: true })) lines.push(formatListing(entry));
     expect(lines.slice(0, 6)).toEqual([
       "lrwxrwxrwx   1     0     0          7 2020-09-13 12:26 bin -> usr/bin",
-      "drwxrwxrwt   2     0     0          0 2020-09-13 12:26 dev",
+      "drwxrwxrwt   2     0     0         39 2020-09-13 12:26 dev",
       "crw-rw-rw-   1     0     0       1, 3 2020-09-13 12:26 dev/null",
       "prw-r--r--   1     0     0          0 2020-09-13 12:26 dev/pipe",
-      "drwxr-xr-x   2     0     0          0 2020-09-13 12:26 etc",
+      "drwxr-xr-x   2     0     0         29 2020-09-13 12:26 etc",
       "-rw-r--r--   1    10    20          5 2023-11-14 22:13 etc/passwd",
+    ]);
+  });
+});
+
+describe("formatListing() of a symlink", () => {
+  it("tells an arrow in its name from the one behind it", async () => {
+    const built = await buildImage({
+      "a -> b": { kind: "symlink", target: "c" },
+      a: { kind: "symlink", target: "b -> c\n" },
+    });
+    const lines: string[] = [];
+    for await (const one of listPath(await SquashfsImage.open(bytesAccess(built.bytes)), ""))
+      lines.push(formatListing(one));
+    expect(lines.map((line) => line.slice(line.indexOf("12:26 ") + 6))).toEqual([
+      String.raw`a -> b -> c\n`,
+      String.raw`a\040-> b -> c`,
     ]);
   });
 });
