@@ -6,6 +6,8 @@ import { getSystemErrorMap } from "node:util";
  */
 export function systemReason(error: unknown): string {
   if (!(error instanceof Error)) return String(error ?? "unknown");
-  const { errno = 0, message }: NodeJS.ErrnoException = error;
+  const { errno = 0, code, message }: NodeJS.ErrnoException = error;
+  // libuv has words of its own for this one; those of strerror(3) are known.
+  if (code === "EISDIR") return "is a directory";
   return getSystemErrorMap().get(errno)?.[1] ?? message;
 }

@@ -153,8 +153,8 @@ describe.concurrent("a device in a text's place", () => {
     ["registry list --authfile /dev/zero", /it is larger than \d+ bytes/],
     ["-c /dev/zero config", /it has more than \d+ bytes/],
     ["inspect --cacert /dev/zero docker://localhost:1/x", /it has more than \d+ bytes/],
-    ["key import .", /illegal operation on a directory|is a directory/],
-    ["verify --key . x.sif", /illegal operation on a directory|is a directory/],
+    ["key import .", /is a directory/],
+    ["verify --key . x.sif", /is a directory/],
   ] as const)("sifon %s is refused", async ([words, expected], context) => {
     const { folder, home, run } = await createSigningPlace(context);
     expect(home).not.toBe("");
