@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { removeFromKeyring } from "../index.ts";
+import { KeyError, removeFromKeyring } from "../index.ts";
 import { reasonOf } from "./attempt.ts";
 import type { Context, LogOpener } from "./context.ts";
 import { FatalError, UsageError } from "./exit.ts";
@@ -27,20 +27,39 @@ export function removeCommand(context: Context, openLog: LogOpener): Command {
       }
       const values = new OptionValues(self, OPTIONS, context.environment, openLog());
       const paths = keyringPaths(values, context);
-      const [both, secret] = [values.flag("both"), values.flag("secret")];
-      if (both || !secret) {
-        await removeFrom(values.flag("global") ? GLOBAL_KEYRING : paths.public, fingerprint, "public");
-      }
-      if (both || secret) await removeFrom(paths.secret, fingerprint, "private");
+      const [given, secret] = [values.flag("public"), values.flag("secret")];
+      const both = values.flag("both") || (given && secret);
+      const trusted = values.flag("global") ? GLOBAL_KEYRING : paths.public;
+      const keyrings = {
+        public: both || !secret ? trusted : undefined,
+        private: both || secret ? paths.secret : undefined,
+      };
+      await removeFrom(keyrings, fingerprint.replace(/^0x/, ""));
     });
   declareOptions(command, OPTIONS);
   return command;
 }
 
-async function removeFrom(keyring: string, fingerprint: string, kind: "public" | "private"): Promise<void> {
-  try {
-    await removeFromKeyring(keyring, fingerprint);
-  } catch (cause) {
-    throw new FatalError(`Unable to remove ${kind} key: ${reasonOf(cause)}`, { cause });
+interface ChosenKeyrings {
+  readonly public: string | undefined;
+  readonly private: string | undefined;
+}
+
+/** Of both, one that has the key is enough, as for Apptainer: what was asked for is gone from both. */
+async function removeFrom(keyrings: ChosenKeyrings, fingerprint: string): Promise<void> {
+  const failures: { readonly kind: string; readonly cause: unknown }[] = [];
+  const chosen = (["public", "private"] as const).filter((kind) => keyrings[kind] !== undefined);
+  for (const kind of chosen) {
+    try {
+      await removeFromKeyring(keyrings[kind] as string, fingerprint);
+    } catch (cause) {
+      failures.push({ kind, cause });
+    }
   }
+  const isAbsent = failures.every(({ cause }) => cause instanceof KeyError && cause.code === "KEY_NOT_FOUND");
+  if (failures.length === 0 || (isAbsent && failures.length < chosen.length)) return;
+  const reasons = failures.map(({ kind, cause }) => `${kind} key: ${reasonOf(cause)}`);
+  const [first, second] = reasons;
+  const what = second === undefined ? first : `neither ${first}, nor ${second}`;
+  throw new FatalError(`Unable to remove ${what}`, { cause: failures[0]?.cause });
 }

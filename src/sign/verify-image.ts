@@ -121,8 +121,8 @@ async function openSignature<K extends PgpKey>(
     return Buffer.from(opened.message).toString("utf8");
   }
   const result = await verifyClearText(signature.text, pgpKeys, now);
+  if (result.key !== undefined) onKey(result.key);
   if (!result.valid) throw new IntegrityError("SIGNATURE_INVALID", { id, reason: result.reason });
-  onKey(result.key);
   return signature.text.text;
 }
 

@@ -2,6 +2,7 @@ import { createHash, createPublicKey, generateKeyPairSync } from "node:crypto";
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { generateKey, readKey, revokeKey } from "openpgp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { bytesAccess } from "../../src/bytes/random-access.ts";
 import { DataType, HashType } from "../../src/sif/data-type.ts";
@@ -11,7 +12,9 @@ import { readSif } from "../../src/sif/reader.ts";
 import { sshFingerprint } from "../../src/sign/dsse/ssh-fingerprint.ts";
 import { readKeyring } from "../../src/sign/keyring/keyring.ts";
 import { parseClearText } from "../../src/sign/openpgp/clear-text.ts";
+import { readPgpKeys } from "../../src/sign/openpgp/key.ts";
 import { pgpSigner } from "../../src/sign/openpgp/sign-text.ts";
+import { signImage } from "../../src/sign/sign-image.ts";
 import { minimalSif } from "../sif/minimal-sif.ts";
 import { golden, patched } from "../sign/signed-file.ts";
 import { findApptainer, runApptainer } from "../support/apptainer.ts";
@@ -117,6 +120,41 @@ describe.skipIf(apptainer === undefined)("signatures beside Apptainer", () => {
     const { code, stdout } = await ours("key", "import", "import.asc");
     expect({ code, stdout }).toEqual({ code: (await theirs("key", "import", "import.asc")).code, stdout: "" });
     expect(code).toBe(what === "no key" ? 2 : 0);
+  });
+
+  it("OpenPGP: a key that was revoked after it signed", async () => {
+    const name = await newSif("revoked.sif");
+    const { privateKey, publicKey, revocationCertificate } = await generateKey({
+      userIDs: [{ name: "Revoked", email: "r@example.org" }],
+      ...{ type: "rsa", rsaBits: 2048, format: "binary" },
+    });
+    const [secret] = await readPgpKeys(privateKey);
+    await signImage(at(name), { signer: await pgpSigner(secret!), timeSec: Math.floor(Date.now() / 1000) });
+    const revoked = await revokeKey({ key: await readKey({ binaryKey: publicKey }), revocationCertificate });
+    writeFileSync(at("revoked.asc"), revoked.publicKey);
+    expect(await ours("key", "import", "revoked.asc")).toMatchObject({ code: 0 });
+    await expectSame(255, "verify", name);
+    await expectSame(255, "verify", "-l", "-j", name);
+    expect((await ours("key", "remove", `0x${secret!.fingerprint}`)).code).toBe(0);
+  });
+
+  it.each([[], ["-s"], ["-b"], ["-p", "-s"]])("key remove %s of a key that is not there", async (...options) => {
+    await expectSame(255, "key", "remove", ...options, "0".repeat(40));
+  });
+
+  it.each([["-b"], ["-p", "-s"]])("key remove %s of a public key without its private one", async (...options) => {
+    const { publicKey } = await generateKey({
+      userIDs: [{ name: "Public", email: "p@example.org" }],
+      ...{ type: "rsa", rsaBits: 2048, format: "binary" },
+    });
+    writeFileSync(at("public.gpg"), publicKey);
+    const [key] = await readPgpKeys(publicKey);
+    for (const remove of [theirs, ours]) {
+      await ours("key", "import", "public.gpg");
+      const seen = await remove("key", "remove", ...options, `0x${key!.fingerprint}`);
+      expect(seen).toEqual({ code: 0, stdout: "", stderr: "" });
+      expect((await ours("key", "list")).stdout).not.toContain("Public (");
+    }
   });
 
   it.each([

@@ -59,6 +59,9 @@ export async function verifyClearText<K extends PgpKey>(
       await result?.verified;
       return { valid: true, key };
     } catch (cause) {
+      // Who it was is known, and was trusted once.
+      if (/key is revoked/i.test((cause as Error).message))
+        return { valid: false, key, reason: "openpgp: signature made by revoked key" };
       return { valid: false, reason: `openpgp: ${explain((cause as Error).message, packet)}` };
     }
   }
