@@ -1,4 +1,4 @@
-// node test/fuzz/sif-commands.mjs [--count N] [--seed N] [--only N]: changes bytes of small signed SIFs and does to each
+// node test/fuzz/sif-commands.mjs [--count N] [--seed N] [--from N] [--only N]: changes bytes of small signed SIFs and does to each
 // what the commands do: list, header, info, dump, inspect, ls, check, verify, and on every sixteenth del, setprim, add,
 // sign and a build from it. The result must be a typed error or an answer, within a second. Needs dist/.
 import { createPrivateKey, createPublicKey } from "node:crypto";

@@ -1,4 +1,4 @@
-// node test/fuzz/squashfs-reader.mjs [--count N] [--seed N] [--only N]: changes bytes of real small images and reads
+// node test/fuzz/squashfs-reader.mjs [--count N] [--seed N] [--from N] [--only N]: changes bytes of real small images and reads
 // all of each. The result must be a typed error or an answer, within a second; memory is watched. Needs dist/.
 // A mutation is named by its number: `--only N` repeats one.
 import { readdirSync, readFileSync } from "node:fs";

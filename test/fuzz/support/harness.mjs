@@ -4,12 +4,16 @@ import { parseArgs } from "node:util";
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
 import { SifonError } from "../../../dist/errors.js";
 
+// Of processor time: on a busy machine a process may wait for long.
 const HANG_MS = 20_000;
 const SLOW_MS = 1000;
+/** What waits for nothing takes no processor time either. */
+const WAITS_MS = 600_000;
+const LOOK_MS = 1000;
 
 /**
- * Runs mutations: `--count N` of them, `--seed N`, or `--only N`, which repeats one. The result of each must be an
- * outcome or a typed error, within a second.
+ * Runs mutations: `--count N` of them, `--seed N`, `--from N` to go on with a run, or `--only N`, which repeats one. The
+ * result of each must be an outcome or a typed error, within a second of processor time.
  * @param {string} url of the script that calls this: it runs again as the worker
  * @param {() => Promise<(random: (limit: number) => number) => { name: string, run: () => Promise<string> }>} prepare
  */
@@ -23,21 +27,23 @@ function supervise(url) {
     options: {
       count: { type: "string", default: "100000" },
       seed: { type: "string", default: "1" },
+      from: { type: "string", default: "0" },
       only: { type: "string" },
     },
   });
-  const first = values.only === undefined ? 0 : Number(values.only);
+  const first = Number(values.only ?? values.from);
   const count = values.only === undefined ? Number(values.count) : 1;
   const current = new Float64Array(new SharedArrayBuffer(8));
   const worker = new Worker(new URL(url), { workerData: { first, count, seed: Number(values.seed), current } });
-  let seen = -1;
+  let seen = { number: -1, busyMs: 0, at: 0 };
   const watchdog = setInterval(() => {
-    if (seen === current[0]) {
-      console.error(`mutation ${seen} hangs`);
+    const now = { number: current[0], busyMs: busyMs(), at: performance.now() };
+    if (seen.number !== now.number) seen = now;
+    else if (now.busyMs - seen.busyMs > HANG_MS || now.at - seen.at > WAITS_MS) {
+      console.error(`mutation ${seen.number} hangs`);
       process.exit(1);
     }
-    seen = current[0];
-  }, HANG_MS);
+  }, LOOK_MS);
   worker.on("message", (line) => console.log(line));
   worker.on("error", (error) => {
     console.error(`mutation ${current[0]} ended the worker:`, error);
@@ -60,7 +66,7 @@ async function work({ first, count, seed, current }, mutation) {
   for (let number = first; number < first + count; number++) {
     current[0] = number;
     const { name, run } = mutation(generator(seed * 0x1_0000_0000 + number));
-    const before = performance.now();
+    const before = busyMs();
     let outcome;
     try {
       outcome = await run();
@@ -71,7 +77,7 @@ async function work({ first, count, seed, current }, mutation) {
         failures.push(`mutation ${number} of ${name}: ${error?.stack ?? error}`);
       }
     }
-    const ms = performance.now() - before;
+    const ms = busyMs() - before;
     // Images in memory are read without a turn of the event loop, in which zlib gives up what failed.
     await setImmediate();
     if (ms > slowest.ms) slowest = { ms, number };
@@ -90,6 +96,12 @@ async function work({ first, count, seed, current }, mutation) {
   );
   for (const failure of failures.slice(0, 20)) parentPort.postMessage(failure);
   if (failures.length > 0 || slow > 0) process.exit(1);
+}
+
+/** Processor time of all threads so far. */
+function busyMs() {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
 }
 
 /** An error that tells of the input, not of a bug. */
