@@ -14,7 +14,13 @@ export async function inspectMetadata(files: ContainerFileView): Promise<string>
   const sections = new Set(SECTIONS);
   const app = { name: "all", sections } as const;
   // Labels that cannot be read are none, as in Apptainer's build.
-  return metadataJson(await readSections(files, { sections, deffile: true, listApps: true, app, onWarning: () => {} }));
+  const options = { sections, deffile: true, listApps: true, app, onWarning: () => {} };
+  return rewritten(metadataJson(await readSections(files, options)));
+}
+
+/** Apptainer's build reads what inspect prints and writes it again: the mark for bytes that are not UTF-8 is no escape then. */
+function rewritten(json: string): string {
+  return json.replace(/\\(?:ufffd|.)/g, (pair) => (pair === "\\ufffd" ? "\ufffd" : pair));
 }
 
 /**

@@ -161,6 +161,12 @@ describe("inspectMetadata()", () => {
     expect(environment["/.singularity.d/env/90-environment.sh"]).toMatch(/^#!\/bin\/sh/);
   });
 
+  it("marks bytes that are not UTF-8 by the character, and leaves what looks like its escape", async () => {
+    const help = Buffer.from("\xff\xfe \\ufffd \\\\ufffd", "latin1");
+    const text = await metadataOf(new Map([[".singularity.d/runscript.help", help]]), []);
+    expect(text).toContain('"helpfile":"\ufffd\ufffd \\\\ufffd \\\\\\\\ufffd"');
+  });
+
   it("agrees with the files that are installed", async () => {
     const attributes = parse(await metadataOf(new Map(), []));
     const text = (path: string) =>
