@@ -203,7 +203,7 @@ function report(all: readonly Outcome[][], hashRates: readonly [string, number][
   const kindNames = corpora.map(({ kind }, c) => (c === mixed ? INCOMPRESSIBLE : kind));
   const head = ["encoder", "MB/s", "ratio", "× speed", "size", ...kindNames];
   return [
-    `${new Date().toISOString().slice(0, 10)}, ${machine()}, Debian zlib 1.2.13, libdeflate 1.14, liblz4 1.9.4; ` +
+    `${machine()}, Debian zlib 1.2.13, libdeflate 1.14, liblz4 1.9.4; ` +
       `\`npm run bench -- core --rounds ${rounds} --share ${options.share} --write\`. One thread, processor time, medians of interleaved rounds; ` +
       "blocks of 128 KiB from `npm run bench -- corpus`. Speed and size against Debian's zlib -9, which mksquashfs " +
       "links. Per kind: MB/s · ratio; the random column is outside the sums.",

@@ -67,7 +67,7 @@ try {
       mebibytes(of((cost) => cost.size)),
     ];
   });
-  const text = `A definition whose %post touches ten files, medians of ${rounds} alternating runs:\n\n${table(["", "wall", "CPU", "peak RSS", "written", "output"], rows)}\n\n${machine()}.\n`;
+  const text = `A definition whose %post touches ten files, medians of ${rounds} alternating runs:\n\n${table(["", "wall", "CPU", "peak RSS", "written", "output"], rows)}\n\n${machine()}. Printed by \`npm run bench -- definition --write\`.\n`;
   console.log(text);
   if (values.write) writeSection("Definitions", text);
 } finally {

@@ -106,7 +106,7 @@ for (const [name, flags] of [
 }
 const report = [
   table(["image", "peak RSS", "CPU", "wall", "output"], rows),
-  `${new Date().toISOString().slice(0, 10)}, ${machine()}, ${values.workers} workers. The images are made up, OCI layouts of gzip-ed layers; lolcow comes out of a registry on this machine. Peak RSS is that of all processes, looked at every 20 ms. Printed by \`npm run bench -- memory --write\`.`,
+  `${machine()}, ${values.workers} workers. The images are made up, OCI layouts of gzip-ed layers; lolcow comes out of a registry on this machine. Peak RSS is that of all processes, looked at every 20 ms. Printed by \`npm run bench -- memory --write\`.`,
 ].join("\n\n");
 console.log(report);
 if (values.write) writeSection("Memory", report);

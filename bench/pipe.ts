@@ -73,7 +73,7 @@ const rows = [...results].map(([way, runs]) => [
 const report = [
   `The largest layer of ${blob.image}, ${(blob.size / 1e6).toFixed(0)} MB, from a file: hash, gunzip, hash. Medians of ${values.rounds} interleaved runs, a process each with the command line's flags for V8.`,
   table(["stages joined by", "processor time", "peak RSS"], rows),
-  `${new Date().toISOString().slice(0, 10)}, ${machine()}. Printed by \`npm run bench -- pipe --write\`.`,
+  `${machine()}. Printed by \`npm run bench -- pipe --write\`.`,
 ].join("\n\n");
 console.log(report);
 if (values.write) writeSection("Joining the stages", report);

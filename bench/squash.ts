@@ -90,6 +90,6 @@ if (isDefault) {
   if (!existsSync(join(folder, "oci-layout"))) await writeSyntheticImage(folder, rewriting());
   parts.push(await report("20 layers that rewrite 100 files of one directory", `oci:${folder}:latest`));
 }
-parts.push(`${new Date().toISOString().slice(0, 10)}, ${machine()}. Printed by \`npm run bench -- squash --write\`.`);
+parts.push(`${machine()}. Printed by \`npm run bench -- squash --write\`.`);
 console.log(parts.join("\n\n"));
 if (values.write) writeSection("Squash", parts.join("\n\n"));

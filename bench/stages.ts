@@ -339,7 +339,7 @@ try {
       pipeRows.map(({ cells }) => cells),
     ),
     atManyWorkers(),
-    `${new Date().toISOString().slice(0, 10)}, ${machine()}. Printed by \`npm run bench -- stages --write\`.`,
+    `${machine()}. Printed by \`npm run bench -- stages --write\`.`,
   ].join("\n\n");
   console.log(report);
   if (values.write) writeSection("Stages", report);

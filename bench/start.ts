@@ -115,7 +115,7 @@ const versions =
   apptainer === undefined ? "" : ` ${execFileSync(apptainer, ["--version"], { encoding: "utf8" }).trim()}.`;
 const report = [
   ...parts,
-  `${new Date().toISOString().slice(0, 10)}, ${machine()}.${versions} Medians of ${rounds} alternating runs, caches warm. CPU is user and system time of all processes of a run; wall times depend on what else the machine does, ratios less so. Ratios are to the first row of a table. Printed by \`npm run bench -- start --write\`.`,
+  `${machine()}.${versions} Medians of ${rounds} alternating runs, caches warm. CPU is user and system time of all processes of a run; wall times depend on what else the machine does, ratios less so. Ratios are to the first row of a table. Printed by \`npm run bench -- start --write\`.`,
 ].join("\n\n");
 console.log(report);
 if (values.write) writeSection("Start", report);
