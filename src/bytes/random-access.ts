@@ -1,5 +1,6 @@
 import type { FileHandle } from "node:fs/promises";
 import { BytesError } from "./errors.ts";
+import { readFully } from "./file-range.ts";
 import { openRegular } from "./open-regular.ts";
 
 /**
@@ -78,13 +79,9 @@ function fileAccess(file: FileHandle, name: string, size: number): RandomAccess 
     async read(offset, length, room) {
       checkRange(offset, length, size);
       const bytes = room?.subarray(0, length) ?? new Uint8Array(length);
-      let filled = 0;
-      while (filled < length) {
-        const { bytesRead } = await file.read(bytes, filled, length - filled, offset + filled);
-        if (bytesRead === 0)
-          throw new BytesError("SOURCE_TRUNCATED", { source: name, offset, seen: offset + filled, limit: size });
-        filled += bytesRead;
-      }
+      const filled = await readFully(file, bytes, offset);
+      if (filled < length)
+        throw new BytesError("SOURCE_TRUNCATED", { source: name, offset, seen: offset + filled, limit: size });
       return bytes;
     },
     close() {

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { type FileHandle, open } from "node:fs/promises";
+import { readFully, writeFully } from "../bytes/file-range.ts";
 import { systemReason } from "../bytes/system-reason.ts";
 import { hashInto, READ_SIZE } from "./hash-file.ts";
 
@@ -18,14 +19,14 @@ const MAX_FACTS_SIZE = 32 << 20;
 export async function sealStageEntry(file: FileHandle, facts: unknown, signal?: AbortSignal): Promise<void> {
   const { size } = await file.stat();
   const json = Buffer.from(JSON.stringify(facts), "utf8");
-  await writeAll(file, json, size);
+  await writeFully(file, json, size);
   const hash = createHash("sha256");
   await hashInto(hash, file, signal);
   const footer = Buffer.alloc(FOOTER_SIZE);
   MAGIC.copy(footer);
   footer.writeUInt32LE(json.length, MAGIC.length);
   hash.digest().copy(footer, MAGIC.length + 4);
-  await writeAll(file, footer, size + json.length);
+  await writeFully(file, footer, size + json.length);
   await file.sync();
 }
 
@@ -74,17 +75,7 @@ export async function stageEntryProblem(path: string, signal?: AbortSignal): Pro
 
 async function readAt(file: FileHandle, offset: number, size: number): Promise<Buffer> {
   const bytes = Buffer.alloc(size);
-  for (let filled = 0; filled < size; ) {
-    const { bytesRead } = await file.read(bytes, filled, size - filled, offset + filled);
-    if (bytesRead === 0) throw new Error(`it ends at byte ${offset + filled}`);
-    filled += bytesRead;
-  }
+  const filled = await readFully(file, bytes, offset);
+  if (filled < size) throw new Error(`it ends at byte ${offset + filled}`);
   return bytes;
-}
-
-async function writeAll(file: FileHandle, bytes: Buffer, offset: number): Promise<void> {
-  for (let done = 0; done < bytes.length; ) {
-    const { bytesWritten } = await file.write(bytes, done, bytes.length - done, offset + done);
-    done += bytesWritten;
-  }
 }

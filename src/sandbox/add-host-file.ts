@@ -1,6 +1,7 @@
 import { constants, type Stats } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
+import { open } from "node:fs/promises";
 import type { BodyPart } from "../bytes/file-body.ts";
+import { readFully } from "../bytes/file-range.ts";
 import type { ContentId, ContentStore } from "../fstree/content.ts";
 import { ELF_HEAD_SIZE, readElfArch } from "../fstree/elf.ts";
 import { dataRuns } from "./data-runs.ts";
@@ -78,15 +79,4 @@ export async function addHostFile(
   } finally {
     await handle.close();
   }
-}
-
-/** Fills the buffer with what begins at an offset, unless the file ends before. */
-async function readFully(handle: FileHandle, buffer: Buffer, offset: number): Promise<number> {
-  let filled = 0;
-  while (filled < buffer.length) {
-    const { bytesRead } = await handle.read(buffer, filled, buffer.length - filled, offset + filled);
-    if (bytesRead === 0) break;
-    filled += bytesRead;
-  }
-  return filled;
 }

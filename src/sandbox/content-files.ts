@@ -2,6 +2,7 @@ import { closeSync, constants, copyFileSync, mkdirSync, openSync, renameSync, wr
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import type { BodyPart } from "../bytes/file-body.ts";
+import { writeFully } from "../bytes/file-range.ts";
 import type { ContentId, ContentStore } from "../fstree/content.ts";
 
 /** Files per folder: large folders are slow on parallel file systems. */
@@ -57,10 +58,7 @@ export class ContentFiles implements ContentStore {
           position += part.zeros;
           continue;
         }
-        for (let done = 0; done < part.length; ) {
-          const { bytesWritten } = await file.write(part, done, part.length - done, position + done);
-          done += bytesWritten;
-        }
+        await writeFully(file, part, position);
         position += part.length;
         written = position;
       }

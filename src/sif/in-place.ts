@@ -1,5 +1,6 @@
 import type { FileHandle } from "node:fs/promises";
 import { tmpdir } from "node:os";
+import { readFully, writeFully } from "../bytes/file-range.ts";
 import { openUnlinkedFile } from "../bytes/unlinked-file.ts";
 import { SifError } from "./errors.ts";
 
@@ -53,7 +54,7 @@ export class InPlaceFile {
     if (bytes.length === 0) return;
     this.#isChanged = true;
     await this.#keep(offset, Math.min(bytes.length, this.#formerSize - offset));
-    await writeAt(this.#handle, bytes, offset).catch((error: unknown) => {
+    await writeFully(this.#handle, bytes, offset).catch((error: unknown) => {
       // The handle does not know its path, the message has to.
       throw error instanceof Error ? Object.assign(error, { path: this.#path }) : error;
     });
@@ -116,35 +117,24 @@ export class InPlaceFile {
       return;
     }
     this.#aside ??= { file: await openUnlinkedFile(tmpdir()), size: 0 };
-    await writeAt(this.#aside.file, bytes, this.#aside.size);
+    await writeFully(this.#aside.file, bytes, this.#aside.size);
     this.#aside.size += size;
     this.#kept.push({ offset, size });
   }
 
   async #restore({ offset, size, bytes }: Kept): Promise<void> {
-    if (bytes !== undefined) return writeAt(this.#handle, bytes, offset);
+    if (bytes !== undefined) return writeFully(this.#handle, bytes, offset);
     const aside = this.#aside;
     if (aside === undefined) return;
     // The last one that was kept stands last.
     aside.size -= size;
-    await writeAt(this.#handle, await readAt(aside.file, aside.size, size), offset);
+    await writeFully(this.#handle, await readAt(aside.file, aside.size, size), offset);
   }
 }
 
 async function readAt(handle: FileHandle, offset: number, size: number): Promise<Uint8Array> {
   const bytes = new Uint8Array(size);
-  for (let done = 0; done < size; ) {
-    const { bytesRead } = await handle.read(bytes, done, size - done, offset + done);
-    // Something else cut the file short: there is no more to give back than zeros.
-    if (bytesRead === 0) break;
-    done += bytesRead;
-  }
+  // Where something else cut the file short, there is no more to give back than zeros.
+  await readFully(handle, bytes, offset);
   return bytes;
-}
-
-async function writeAt(handle: FileHandle, bytes: Uint8Array, offset: number): Promise<void> {
-  for (let done = 0; done < bytes.length; ) {
-    const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, offset + done);
-    done += bytesWritten;
-  }
 }
