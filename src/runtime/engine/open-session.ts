@@ -1,6 +1,6 @@
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import type { Readable } from "node:stream";
+import type { Socket } from "node:net";
 import { currentFolder } from "../../bytes/current-folder.ts";
 import { argumentsTooLong } from "./argument-limits.ts";
 import { bubblewrapInputs, descriptorOptions } from "./bubblewrap-inputs.ts";
@@ -248,7 +248,8 @@ function openedSession(parts: OpenedParts): EngineSession {
       if (holder.exitCode !== null || holder.signalCode !== null) return;
       const closed = once(holder, "close");
       holder.ref();
-      for (const stream of [holder.stdout, holder.stderr] as Readable[]) stream.resume();
+      // Its daemons hold these a moment longer than it lives: without them this process would not wait, and end (code 13).
+      for (const stream of [holder.stdout, holder.stderr] as Socket[]) stream.ref().resume();
       holder.stdin!.end();
       await closed;
     },
