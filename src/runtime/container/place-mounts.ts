@@ -37,9 +37,6 @@ export async function placeMounts(
   }
 }
 
-/** strerror(3) of ENOENT. */
-const NOT_THERE = "no such file or directory";
-
 async function place(tree: MountedTree, wanted: WantedMount, options: PlacingOptions): Promise<void> {
   const { mount, files, need, group, makesPoint } = wanted;
   const name = nameOf(wanted);
@@ -51,8 +48,7 @@ async function place(tree: MountedTree, wanted: WantedMount, options: PlacingOpt
     // As Apptainer 1.4.5, which looks at what it makes a mount point for.
     if (need !== "required" || (options.canMakePoints && (await tree.resolve(mount.target)).entry === undefined))
       warn(`skipping mount of ${source}: stat ${source}: ${kind.problem}`);
-    const isMissing = kind.problem === NOT_THERE;
-    const problem = isMissing
+    const problem = kind.isMissing
       ? `mount source ${source} doesn't exist`
       : `while getting stat for ${source}: stat ${source}: ${kind.problem}`;
     if (need === "required") refuse(wanted, problem);

@@ -145,11 +145,18 @@ function exists(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false }) !== undefined;
 }
 
+/** What of the host cannot be looked at, and why. */
+export interface UnreachableSource {
+  /** Nothing is there. */
+  readonly isMissing: boolean;
+  readonly problem: string;
+}
+
 /** Whether a bind's source is a folder; else why there is none, in the system's words. */
-export function sourceKind(path: string): "directory" | "file" | { readonly problem: string } {
+export function sourceKind(path: string): "directory" | "file" | UnreachableSource {
   try {
     return lstatSync(path).isDirectory() ? "directory" : "file";
   } catch (error) {
-    return { problem: systemReason(error) };
+    return { isMissing: (error as NodeJS.ErrnoException).code === "ENOENT", problem: systemReason(error) };
   }
 }
