@@ -22,7 +22,7 @@ import { ContainerError } from "./runtime/container/errors.ts";
 import { makeHostPoints } from "./runtime/container/host-points.ts";
 import { hostRuns } from "./runtime/container/host-runs.ts";
 import { MountedTree, viewOf } from "./runtime/container/mounted-tree.ts";
-import { nvidiaBinds } from "./runtime/container/nvidia.ts";
+import { libraryBind, nvidiaBinds } from "./runtime/container/nvidia.ts";
 import { placeMounts } from "./runtime/container/place-mounts.ts";
 import { wantedMounts } from "./runtime/container/wanted-mounts.ts";
 import { makeWorkdirFolders, workdirFolder } from "./runtime/container/workdir.ts";
@@ -67,6 +67,8 @@ export interface ContainerOptions extends OverlayOptions {
   readonly namespaces?: Namespaces;
   readonly hostname?: string | undefined;
   readonly nvidia?: boolean;
+  /** Files of the host, which the container's programs find among their libraries. */
+  readonly libraries?: readonly string[];
   readonly noUmask?: boolean;
   /** `--dns`: addresses, which /etc/resolv.conf then has in place of the host's. */
   readonly dns?: readonly string[];
@@ -179,7 +181,11 @@ async function runOpened(
   const { scratch = [], workdir } = options;
   if (workdir !== undefined) makeWorkdirFolders(workdir, { contain, scratch });
 
-  const binds = [...(options.nvidia ? nvidiaBinds({ newDev: contain }) : []), ...opened.binds.binds];
+  const binds = [
+    ...(options.nvidia ? nvidiaBinds({ newDev: contain }) : []),
+    ...(options.libraries ?? []).map(libraryBind),
+    ...opened.binds.binds,
+  ];
   const wanted = wantedMounts({
     ...{ contain, pid: namespaces.pid === true, ipc: namespaces.ipc === true, noMount: options.noMount ?? [], workdir },
     home: options.noHome

@@ -25,6 +25,10 @@ export const CONTAINER_OPTIONS: readonly OptionSpec[] = [
   ]),
   option("-c, --contain", "use empty /dev, /tmp and home directory instead of the host's", ["CONTAIN"]),
   option("-C, --containall", "contain the environment, PID and IPC as well", ["CONTAINALL"]),
+  option("--containlibs <list>", "files to put among the container's libraries, separated by commas", ["CONTAINLIBS"], {
+    ...LIST,
+    ...HIDDEN,
+  }),
   option("--cwd <path>", "initial working directory inside the container", ["CWD", "TARGET_CWD"]),
   option("--pwd <path>", "the same as --cwd", ["PWD", "TARGET_PWD"], HIDDEN),
   option("--dns <list>", "name servers for /etc/resolv.conf, separated by commas", ["DNS"]),

@@ -20,6 +20,7 @@ import {
 import { FatalError, UsageError } from "./exit.ts";
 import { KEYSDIR_OPTION } from "./key-material.ts";
 import { declareOptions, type OptionSpec } from "./options.ts";
+import { refusedVariables } from "./refused-variables.ts";
 import { runConversion } from "./run-conversion.ts";
 import { runDefinition } from "./run-definition.ts";
 import { runRebuild, runSandboxBuild } from "./run-local-build.ts";
@@ -96,6 +97,9 @@ export function buildCommand(context: Context, openLog: LogOpener): Command {
       else if (target !== STDOUT_TARGET) await checkBuildTarget(target, values.flag("force"), context);
       if (definition !== undefined)
         await attempt("Could not check build sections", () => chooseSections(values.texts("section")));
+      // Many users have variables set for the containers that they run: that does not keep them from building one.
+      for (const { option, text } of refusedVariables("build", context.environment))
+        if (definition !== undefined || option === "mksquashfs-args") log.warning(text);
       log.info("Starting build...");
       const request = { uri, target, tuning, failure: FAILURE };
       if (definition !== undefined) await runDefinition({ ...request, definition }, { values, log, context });

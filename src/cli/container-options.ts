@@ -27,9 +27,7 @@ export async function containerOptions(
 ): Promise<ContainerOptions> {
   const compat = values.flag("compat");
   const containAll = compat || values.flag("containall");
-  const network = values.text("network");
-  if (network !== undefined && network !== "none")
-    throw new FatalError(`--network ${network}: only "none" is there; without --net the host's network is used`);
+  const net = values.flag("net") || asksForNetwork({ values, log });
   const hostname = values.text("hostname");
   const cwd = currentFolder() ?? "";
   const home = values.text("home");
@@ -65,13 +63,32 @@ export async function containerOptions(
     namespaces: {
       pid: containAll || values.flag("pid"),
       ipc: containAll || values.flag("ipc"),
-      net: values.flag("net"),
+      net,
       uts: hostname !== undefined || values.flag("uts"),
     },
     hostname,
     nvidia: values.flag("nv"),
+    libraries: list("containlibs").map((path) => {
+      if (path.startsWith("/")) return path;
+      throw new FatalError(
+        `container creation failed: unable to add ${path} to mount list: source must be an absolute path`,
+      );
+    }),
     noUmask: compat || values.flag("noUmask"),
   };
+}
+
+/** Whether `--network` is given, which there is only without one: as in Apptainer, it implies `--net`. */
+function asksForNetwork({ values, log }: { readonly values: OptionValues; readonly log: Logger }): boolean {
+  const network = values.find("network");
+  if (network === undefined) return false;
+  const { value, origin } = network;
+  if (value !== "none") {
+    const given = origin === "flag" ? `--network ${value}` : `${origin}=${value}`;
+    throw new FatalError(`${given}: only "none" is there; without --net the host's network is used`);
+  }
+  if (!values.flag("net")) log.info("Setting --net (required by --network)");
+  return true;
 }
 
 /** Parses one value of an option; a wrong one is a wrong command line. */

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { statSync } from "node:fs";
+import { readlinkSync, statSync } from "node:fs";
 import { chmod, chown, copyFile, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -19,6 +19,8 @@ const ready = [busybox, requireTool("bwrap", "bubblewrap"), requireTool("squashf
 
 const isRoot = process.getuid?.() === 0;
 const ORDINARY_ID = 65_534;
+/** The host's network namespace. */
+const NETWORK = readlinkSync("/proc/self/ns/net");
 
 describe.skipIf(!ready)("sifon run, exec, shell, test", () => {
   let folder: string;
@@ -46,6 +48,13 @@ describe.skipIf(!ready)("sifon run, exec, shell, test", () => {
     [["exec", "--env", "V=given"], ["sh", "-c", "echo $V"], "given\n"],
     [["exec", "-B", "/etc:/mnt/a b:ro"], ["sh", "-c", "touch '/mnt/a b/x' 2>&1"], undefined],
     [["exec", "--writable-tmpfs"], ["sh", "-c", "echo w >/new && cat /new"], "w\n"],
+    // As in Apptainer, it implies --net.
+    [
+      ["exec", "--network", "none"],
+      ["sh", "-c", `[ "$(readlink /proc/self/ns/net)" = "${NETWORK}" ] || echo own`],
+      "own\n",
+    ],
+    [["exec", "--containlibs", "/etc/passwd"], ["sh", "-c", "cd /.singularity.d/libs && echo *"], "passwd\n"],
     [["exec", "--contain"], ["sh", "-c", "ls -A /tmp | wc -l; pwd | grep -c /"], "0\n1\n"],
   ])("sifon %j IMAGE %j", async (before, after, stdout) => {
     const result = await inFolder(...before, image, ...after);

@@ -35,6 +35,11 @@ export function nvidiaBinds({ newDev }: { readonly newDev: boolean }): UserBind[
   return binds;
 }
 
+/** A file of the host among the container's libraries (APPTAINER_CONTAINLIBS). */
+export function libraryBind(path: string): UserBind {
+  return { source: path, target: `${LIBRARY_FOLDER}/${basename(path)}`, readOnly: true };
+}
+
 /** What the dynamic linker knows: `NAME (kind) => PATH` a line. */
 function libraryCache(): string {
   for (const ldconfig of ["/sbin/ldconfig", "/usr/sbin/ldconfig"]) {
