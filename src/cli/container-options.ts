@@ -56,7 +56,7 @@ export async function containerOptions(
       const { path, readOnly } = parseOverlay(text);
       return { path: path === "" ? "" : resolve(path), readOnly };
     }),
-    scratch: values.texts("scratch").flatMap(parseScratch),
+    scratch: parseScratch(values.texts("scratch")),
     workdir: pathOf(values.text("workdir")),
     writable: values.flag("writable"),
     fakeroot: values.flag("fakeroot"),

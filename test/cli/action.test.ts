@@ -121,6 +121,25 @@ describe.skipIf(!ready)("sifon run, exec, shell, test", () => {
     expect(stderr).toMatch(/^WARNING: skipping mount of \/nonexistent: .*\nFATAL: {3}container creation failed: /);
   });
 
+  it.each([
+    ["FILE:/h", /mount FILE->\/h error: while mounting FILE: FILE is a file; a home directory is a directory\n$/],
+    ["FILE", /mount FILE->FILE error: while mounting FILE: FILE is a file; /],
+    ["FOLDER:/etc/passwd", /mount FOLDER->\/etc\/passwd error: .*\/etc\/passwd in the container is no directory/],
+  ])("runs nothing with --home %s", async (home, says) => {
+    const filled = home.replaceAll("FILE", image).replaceAll("FOLDER", folder);
+    const { code, stdout, stderr } = await inFolder("exec", "--home", filled, image, "echo", "ran");
+    expect({ code, stdout }).toEqual({ code: 255, stdout: "" });
+    expect(stderr.replaceAll(image, "FILE").replaceAll(folder, "FOLDER")).toMatch(says);
+  });
+
+  it("has a home directory in memory for one that is not there", async () => {
+    const words = ["exec", "--home", "/nonexistent:/h", image, "sh", "-c", "echo kept >$HOME/x && cat /h/x"];
+    expect(await inFolder(...words)).toMatchObject({
+      ...{ code: 0, stdout: "kept\n" },
+      stderr: "WARNING: the home directory /nonexistent doesn't exist: an empty one in memory takes its place\n",
+    });
+  });
+
   it("writes to a sandbox with --writable, and never to a SIF", async () => {
     const sandbox = join(folder, "sandbox");
     await sifon(["build", "--sandbox", sandbox, image]);

@@ -150,16 +150,30 @@ describe("other options", () => {
   });
 
   it.each([
-    ["/a", ["/a"]],
-    ["/a,/b/", ["/a", "/b/"]],
-    ["/../../etc", ["/etc"]],
-    ["", []],
-  ])("scratch %j", (text, paths) => {
-    expect(parseScratch(text)).toEqual(paths);
+    [["/a"], ["/a"]],
+    [["/a,/b/"], ["/a", "/b"]],
+    [["/../../etc"], ["/etc"]],
+    [[""], []],
+    [["/"], ["/"]],
+    [
+      ["/a", "/a/b,/ab"],
+      ["/a", "/a/b", "/ab"],
+    ],
+  ])("scratch %j", (texts, paths) => {
+    expect(parseScratch(texts)).toEqual(paths);
+  });
+
+  it.each([
+    [["/x", "/x"], '--scratch "/x" is there twice: give it once'],
+    [["/x,/x/"], '--scratch "/x" is there twice: give it once'],
+    [["/x", "/y", "/y/../x"], '--scratch "/x" is there twice: give it once'],
+    [["/x/y", "/x"], '--scratch "/x" would hide --scratch "/x/y": give the larger one first'],
+  ])("refuses scratch %j", (texts, problem) => {
+    expect(() => parseScratch(texts)).toThrow(`container creation failed: ${problem}`);
   });
 
   it.each(["rel", "../../etc", "/a,rel", "no\n\u001b[31mx"])("refuses scratch %j", (text) => {
-    expect(() => parseScratch(text)).toThrow(
+    expect(() => parseScratch([text])).toThrow(
       /^container creation failed: could not bind scratch directory "[\x20-\x7e]*" into container: destination must be an absolute path$/,
     );
   });

@@ -5,7 +5,7 @@ import type { Mount } from "../engine/plan.ts";
 import type { RuntimeMessage } from "../message.ts";
 import { ContainerError } from "./errors.ts";
 import type { MountedTree, Resolved } from "./mounted-tree.ts";
-import { sourceKind, type WantedMount } from "./wanted-mounts.ts";
+import { memory, sourceKind, type WantedMount } from "./wanted-mounts.ts";
 
 /** What can be made on top of the root. */
 export interface PlacingOptions {
@@ -45,6 +45,10 @@ async function place(tree: MountedTree, wanted: WantedMount, options: PlacingOpt
   if (typeof kind === "object") {
     const { source } = mount as Mount & { kind: "bind" };
     if (need === "optional") return;
+    if (group === "home" && kind.isMissing) {
+      warn(`the home directory ${source} doesn't exist: an empty one in memory takes its place`);
+      return place(tree, { ...wanted, mount: memory(mount.target, 0o755) }, options);
+    }
     // As Apptainer 1.4.5, which looks at what it makes a mount point for.
     if (need !== "required" || (options.canMakePoints && (await tree.resolve(mount.target)).entry === undefined))
       warn(`skipping mount of ${source}: stat ${source}: ${kind.problem}`);
@@ -54,6 +58,7 @@ async function place(tree: MountedTree, wanted: WantedMount, options: PlacingOpt
     if (need === "required") refuse(wanted, problem);
     return;
   }
+  if (group === "home" && kind === "file") refuse(wanted, `${name} is a file; a home directory is a directory`);
   const found = await tree.resolve(mount.target);
   if (group === "cwd" && isSame(mount, tree.hostPath(found.path))) return;
   const { path, entry } = found;
@@ -80,7 +85,7 @@ async function place(tree: MountedTree, wanted: WantedMount, options: PlacingOpt
     }
     tree.makePoint(path, kind, found.mount);
   } else if ((entry.kind === "directory") !== (kind === "directory")) {
-    if (need === "required")
+    if (need === "required" || group === "home")
       refuse(
         wanted,
         `${mount.target} in the container is ${entry.kind === "directory" ? "a directory" : "no directory"}, ${name} is ${kind === "directory" ? "one" : "none"}`,

@@ -128,7 +128,8 @@ function bind(source: string, target: string, how: { readOnly?: boolean; devices
   return { kind: "bind", source: realPath(source), target, ...how };
 }
 
-function memory(target: string, mode: number): Mount {
+/** A directory in memory. */
+export function memory(target: string, mode: number): Mount {
   return { kind: "tmpfs", target, mode, sizeMiB: SESSION_SIZE_MIB };
 }
 

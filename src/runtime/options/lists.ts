@@ -54,14 +54,24 @@ export function parseOverlay(text: string): { readonly path: string; readonly re
 }
 
 /**
- * `--scratch`: paths in the container, without the `..` that would lead out of the `--workdir` they are kept in.
+ * All values of `--scratch`: paths in the container, without the `..` that would lead out of the `--workdir` they are
+ * kept in. Each has a directory of its own: one that stands twice, or would hide one before it, is refused.
  * @throws RuntimeError OPTION_INVALID with Apptainer's words
  */
-export function parseScratch(text: string): string[] {
-  const paths = text.split(",").filter((path) => path !== "");
-  return paths.map((path) => {
-    if (path.startsWith("/")) return posix.normalize(path);
-    const problem = `container creation failed: could not bind scratch directory ${quote(path)} into container: destination must be an absolute path`;
-    throw new RuntimeError("OPTION_INVALID", { problem });
-  });
+export function parseScratch(texts: readonly string[]): string[] {
+  const chosen: string[] = [];
+  for (const path of texts.flatMap((text) => text.split(",")).filter((one) => one !== "")) {
+    const refuse = (problem: string): never => {
+      throw new RuntimeError("OPTION_INVALID", { problem: `container creation failed: ${problem}` });
+    };
+    if (!path.startsWith("/"))
+      refuse(`could not bind scratch directory ${quote(path)} into container: destination must be an absolute path`);
+    const place = posix.normalize(path).replace(/(?<=.)\/$/, "");
+    const former = chosen.find((one) => one === place || one.startsWith(`${place}/`));
+    if (former === place) refuse(`--scratch ${quote(place)} is there twice: give it once`);
+    if (former !== undefined)
+      refuse(`--scratch ${quote(place)} would hide --scratch ${quote(former)}: give the larger one first`);
+    chosen.push(place);
+  }
+  return chosen;
 }
