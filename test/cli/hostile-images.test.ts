@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ED25519_PEM, ED25519_PUBLIC } from "../sign/signed-file.ts";
-import { HOSTILE_IMAGES, soundImage } from "../support/hostile-images.ts";
+import { HOSTILE_IMAGES, sharedBlocks, soundImage } from "../support/hostile-images.ts";
 import { HOSTILE_SIFS, hostileSif } from "../support/hostile-sifs.ts";
 import { expectModest } from "../support/modest-run.ts";
 
@@ -77,6 +77,17 @@ const COMMANDS: readonly (readonly [about: RegExp, commands: readonly string[]])
   [/metadata|labels|definition/, ["inspect -d FILE", "check FILE", "exec FILE true", "build -F FILE.new FILE"]],
   [/sign|envelope/, ["verify -l FILE", "verify -j --key key.pub FILE", "sif dump 4 FILE", "sign --key key.pem FILE"]],
 ];
+
+describe("a small file of a terabyte, whose files share a thousand blocks", () => {
+  it("is read within 100 MiB", { timeout: 120_000 }, async () => {
+    await writeFile(join(folder, "terabyte.sif"), await hostileSif(sharedBlocks(1000, 1000)));
+    const { code, stderr } = await expectOf("check FILE", "terabyte.sif");
+    expect(code, stderr).toBe(0);
+    for (const command of ["ls -R FILE", "inspect --all FILE", "verify --content FILE"]) {
+      await expectOf(command, "terabyte.sif");
+    }
+  });
+});
 
 describe("a hostile SIF", () => {
   it.concurrent.for(Object.entries(HOSTILE_SIFS))(

@@ -2,9 +2,12 @@
 export interface Decompressor {
   /**
    * The content of a block: at most `limit` bytes. Throws where the input is damaged or holds more,
-   * without having taken more memory than a few times `limit`. The result belongs to the caller.
+   * without having taken more memory than a few times `limit`. The result belongs to the caller, with its buffer
+   * where that has 16 KiB or more.
    */
   decompress(input: Uint8Array, limit: number): Uint8Array;
+  /** As `decompress`, in a thread of Node's pool; missing where the decoder runs in this one only. `input` must stay as it is. */
+  decompressAside?(input: Uint8Array, limit: number): Promise<Uint8Array>;
 }
 
 /** Says what is wrong with compressed bytes; the reader adds which ones. */

@@ -1,14 +1,32 @@
-import { inflateSync } from "node:zlib";
+import { promisify } from "node:util";
+import { inflate, inflateSync, type ZlibOptions } from "node:zlib";
 import { DecompressError, type Decompressor } from "./decompressor.ts";
+
+const inflateAside: (input: Uint8Array, options: ZlibOptions) => Promise<Uint8Array> = promisify(inflate);
 
 /** What SquashFS calls gzip: zlib streams (RFC 1950). */
 export const gzipDecompressor: Decompressor = {
   decompress(input, limit) {
     try {
-      // One chunk of the most that may come: no joining of pieces, no growing.
-      return inflateSync(input, { maxOutputLength: limit, chunkSize: Math.max(limit, 64) });
+      return inflateSync(input, oneChunk(limit));
     } catch (cause) {
-      throw new DecompressError(`zlib: ${cause instanceof Error ? cause.message : cause}`, { cause });
+      throw failure(cause);
+    }
+  },
+  async decompressAside(input, limit) {
+    try {
+      return await inflateAside(input, oneChunk(limit));
+    } catch (cause) {
+      throw failure(cause);
     }
   },
 };
+
+/** One chunk of the most that may come: no joining of pieces, no growing. */
+function oneChunk(limit: number): ZlibOptions {
+  return { maxOutputLength: limit, chunkSize: Math.max(limit, 64) };
+}
+
+function failure(cause: unknown): DecompressError {
+  return new DecompressError(`zlib: ${cause instanceof Error ? cause.message : cause}`, { cause });
+}

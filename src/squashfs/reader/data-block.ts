@@ -46,30 +46,47 @@ export function dataBlock(
 
 /** The content of a file's block, which has `block.size` bytes or is damaged. May alias `bytes` where stored. */
 export function decodeDataBlock(context: ImageContext, block: DataBlock, bytes: Uint8Array): Uint8Array {
-  const content = block.stored ? bytes : decompress(context, block, bytes);
-  if (content.length !== block.size)
-    throw damaged(context, "BLOCK_CORRUPT", "data", {
-      offset: block.offset,
-      rule: `a block must have ${block.size} bytes of content`,
-      seen: content.length,
-    });
+  const content = decodeFragmentBlock(context, block, bytes);
+  checkContentSize(context, block, content.length);
   return content;
+}
+
+/** @throws SquashfsReadError where a file's block has not `block.size` bytes of content */
+export function checkContentSize(context: ImageContext, block: DataBlock, size: number): void {
+  if (size === block.size) return;
+  throw damaged(context, "BLOCK_CORRUPT", "data", {
+    offset: block.offset,
+    rule: `a block must have ${block.size} bytes of content`,
+    seen: size,
+  });
 }
 
 /** The content of a fragment block: at most `block.size` bytes. */
 export function decodeFragmentBlock(context: ImageContext, block: DataBlock, bytes: Uint8Array): Uint8Array {
-  return block.stored ? bytes : decompress(context, block, bytes);
-}
-
-function decompress(context: ImageContext, block: DataBlock, bytes: Uint8Array): Uint8Array {
+  if (block.stored) return bytes;
   try {
     return context.decompressor.decompress(bytes, block.size);
   } catch (cause) {
-    if (!(cause instanceof DecompressError)) throw cause;
-    throw damaged(context, "BLOCK_CORRUPT", "data", {
-      offset: block.offset,
-      rule: `a block of ${block.diskSize} bytes does not decompress to at most ${block.size} (${cause.message})`,
-      cause,
-    });
+    throw asDamage(context, block, cause);
   }
+}
+
+/** As {@link decodeFragmentBlock}, beside this thread where the decoder can. `bytes` must stay as they are until then. */
+export async function decodeAside(context: ImageContext, block: DataBlock, bytes: Uint8Array): Promise<Uint8Array> {
+  const { decompressor } = context;
+  if (block.stored || decompressor.decompressAside === undefined) return decodeFragmentBlock(context, block, bytes);
+  try {
+    return await decompressor.decompressAside(bytes, block.size);
+  } catch (cause) {
+    throw asDamage(context, block, cause);
+  }
+}
+
+function asDamage(context: ImageContext, block: DataBlock, cause: unknown): unknown {
+  if (!(cause instanceof DecompressError)) return cause;
+  return damaged(context, "BLOCK_CORRUPT", "data", {
+    offset: block.offset,
+    rule: `a block of ${block.diskSize} bytes does not decompress to at most ${block.size} (${cause.message})`,
+    cause,
+  });
 }

@@ -71,7 +71,7 @@ export async function* rawPieces(
 }
 
 /** A hole, or blocks that stand one after the other on disk and are read at once. */
-type DiskRun =
+export type DiskRun =
   | { readonly kind: "hole"; readonly size: number }
   | {
       readonly kind: "blocks";
@@ -80,7 +80,8 @@ type DiskRun =
       readonly blocks: readonly DataBlock[];
     };
 
-function* diskRuns(batch: readonly FileBlock[]): Generator<DiskRun, void, void> {
+/** Joins blocks of a file, of which some may have been left out. */
+export function* diskRuns(batch: readonly FileBlock[]): Generator<DiskRun, void, void> {
   let blocks: DataBlock[] = [];
   let diskSize = 0;
   const close = function* (): Generator<DiskRun, void, void> {
@@ -95,7 +96,8 @@ function* diskRuns(batch: readonly FileBlock[]): Generator<DiskRun, void, void> 
       yield { kind: "hole", size: block.size };
       continue;
     }
-    if (diskSize + block.diskSize > DATA_READ_SIZE) yield* close();
+    const isNext = block.offset === (blocks[0]?.offset ?? 0) + diskSize;
+    if (!isNext || diskSize + block.diskSize > DATA_READ_SIZE) yield* close();
     blocks.push(block);
     diskSize += block.diskSize;
   }

@@ -1,8 +1,9 @@
-import { tailSize } from "./block-list.ts";
-import { decodeDataBlock } from "./data-block.ts";
+import { fileBlocks, tailSize } from "./block-list.ts";
+import { checkContentSize, type DataBlock } from "./data-block.ts";
+import { DecodeQueue } from "./decode-queue.ts";
 import { damaged } from "./image-context.ts";
 import type { FileInode } from "./inode.ts";
-import { type ContentTables, rawPieces } from "./raw-blocks.ts";
+import { type ContentTables, diskRuns } from "./raw-blocks.ts";
 
 /** More than any content size: packs a block's two sizes into one number. */
 const SIZE_FACTOR = 2 ** 21;
@@ -10,6 +11,7 @@ const SIZE_FACTOR = 2 ** 21;
 /** Decompresses data and fragment blocks, each once however many files share it. */
 export class BlockVerifier {
   readonly #tables: ContentTables;
+  readonly #queue: DecodeQueue;
   /** By place: size on disk × 2^21 + content size. A number for each block is what the memory goes into. */
   readonly #sizes = new Map<number, number>();
   readonly #fragmentSizes: number[] = [];
@@ -20,6 +22,7 @@ export class BlockVerifier {
 
   constructor(tables: ContentTables) {
     this.#tables = tables;
+    this.#queue = new DecodeQueue(tables.context);
   }
 
   get blockCount(): number {
@@ -30,43 +33,58 @@ export class BlockVerifier {
     const { fragments, context } = this.#tables;
     for (let index = 0; index < fragments.count; index++) {
       signal?.throwIfAborted();
-      const { offset, diskSize, stored } = await fragments.block(index);
-      const { length } = await fragments.content(index);
-      // Two entries for one block are no fault that a reader meets, but no writer makes them.
-      if (!this.#note(offset, diskSize, length))
-        throw damaged(context, "CONTENT_MISMATCH", "fragment table", {
-          offset,
-          rule: "two fragment blocks are at one place",
-        });
-      if (stored) this.storedCount++;
-      this.#fragmentSizes.push(length);
+      const block = await fragments.block(index);
+      await this.#queue.add([block], ({ offset, diskSize }, size) => {
+        // Two entries for one block are no fault that a reader meets, but no writer makes them.
+        if (!this.#note(offset, diskSize, size))
+          throw damaged(context, "CONTENT_MISMATCH", "fragment table", {
+            offset,
+            rule: "two fragment blocks are at one place",
+          });
+        this.#fragmentSizes[index] = size;
+      });
+      if (block.stored) this.storedCount++;
     }
+    await this.#queue.finish();
   }
 
-  /** Decompresses what no earlier file had; call `verifyFragments` first. */
+  /** Decompresses what no earlier file had; call `verifyFragments` first, and `finish` behind the last file. */
   async verifyFile(inode: FileInode, signal?: AbortSignal): Promise<void> {
-    const { context } = this.#tables;
+    const { context, inodes, dataEnd, fragments } = this.#tables;
+    const checkSize = (block: DataBlock, size: number): void => checkContentSize(context, block, size);
     let size = 0;
-    for await (const piece of rawPieces(this.#tables, inode)) {
+    for await (const batch of fileBlocks(context, inodes, inode, dataEnd, {
+      first: 0,
+      end: Number.POSITIVE_INFINITY,
+    })) {
       signal?.throwIfAborted();
-      size += piece.size;
-      if (piece.kind === "fragment") this.#verifyTail(piece.index, piece.offset + piece.size, inode);
-      if (piece.kind !== "block") continue;
-      const { offset, bytes, stored } = piece;
-      if (!this.#note(offset, bytes.length, piece.size)) continue;
-      if (stored) this.storedCount++;
-      decodeDataBlock(context, { offset, diskSize: bytes.length, stored, size: piece.size }, bytes);
+      for (const block of batch) size += block.size;
+      const unknown = batch.filter((block) => block.kind === "block" && this.#isNew(block));
+      for (const run of diskRuns(unknown)) if (run.kind === "blocks") await this.#queue.add(run.blocks, checkSize);
+    }
+    const tail = tailSize(inode, context.header.blockSize);
+    if (inode.fragment !== undefined && tail > 0) {
+      const { index, offset } = inode.fragment;
+      await fragments.block(index);
+      this.#verifyTail(index, offset + tail, inode);
+      size += tail;
     }
     if (size !== inode.size)
       throw damaged(context, "CONTENT_MISMATCH", "data", {
         offset: inode.blocksStart,
-        rule: `a file of ${inode.size} bytes (tail ${tailSize(inode, context.header.blockSize)})`,
+        rule: `a file of ${inode.size} bytes (tail ${tail})`,
         seen: size,
       });
   }
 
+  /** All files have been gone through: what is still being decompressed is waited for, and places are compared. */
+  async finish(): Promise<void> {
+    await this.#queue.finish();
+    this.#verifyPlaces();
+  }
+
   /** Blocks may be shared whole, never in part. */
-  verifyPlaces(): void {
+  #verifyPlaces(): void {
     let end = 0;
     for (const [offset, packed] of [...this.#sizes].sort(([a], [b]) => a - b)) {
       if (offset < end)
@@ -88,6 +106,12 @@ export class BlockVerifier {
         seen: end,
         limit,
       });
+  }
+
+  #isNew({ offset, diskSize, size, stored }: DataBlock): boolean {
+    if (!this.#note(offset, diskSize, size)) return false;
+    if (stored) this.storedCount++;
+    return true;
   }
 
   /** True where the block is new. */

@@ -82,7 +82,7 @@ export async function verifyImage(
     if (inode.xattrIndex !== undefined && inode.xattrIndex >= xattrs.count) await xattrs.read(inode.xattrIndex);
   }
   seen.close();
-  blocks.verifyPlaces();
+  await blocks.finish();
   return {
     inodes: counts,
     entryCount,

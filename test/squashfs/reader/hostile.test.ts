@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { deflateSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { bytesAccess } from "../../../src/bytes/random-access.ts";
@@ -14,7 +15,7 @@ import {
 } from "../../../src/squashfs/format.ts";
 import { SquashfsReadError } from "../../../src/squashfs/reader/errors.ts";
 import { SquashfsImage } from "../../../src/squashfs/reader/image.ts";
-import { HOSTILE_IMAGES } from "../../support/hostile-images.ts";
+import { HOSTILE_IMAGES, sharedBlocks } from "../../support/hostile-images.ts";
 import { liveMemory } from "../../support/live-memory.ts";
 import {
   buildImage,
@@ -422,5 +423,33 @@ describe("verifyContent()", () => {
     ],
   ])("finds %s", async (_, image) => {
     expect((await readAll(image))?.code).toBe("CONTENT_MISMATCH");
+  });
+
+  test("decompresses what files share once", async () => {
+    const bytes = bytesAccess(sharedBlocks(300, 2));
+    const reads: number[] = [];
+    const opened = await SquashfsImage.open({
+      ...bytes,
+      read(offset, length) {
+        reads.push(offset);
+        return bytes.read(offset, length);
+      },
+    });
+    expect(await opened.verifyContent()).toMatchObject({ blockCount: 2, fileSize: 600 * 2 ** 20 });
+    expect(reads.filter((offset) => offset === 96)).toHaveLength(1);
+  });
+
+  test("names the first damaged block, whichever is found first", async () => {
+    // A large block that is damaged at its very end, and small ones behind it that are damaged at once.
+    const slow = deflateSync(randomBytes(2 ** 20 - 4096), { level: 1 });
+    slow.fill(0xff, slow.length - 4);
+    const broken = new Uint8Array(64).fill(0xff);
+    const inode = concat([
+      FILE_INODE.encode({ ...FILE, fileSize: 4 * 2 ** 20 }),
+      ...[slow, broken, broken, broken].map(({ length }) => u32(length)),
+    ]);
+    const image = oneFile(inode, { data: concat([slow, broken, broken, broken]), blockSize: 2 ** 20 });
+    const opened = await SquashfsImage.open(bytesAccess(image));
+    await expect(opened.verifyContent()).rejects.toMatchObject({ code: "BLOCK_CORRUPT", details: { offset: 96 } });
   });
 });
