@@ -13,6 +13,8 @@ export interface Struct<T extends object> {
   readonly offsets: Readonly<Record<keyof T, number>>;
   /** Decodes `size` bytes at `offset`; throws RangeError when they are not all there. */
   read(bytes: Uint8Array, offset?: number): T;
+  /** As `read`, for who has a view already: it may reach further than the record. */
+  readView(view: DataView, offset: number): T;
   /** Encodes into a new array of `size` bytes. */
   encode(value: T): Uint8Array;
   /** Encodes into `target` at `offset`. */
@@ -86,17 +88,22 @@ export function struct<T extends object>(fields: { readonly [K in keyof T]: Fiel
     const view = viewOf(target, offset);
     for (const name of names) fields[name].write(view, offsets[name], value[name]);
   };
+  const readers = names.map((name) => ({ name, field: fields[name], offset: offsets[name] }));
+  const readView = (view: DataView, offset: number): T => {
+    const value = {} as T;
+    for (const { name, field, offset: relativeOffset } of readers)
+      value[name] = field.read(view, offset + relativeOffset);
+    return value;
+  };
   return {
     size,
     offsets,
     read(source, offset = 0) {
       if (offset + size > source.length)
         throw new RangeError(`record needs ${size} bytes at ${offset}, only ${source.length} in all`);
-      const view = viewOf(source, offset);
-      const value = {} as T;
-      for (const name of names) value[name] = fields[name].read(view, offsets[name]);
-      return value;
+      return readView(viewOf(source, offset), 0);
     },
+    readView,
     encode(value) {
       const target = new Uint8Array(size);
       write(target, 0, value);

@@ -2,7 +2,7 @@ import { displayBytes, printableLines, systemReason, toByteString } from "../ind
 import type { Context } from "./context.ts";
 import { FatalError } from "./exit.ts";
 
-/** Text is gathered up to this many characters: a write per line would cost more than the line. */
+/** Text is gathered up to this many bytes: a write per line would cost more than the line. */
 const GATHERED = 64 * 1024;
 
 /** Where a command's results go: standard output, whose reader may be slow or may stop reading. */
@@ -16,17 +16,23 @@ export interface Output {
 /** Runs a command's output; a reader that has seen enough ends it without an error. */
 export async function withOutput(context: Context, use: (output: Output) => Promise<void>): Promise<void> {
   const { stdout } = context;
-  let gathered = "";
+  let gathered: Buffer | undefined;
+  let size = 0;
   const flush = async (): Promise<void> => {
-    const chunk = Buffer.from(gathered, "latin1");
-    gathered = "";
-    if (chunk.length > 0) await write(stdout, chunk);
+    const chunk = gathered?.subarray(0, size);
+    gathered = undefined;
+    size = 0;
+    if (chunk !== undefined) await write(stdout, chunk);
   };
   try {
     await use({
       async bytes(text) {
-        gathered += stdout.isTTY ? forTerminal(text) : text;
-        if (gathered.length >= GATHERED) await flush();
+        const shown = stdout.isTTY ? forTerminal(text) : text;
+        if (shown.length > GATHERED - size) await flush();
+        if (shown.length > GATHERED) return write(stdout, Buffer.from(shown, "latin1"));
+        // Not a string that grows: the collector would go through all of its pieces again and again.
+        gathered ??= Buffer.allocUnsafe(GATHERED);
+        size += gathered.write(shown, size, "latin1");
       },
       async raw(content) {
         await flush();

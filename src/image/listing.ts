@@ -36,9 +36,9 @@ export async function* listPath(
     }
     return;
   }
-  for await (const entry of image.readdir(inode)) {
+  for await (const entries of image.entries(inode)) {
     signal?.throwIfAborted();
-    yield { path: entry.name, inode: await image.inodeAt(entry.ref) };
+    yield* entries;
   }
 }
 
@@ -59,8 +59,19 @@ const KIND_LETTERS: Readonly<Record<Inode["kind"], string>> = {
   socket: "s",
 };
 
+/** Most files of an image have one of a few modes. */
+const MODES = new Map<string, Map<number, string>>(Object.keys(KIND_LETTERS).map((kind) => [kind, new Map()]));
+
 /** `drwxr-sr-t`, as `ls -l` has it. */
 export function formatMode({ kind, mode }: Pick<Inode, "kind" | "mode">): string {
+  const known = MODES.get(kind)?.get(mode);
+  if (known !== undefined) return known;
+  const text = modeText(kind, mode);
+  MODES.get(kind)?.set(mode, text);
+  return text;
+}
+
+function modeText(kind: Inode["kind"], mode: number): string {
   const bits = [8, 7, 6, 5, 4, 3, 2, 1, 0].map((bit, i) => ((mode >> bit) & 1 ? "rwx"[i % 3] : "-"));
   const special = (bit: number, at: number, letter: string): void => {
     if ((mode & bit) !== 0) bits[at] = bits[at] === "x" ? letter : letter.toUpperCase();
@@ -79,10 +90,20 @@ export function formatMode({ kind, mode }: Pick<Inode, "kind" | "mode">): string
 export function formatListing({ path, inode }: WalkEntry): ByteString {
   const links = String(inode.linkCount).padStart(3);
   const owner = `${String(inode.uid).padStart(5)} ${String(inode.gid).padStart(5)}`;
-  const time = new Date(inode.mtimeSec * 1000).toISOString().slice(0, 16).replace("T", " ");
+  const time = minuteText(inode.mtimeSec);
   const name = escapeName(path);
   const shown = inode.kind === "symlink" ? `${name.replaceAll(" ->", "\\040->")} -> ${escapeName(inode.target)}` : name;
   return `${formatMode(inode)} ${links} ${owner} ${sizeColumn(inode).padStart(10)} ${time} ${shown}`;
+}
+
+/** Of the entry before: neighbours are often of one time, and dates take longer than all else of a line. */
+let recent = { sec: Number.NaN, text: "" };
+
+function minuteText(sec: number): string {
+  if (sec !== recent.sec) {
+    recent = { sec, text: new Date(sec * 1000).toISOString().slice(0, 16).replace("T", " ") };
+  }
+  return recent.text;
 }
 
 function sizeColumn(inode: Inode): string {

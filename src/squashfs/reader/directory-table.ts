@@ -80,7 +80,7 @@ export class DirectoryTable {
     let previous = -1;
     for (let i = 0; i < directory.indexCount; i++) {
       if (cursor.available < DIRECTORY_INDEX.size) await cursor.fill(DIRECTORY_INDEX.size);
-      const record = DIRECTORY_INDEX.read(cursor.take(DIRECTORY_INDEX.size));
+      const record = cursor.record(DIRECTORY_INDEX);
       const nameSize = this.#nameSize(record.nameSize, cursor);
       if (cursor.available < nameSize) await cursor.fill(nameSize);
       const name = this.#name(cursor, nameSize);
@@ -136,9 +136,9 @@ export class DirectoryTable {
       const start = directory.listingSize - remaining;
       use(DIRECTORY_HEADER.size);
       // The block that the header begins in is what an index record would name.
-      const headerBlock = (cursor.place ?? (await cursor.tell())).blockStart - this.#region.start;
+      const headerBlock = cursor.place.blockStart - this.#region.start;
       if (cursor.available < DIRECTORY_HEADER.size) await cursor.fill(DIRECTORY_HEADER.size);
-      const header = DIRECTORY_HEADER.read(cursor.take(DIRECTORY_HEADER.size));
+      const header = cursor.record(DIRECTORY_HEADER);
       if (header.countLess1 >= MAX_RUN)
         throw this.#invalid(
           "DIRECTORY_INVALID",
@@ -150,7 +150,7 @@ export class DirectoryTable {
       for (let i = 0; i <= header.countLess1; i++) {
         use(DIRECTORY_ENTRY.size);
         if (cursor.available < DIRECTORY_ENTRY.size) await cursor.fill(DIRECTORY_ENTRY.size);
-        const record = DIRECTORY_ENTRY.read(cursor.take(DIRECTORY_ENTRY.size));
+        const record = cursor.record(DIRECTORY_ENTRY);
         use(record.nameSizeLess1 + 1);
         const kind = KIND_OF_TYPE[record.type];
         if (kind === undefined)
@@ -186,8 +186,7 @@ export class DirectoryTable {
 
   /** A name that is at hand. */
   #name(cursor: MetadataCursor, size: number): ByteString {
-    const bytes = cursor.take(size);
-    const name = Buffer.from(bytes.buffer, bytes.byteOffset, size).toString("latin1");
+    const name = cursor.byteString(size);
     if (name.includes("/") || name.includes("\0") || name === "." || name === "..")
       throw this.#invalid(
         "NAME_INVALID",

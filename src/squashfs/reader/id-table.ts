@@ -3,7 +3,9 @@ import type { LookupTable } from "./lookup-table.ts";
 /** User and group ids, read whole on first use: at most 65,535. */
 export class IdTable {
   readonly #table: LookupTable;
-  #ids: Promise<Uint32Array> | undefined;
+  #loading: Promise<Uint32Array> | undefined;
+  /** All ids, by index, once they have been loaded. */
+  atHand: Uint32Array | undefined;
 
   constructor(table: LookupTable) {
     this.#table = table;
@@ -15,8 +17,8 @@ export class IdTable {
 
   /** All ids, by index. */
   load(): Promise<Uint32Array> {
-    this.#ids ??= this.#read();
-    return this.#ids;
+    this.#loading ??= this.#read();
+    return this.#loading;
   }
 
   async #read(): Promise<Uint32Array> {
@@ -25,6 +27,7 @@ export class IdTable {
       const record = await this.#table.record(i);
       ids[i] = new DataView(record.buffer, record.byteOffset, 4).getUint32(0, true);
     }
+    this.atHand = ids;
     return ids;
   }
 }

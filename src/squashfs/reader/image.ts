@@ -21,7 +21,7 @@ import { ReadAhead } from "./read-ahead.ts";
 import { type ImageHeader, readSuperblock } from "./superblock.ts";
 import { type ImageTables, openTables } from "./tables.ts";
 import type { VerifyOptions, VerifyResult } from "./verify-content.ts";
-import { type WalkEntry, walkTree } from "./walk.ts";
+import { entryInodeAtHand, readEntryInode, type WalkEntry, walkTree } from "./walk.ts";
 import { XattrTable } from "./xattr-table.ts";
 
 /** How a path is looked up. */
@@ -123,6 +123,19 @@ export class SquashfsImage {
   async *readdir(directory: ByteString | DirectoryInode): AsyncGenerator<DirectoryEntry, void, void> {
     const inode = typeof directory === "string" ? this.#asDirectory(await this.stat(directory), directory) : directory;
     for await (const run of this.#directories.runs(inode)) yield* run.entries;
+  }
+
+  /** As {@link readdir}, with what the names lead to; at most 256 at a time, as they stand in the listing. */
+  async *entries(directory: DirectoryInode): AsyncGenerator<readonly WalkEntry[], void, void> {
+    const tables = { context: this.#context, directories: this.#directories, inodes: this.#inodes };
+    for await (const { entries } of this.#directories.runs(directory)) {
+      const found: WalkEntry[] = [];
+      for (const entry of entries) {
+        const inode = entryInodeAtHand(tables, entry) ?? (await readEntryInode(tables, entry));
+        found.push({ path: entry.name, inode });
+      }
+      yield found;
+    }
   }
 
   /** A directory and all below it: directories first, names in bytewise order, hard links once for each name. An inode's paths begin below it. */

@@ -1,6 +1,6 @@
-import type { Struct } from "../../bytes/struct.ts";
 import {
   DEVICE_INODE,
+  type DeviceInode as DeviceRecord,
   DIRECTORY_INODE,
   type DirectoryInode as DirectoryRecord,
   decodeDevice,
@@ -15,6 +15,7 @@ import {
   type InodeHeader,
   InodeType,
   IPC_INODE,
+  type IpcInode as IpcRecord,
   MAX_TARGET_SIZE,
   METADATA_BLOCK_SIZE,
   NO_FRAGMENT,
@@ -24,7 +25,7 @@ import {
 import type { IdTable } from "./id-table.ts";
 import { damaged, type ImageContext } from "./image-context.ts";
 import type { DeviceInode, DirectoryInode, FileInode, Inode, InodeBase, IpcInode, SymlinkInode } from "./inode.ts";
-import type { MetadataCursor, MetadataRegion } from "./metadata.ts";
+import type { MetadataCursor, MetadataPlace, MetadataRegion } from "./metadata.ts";
 
 const REF_FACTOR = 0x1_0000;
 
@@ -33,6 +34,8 @@ const REF_FACTOR = 0x1_0000;
  * V8 makes a class of its own for each object, which took half of the time of reading an inode table.
  */
 type InodeHead = Omit<InodeBase, "linkCount" | "xattrIndex">;
+
+type Directory = DirectoryRecord & { indexCount?: number; xattrIndex?: number };
 
 /** Reads inodes by their refs. */
 export class InodeTable {
@@ -49,15 +52,39 @@ export class InodeTable {
   }
 
   async read(ref: number): Promise<Inode> {
+    const place = this.#place(ref);
+    await this.#ids.load();
+    const cursor = await this.#region.cursor(place.blockStart, place.blockOffset);
+    for (;;) {
+      const inode = this.#decode(ref, cursor);
+      if (typeof inode !== "number") return inode;
+      await cursor.fill(inode);
+    }
+  }
+
+  /** As `read`, without a turn of the event loop; undefined where not all of it is at hand. */
+  readAtHand(ref: number): Inode | undefined {
+    if (this.#ids.atHand === undefined) return undefined;
+    const { blockStart, blockOffset } = this.#place(ref);
+    const cursor = this.#region.cursorAtHand(blockStart, blockOffset);
+    const inode = cursor && this.#decode(ref, cursor);
+    return typeof inode === "number" ? undefined : inode;
+  }
+
+  #place(ref: number): MetadataPlace {
     const blockStart = this.#region.start + Math.floor(ref / REF_FACTOR);
     const blockOffset = ref % REF_FACTOR;
     if (blockOffset >= METADATA_BLOCK_SIZE)
       throw this.#invalid("REFERENCE_OUTSIDE", blockStart, "an inode begins past its metadata block", blockOffset);
-    const ids = await this.#ids.load();
-    const cursor =
-      this.#region.cursorAtHand(blockStart, blockOffset) ?? (await this.#region.cursor(blockStart, blockOffset));
-    if (cursor.available < INODE_HEADER.size) await cursor.fill(INODE_HEADER.size);
-    const header = INODE_HEADER.read(cursor.peek(INODE_HEADER.size));
+    return { blockStart, blockOffset };
+  }
+
+  /** The inode at the cursor, which stays there; or how many bytes must be at hand to go on with it. */
+  #decode(ref: number, cursor: MetadataCursor): Inode | number {
+    if (cursor.available < INODE_HEADER.size) return INODE_HEADER.size;
+    const { blockStart } = this.#place(ref);
+    const ids = this.#ids.atHand as Uint32Array;
+    const header = cursor.peek(INODE_HEADER);
     const { inodeCount } = this.#context.header;
     if (header.inodeNumber < 1 || header.inodeNumber > inodeCount)
       throw this.#invalid("INODE_INVALID", blockStart, `an inode's number must be 1…${inodeCount}`, header.inodeNumber);
@@ -69,47 +96,43 @@ export class InodeTable {
       gid: this.#id(ids, header.gidIndex, blockStart),
       mtimeSec: header.mtimeSec,
     };
-    return this.#readBody(head, header, cursor);
+    return this.#decodeBody(head, header, cursor);
   }
 
-  async #readBody(head: InodeHead, header: InodeHeader, cursor: MetadataCursor): Promise<Inode> {
+  #decodeBody(head: InodeHead, header: InodeHeader, cursor: MetadataCursor): Inode | number {
     const extended = header.type > EXTENDED;
     switch (header.type) {
       case InodeType.directory:
       case InodeType.extendedDirectory: {
         const record = extended ? EXTENDED_DIRECTORY_INODE : DIRECTORY_INODE;
-        if (cursor.available < record.size) await cursor.fill(record.size);
-        return this.#readDirectory(head, record.read(cursor.take(record.size)), cursor);
+        if (cursor.available < record.size) return record.size;
+        return this.#decodeDirectory(head, cursor.record<Directory>(record), cursor);
       }
       case InodeType.file:
-        return this.#readFile(head, cursor);
+        return this.#decodeFile(head, cursor);
       case InodeType.extendedFile:
-        return this.#readExtendedFile(head, cursor);
+        return this.#decodeExtendedFile(head, cursor);
       case InodeType.symlink:
       case InodeType.extendedSymlink:
-        return this.#readSymlink(head, extended, cursor);
+        return this.#decodeSymlink(head, extended, cursor);
       case InodeType.blockDevice:
       case InodeType.extendedBlockDevice:
-        return readDevice(head, "blockDevice", extended, cursor);
+        return decodeDeviceInode(head, "blockDevice", extended, cursor);
       case InodeType.charDevice:
       case InodeType.extendedCharDevice:
-        return readDevice(head, "charDevice", extended, cursor);
+        return decodeDeviceInode(head, "charDevice", extended, cursor);
       case InodeType.fifo:
       case InodeType.extendedFifo:
-        return readIpc(head, "fifo", extended, cursor);
+        return decodeIpcInode(head, "fifo", extended, cursor);
       case InodeType.socket:
       case InodeType.extendedSocket:
-        return readIpc(head, "socket", extended, cursor);
+        return decodeIpcInode(head, "socket", extended, cursor);
       default:
         throw this.#invalid("INODE_INVALID", cursor.offset, "an inode's type must be 1…14", header.type);
     }
   }
 
-  async #readDirectory(
-    head: InodeHead,
-    record: DirectoryRecord & { indexCount?: number; xattrIndex?: number },
-    cursor: MetadataCursor,
-  ): Promise<DirectoryInode> {
+  #decodeDirectory(head: InodeHead, record: Directory, cursor: MetadataCursor): DirectoryInode {
     const listing = { blockStart: this.#directories.start + record.blockStart, blockOffset: record.blockOffset };
     const listingSize = Math.max(0, record.fileSize - EMPTY_LISTING);
     if (record.blockOffset > METADATA_BLOCK_SIZE)
@@ -141,13 +164,13 @@ export class InodeTable {
       parentInodeNumber: record.parentInode,
       indexCount: record.indexCount ?? 0,
       listing,
-      index: cursor.place ?? (await cursor.tell()),
+      index: cursor.place,
     };
   }
 
-  async #readFile(head: InodeHead, cursor: MetadataCursor): Promise<FileInode> {
-    if (cursor.available < FILE_INODE.size) await cursor.fill(FILE_INODE.size);
-    const record = FILE_INODE.read(cursor.take(FILE_INODE.size));
+  #decodeFile(head: InodeHead, cursor: MetadataCursor): FileInode | number {
+    if (cursor.available < FILE_INODE.size) return FILE_INODE.size;
+    const record = cursor.record(FILE_INODE);
     const { ref, inodeNumber, mode, uid, gid, mtimeSec } = head;
     return this.#checkFile(
       {
@@ -164,14 +187,15 @@ export class InodeTable {
         blocksStart: record.blocksStart,
         fragment: fragment(record),
         sparseSize: 0,
-        blockList: cursor.place ?? (await cursor.tell()),
+        blockList: cursor.place,
       },
       cursor,
     );
   }
 
-  async #readExtendedFile(head: InodeHead, cursor: MetadataCursor): Promise<FileInode> {
-    const record = await take(cursor, EXTENDED_FILE_INODE);
+  #decodeExtendedFile(head: InodeHead, cursor: MetadataCursor): FileInode | number {
+    if (cursor.available < EXTENDED_FILE_INODE.size) return EXTENDED_FILE_INODE.size;
+    const record = cursor.record(EXTENDED_FILE_INODE);
     for (const field of ["fileSize", "blocksStart"] as const)
       if (record[field] > BigInt(Number.MAX_SAFE_INTEGER))
         throw this.#invalid("INODE_INVALID", cursor.offset, `a file's ${field} is past any limit`, record[field]);
@@ -191,7 +215,7 @@ export class InodeTable {
         blocksStart: Number(record.blocksStart),
         fragment: fragment(record),
         sparseSize: Number(record.sparseSize),
-        blockList: cursor.place ?? (await cursor.tell()),
+        blockList: cursor.place,
       },
       cursor,
     );
@@ -210,18 +234,21 @@ export class InodeTable {
     return inode;
   }
 
-  async #readSymlink(head: InodeHead, extended: boolean, cursor: MetadataCursor): Promise<SymlinkInode> {
-    const record = await take(cursor, SYMLINK_INODE);
-    if (record.targetSize === 0 || record.targetSize > MAX_TARGET_SIZE)
+  #decodeSymlink(head: InodeHead, extended: boolean, cursor: MetadataCursor): SymlinkInode | number {
+    const fixedSize = SYMLINK_INODE.size;
+    if (cursor.available < fixedSize) return fixedSize;
+    const { linkCount, targetSize } = cursor.peek(SYMLINK_INODE);
+    if (targetSize === 0 || targetSize > MAX_TARGET_SIZE)
       throw this.#invalid(
         "INODE_INVALID",
         cursor.offset,
         `a symlink's target must have 1…${MAX_TARGET_SIZE} bytes`,
-        record.targetSize,
+        targetSize,
       );
-    const size = record.targetSize + (extended ? 4 : 0);
-    if (cursor.available < size) await cursor.fill(size);
-    const target = Buffer.from(cursor.take(record.targetSize)).toString("latin1");
+    const size = fixedSize + targetSize + (extended ? 4 : 0);
+    if (cursor.available < size) return size;
+    cursor.take(fixedSize);
+    const target = cursor.byteString(targetSize);
     if (target.includes("\0"))
       throw this.#invalid("INODE_INVALID", cursor.offset, "a symlink's target contains NUL", "NUL");
     let index: number | undefined;
@@ -230,7 +257,6 @@ export class InodeTable {
       index = xattrIndex(new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0, true));
     }
     const { ref, inodeNumber, mode, uid, gid, mtimeSec } = head;
-    const { linkCount } = record;
     return { ref, inodeNumber, mode, uid, gid, mtimeSec, kind: "symlink", linkCount, xattrIndex: index, target };
   }
 
@@ -246,21 +272,15 @@ export class InodeTable {
   }
 }
 
-/** Reads a record at the cursor, from the inode's first byte. */
-async function take<T extends object>(cursor: MetadataCursor, record: Struct<T>): Promise<T> {
-  if (cursor.available < record.size) await cursor.fill(record.size);
-  return record.read(cursor.take(record.size));
-}
-
-async function readDevice(
+function decodeDeviceInode(
   head: InodeHead,
   kind: DeviceInode["kind"],
   extended: boolean,
   cursor: MetadataCursor,
-): Promise<DeviceInode> {
-  const record: { linkCount: number; device: number; xattrIndex?: number } = extended
-    ? await take(cursor, EXTENDED_DEVICE_INODE)
-    : await take(cursor, DEVICE_INODE);
+): DeviceInode | number {
+  const layout = extended ? EXTENDED_DEVICE_INODE : DEVICE_INODE;
+  if (cursor.available < layout.size) return layout.size;
+  const record = cursor.record<DeviceRecord & { xattrIndex?: number }>(layout);
   const { major, minor } = decodeDevice(record.device);
   return {
     ...head,
@@ -272,15 +292,15 @@ async function readDevice(
   };
 }
 
-async function readIpc(
+function decodeIpcInode(
   head: InodeHead,
   kind: IpcInode["kind"],
   extended: boolean,
   cursor: MetadataCursor,
-): Promise<IpcInode> {
-  const record: { linkCount: number; xattrIndex?: number } = extended
-    ? await take(cursor, EXTENDED_IPC_INODE)
-    : await take(cursor, IPC_INODE);
+): IpcInode | number {
+  const layout = extended ? EXTENDED_IPC_INODE : IPC_INODE;
+  if (cursor.available < layout.size) return layout.size;
+  const record = cursor.record<IpcRecord & { xattrIndex?: number }>(layout);
   return { ...head, kind, linkCount: record.linkCount, xattrIndex: xattrIndex(record.xattrIndex) };
 }
 

@@ -1,3 +1,5 @@
+import type { ByteString } from "../../bytes/byte-string.ts";
+import type { Struct } from "../../bytes/struct.ts";
 import { DecompressError } from "../decompressors/decompressor.ts";
 import { METADATA_BLOCK_SIZE, METADATA_STORED } from "../format.ts";
 import { ByteCache } from "./byte-cache.ts";
@@ -13,7 +15,9 @@ export interface MetadataBlock {
   readonly start: number;
   /** Where the next block begins: its own end. */
   readonly next: number;
-  readonly data: Uint8Array;
+  readonly data: Buffer;
+  /** Of `data`: one for each record would cost more than the record. */
+  readonly view: DataView;
 }
 
 /**
@@ -78,8 +82,9 @@ export class MetadataRegion {
       });
     const payload = raw.subarray(HEADER_SIZE, HEADER_SIZE + size);
     // Not slice(): that of a Buffer is no copy.
-    const data = stored ? new Uint8Array(payload) : this.#decompress(payload, start);
-    const block = { start, next, data };
+    const { buffer, byteOffset, length } = stored ? new Uint8Array(payload) : this.#decompress(payload, start);
+    const data = Buffer.from(buffer, byteOffset, length);
+    const block = { start, next, data, view: viewOf(data) };
     if (use === "kept") this.#cache.set(start, block);
     return block;
   }
@@ -128,6 +133,10 @@ export class MetadataRegion {
   }
 }
 
+function viewOf({ buffer, byteOffset, length }: Uint8Array): DataView {
+  return new DataView(buffer, byteOffset, length);
+}
+
 export function metadataCache(): ByteCache<MetadataBlock> {
   return new ByteCache(METADATA_CACHE_SIZE, (block) => block.data.length);
 }
@@ -142,7 +151,8 @@ export class MetadataCursor {
   readonly #use: MetadataUse;
   #block: MetadataBlock;
   /** The rest of earlier blocks and the current one. */
-  #buffer: Uint8Array;
+  #buffer: Buffer;
+  #view: DataView;
   #position: number;
   /** Where in `#buffer` the current block's data begins; negative if it has been partly cut off. */
   #blockBase = 0;
@@ -159,6 +169,7 @@ export class MetadataCursor {
     this.#use = use;
     this.#block = block;
     this.#buffer = block.data;
+    this.#view = block.view;
     this.#position = offset;
   }
 
@@ -172,18 +183,13 @@ export class MetadataCursor {
     return this.#block.start;
   }
 
-  /** Where the next byte stands, for a cursor to be opened there later; undefined where only `tell` can say it. */
-  get place(): MetadataPlace | undefined {
-    if (this.available === 0 && this.#block.next < this.#region.end) return undefined;
+  /** Where the next byte stands, for a cursor to be opened there later. */
+  get place(): MetadataPlace {
+    const { start, next } = this.#block;
+    if (this.available === 0 && next < this.#region.end) return { blockStart: next, blockOffset: 0 };
     // After a fill of what crosses blocks, the position may still be in the block before the current one;
     // records are taken whole, so it never is.
-    return { blockStart: this.#block.start, blockOffset: this.#position - this.#blockBase };
-  }
-
-  /** As `place`, after the next block has been loaded where that begins it. */
-  async tell(): Promise<MetadataPlace> {
-    if (this.place === undefined) await this.fill(1);
-    return this.place as MetadataPlace;
+    return { blockStart: start, blockOffset: this.#position - this.#blockBase };
   }
 
   /** Loads on until `size` bytes are at hand. `size` is the caller's to bound. */
@@ -206,11 +212,10 @@ export class MetadataCursor {
       const rest = this.available;
       if (rest === 0) {
         this.#buffer = block.data;
+        this.#view = block.view;
       } else {
-        const joined = new Uint8Array(rest + block.data.length);
-        joined.set(this.#buffer.subarray(this.#position));
-        joined.set(block.data, rest);
-        this.#buffer = joined;
+        this.#buffer = Buffer.concat([this.#buffer.subarray(this.#position), block.data]);
+        this.#view = viewOf(this.#buffer);
       }
       this.#block = block;
       this.#blockBase = rest;
@@ -237,9 +242,23 @@ export class MetadataCursor {
     return copy;
   }
 
-  /** As {@link take}, without going on. */
-  peek(size: number): Uint8Array {
-    return this.#buffer.subarray(this.#position, this.#position + size);
+  /** The next record, whose bytes are at hand. */
+  record<T extends object>(layout: Struct<T>): T {
+    const value = this.peek(layout);
+    this.#position += layout.size;
+    return value;
+  }
+
+  /** As {@link record}, without going on. */
+  peek<T extends object>(layout: Struct<T>): T {
+    return layout.readView(this.#view, this.#position);
+  }
+
+  /** The next `size` bytes, which are at hand, as a string. */
+  byteString(size: number): ByteString {
+    const start = this.#position;
+    this.#position += size;
+    return this.#buffer.toString("latin1", start, this.#position);
   }
 
   async skip(size: number): Promise<void> {

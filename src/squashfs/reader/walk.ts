@@ -73,7 +73,7 @@ export async function* walkTree(
     const path = level.path === "" ? entry.name : `${level.path}/${entry.name}`;
     if (path.length > MAX_PATH_SIZE)
       throw damaged(context, "PATH_TOO_LONG", "directory table", { limit: MAX_PATH_SIZE });
-    const inode = await readEntryInode(tables, entry);
+    const inode = entryInodeAtHand(tables, entry) ?? (await readEntryInode(tables, entry));
     yield { path, inode };
     if (inode.kind === "directory") levels.push(enter(inode, path));
   }
@@ -81,12 +81,20 @@ export async function* walkTree(
 
 /** The inode behind a name, which must be of the type and number that the entry gives. */
 export async function readEntryInode(tables: WalkTables, entry: DirectoryEntry): Promise<Inode> {
-  const inode = await tables.inodes.read(entry.ref);
-  if (inode.kind !== entry.kind || inode.inodeNumber !== entry.inodeNumber)
-    throw damaged(tables.context, "DIRECTORY_INVALID", "directory table", {
-      offset: tables.context.header.directoryTableStart,
-      rule: `the entry ${JSON.stringify(entry.name)} must lead to ${entry.kind} ${entry.inodeNumber}`,
-      seen: `${inode.kind} ${inode.inodeNumber}`,
-    });
-  return inode;
+  return checkEntryInode(tables, entry, await tables.inodes.read(entry.ref));
+}
+
+/** As {@link readEntryInode}, without a turn of the event loop; undefined where not all of it is at hand. */
+export function entryInodeAtHand(tables: WalkTables, entry: DirectoryEntry): Inode | undefined {
+  const inode = tables.inodes.readAtHand(entry.ref);
+  return inode && checkEntryInode(tables, entry, inode);
+}
+
+function checkEntryInode(tables: WalkTables, entry: DirectoryEntry, inode: Inode): Inode {
+  if (inode.kind === entry.kind && inode.inodeNumber === entry.inodeNumber) return inode;
+  throw damaged(tables.context, "DIRECTORY_INVALID", "directory table", {
+    offset: tables.context.header.directoryTableStart,
+    rule: `the entry ${JSON.stringify(entry.name)} must lead to ${entry.kind} ${entry.inodeNumber}`,
+    seen: `${inode.kind} ${inode.inodeNumber}`,
+  });
 }

@@ -85,7 +85,7 @@ export class XattrTable {
 
   async #key(cursor: MetadataCursor): Promise<{ name: ByteString; outOfLine: boolean }> {
     if (cursor.available < XATTR_KEY.size) await cursor.fill(XATTR_KEY.size);
-    const key = XATTR_KEY.read(cursor.take(XATTR_KEY.size));
+    const key = cursor.record(XATTR_KEY);
     const prefix = PREFIXES[key.type & ~XATTR_OUT_OF_LINE];
     if (prefix === undefined)
       throw this.#invalid(cursor, "an attribute's type must be 0…2, with or without bit 8", key.type);
@@ -93,7 +93,7 @@ export class XattrTable {
     if (key.nameSize === 0 || key.nameSize > limit)
       throw this.#invalid(cursor, `an attribute's name must have 1…${limit} bytes behind "${prefix}"`, key.nameSize);
     if (cursor.available < key.nameSize) await cursor.fill(key.nameSize);
-    const name = Buffer.from(cursor.take(key.nameSize)).toString("latin1");
+    const name = cursor.byteString(key.nameSize);
     if (name.includes("\0")) throw this.#invalid(cursor, "an attribute's name contains NUL", "NUL");
     return { name: prefix + name, outOfLine: (key.type & XATTR_OUT_OF_LINE) !== 0 };
   }
@@ -102,7 +102,7 @@ export class XattrTable {
   async #distantValue(tables: XattrTables, cursor: MetadataCursor): Promise<Uint8Array> {
     const size = XATTR_VALUE.size + REFERENCE_SIZE;
     if (cursor.available < size) await cursor.fill(size);
-    const { valueSize } = XATTR_VALUE.read(cursor.take(XATTR_VALUE.size));
+    const { valueSize } = cursor.record(XATTR_VALUE);
     if (valueSize !== REFERENCE_SIZE)
       throw this.#invalid(cursor, `a reference to a value must have ${REFERENCE_SIZE} bytes`, valueSize);
     const bytes = cursor.take(REFERENCE_SIZE);
@@ -112,7 +112,7 @@ export class XattrTable {
 
   async #value(cursor: MetadataCursor): Promise<Uint8Array> {
     if (cursor.available < XATTR_VALUE.size) await cursor.fill(XATTR_VALUE.size);
-    const { valueSize } = XATTR_VALUE.read(cursor.take(XATTR_VALUE.size));
+    const { valueSize } = cursor.record(XATTR_VALUE);
     if (valueSize > MAX_XATTR_VALUE_SIZE)
       throw this.#invalid(cursor, "an attribute's value is too large", valueSize, MAX_XATTR_VALUE_SIZE);
     return cursor.copy(valueSize);
