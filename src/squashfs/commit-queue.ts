@@ -2,28 +2,45 @@ import type { ContentId } from "../fstree/content.ts";
 import type { EncodedBlock } from "../wasm/block-encoder.ts";
 import type { FileCommitter } from "./file-committer.ts";
 
-/** What the front end hands on, in the order of the files. */
+/** What the front end hands on beside blocks, in the order of the files. */
 export type Item =
   | { readonly kind: "share"; readonly begin: () => void }
   | { readonly kind: "begin"; readonly hold: boolean }
-  | { readonly kind: "block"; readonly encoded: Promise<EncodedBlock> }
   | { readonly kind: "holes"; readonly count: number; readonly size: number }
   | { readonly kind: "fragment"; readonly encoded: Promise<EncodedBlock> }
   | { readonly kind: "end"; readonly content: ContentId; readonly runSize: number };
 
+/** A block in its place; undefined until it is encoded. */
+interface BlockItem {
+  readonly kind: "block";
+  encoded: EncodedBlock | undefined;
+}
+
+/** Items after which those that are done leave the queue's front: not one by one, as there may be thousands. */
+const SWEEP = 256;
+
 /** Commits items in their order, as fast as their blocks are encoded, while the front end goes on. */
 export class CommitQueue {
   readonly #committer: FileCommitter;
-  readonly #onDone: (item: Item) => void;
+  readonly #onDone: (kind: Item["kind"] | "block") => void;
   readonly #onError: (error: unknown) => void;
-  readonly #items: Item[] = [];
-  #running: Promise<void> | undefined;
+  readonly #items: (Item | BlockItem)[] = [];
+  /** The first item that is not done. */
+  #next = 0;
+  #isRunning = false;
+  /** Nothing may be committed behind the gap. */
+  #hasFailed = false;
+  #wakeDrain = (): void => {};
 
   /**
    * @param onDone after each item
    * @param onError the first error; nothing is committed after it
    */
-  constructor(committer: FileCommitter, onDone: (item: Item) => void, onError: (error: unknown) => void) {
+  constructor(
+    committer: FileCommitter,
+    onDone: (kind: Item["kind"] | "block") => void,
+    onError: (error: unknown) => void,
+  ) {
     this.#committer = committer;
     this.#onDone = onDone;
     this.#onError = onError;
@@ -31,47 +48,90 @@ export class CommitQueue {
 
   push(item: Item): void {
     // Awaited in its turn; until then its failure is not unhandled.
-    if (item.kind === "block" || item.kind === "fragment") item.encoded.catch(() => {});
+    if (item.kind === "fragment") item.encoded.catch(() => {});
     this.#items.push(item);
-    this.#running ??= this.#run();
+    this.#goOn();
+  }
+
+  pushBlock(encoded: Promise<EncodedBlock>): void {
+    const item: BlockItem = { kind: "block", encoded: undefined };
+    this.#items.push(item);
+    encoded.then(
+      (block) => {
+        item.encoded = block;
+        this.#goOn();
+      },
+      (error: unknown) => this.#fail(error),
+    );
   }
 
   /** Resolves once everything is committed, or nothing more will be. */
   async drain(): Promise<void> {
-    await this.#running;
-  }
-
-  async #run(): Promise<void> {
-    try {
-      // Not shift(): the queue may hold a thousand small files.
-      for (let next = 0; next < this.#items.length; next++) {
-        const item = this.#items[next] as Item;
-        await this.#commit(item);
-        this.#onDone(item);
-        if (next === 255) {
-          this.#items.splice(0, next + 1);
-          next = -1;
-        }
-      }
-      this.#items.length = 0;
-      this.#running = undefined;
-    } catch (error) {
-      // Stays "running" for good: nothing may be committed behind the gap.
-      this.#items.length = 0;
-      this.#onError(error);
+    while (this.#next < this.#items.length && !this.#hasFailed) {
+      await new Promise<void>((resolve) => {
+        this.#wakeDrain = resolve;
+      });
     }
   }
 
-  async #commit(item: Item): Promise<void> {
+  #goOn(): void {
+    if (!this.#isRunning && !this.#hasFailed && this.#isReady()) void this.#run();
+  }
+
+  /** Whether there is an item to commit now. */
+  #isReady(): boolean {
+    const item = this.#items[this.#next];
+    return item !== undefined && (item.kind !== "block" || item.encoded !== undefined);
+  }
+
+  async #run(): Promise<void> {
+    this.#isRunning = true;
+    try {
+      while (this.#isReady() && !this.#hasFailed) {
+        const item = this.#items[this.#next] as Item | BlockItem;
+        const work = this.#commit(item);
+        if (work !== undefined) await work;
+        this.#done(item);
+      }
+    } catch (error) {
+      this.#fail(error);
+    }
+    this.#isRunning = false;
+    this.#wakeDrain();
+  }
+
+  #done({ kind }: Item | BlockItem): void {
+    this.#next++;
+    if (this.#next === SWEEP || this.#next === this.#items.length) {
+      this.#items.splice(0, this.#next);
+      this.#next = 0;
+    }
+    this.#onDone(kind);
+  }
+
+  #fail(error: unknown): void {
+    if (this.#hasFailed) return;
+    this.#hasFailed = true;
+    this.#items.length = 0;
+    this.#next = 0;
+    this.#onError(error);
+    this.#wakeDrain();
+  }
+
+  /** Undefined where it was done at once. */
+  #commit(item: Item | BlockItem): Promise<void> | undefined {
     switch (item.kind) {
       case "share":
-        return item.begin();
+        item.begin();
+        return undefined;
       case "begin":
-        return this.#committer.begin(item.hold);
+        this.#committer.begin(item.hold);
+        return undefined;
       case "block":
-        return this.#committer.block(await item.encoded);
+        return this.#committer.block(item.encoded as EncodedBlock);
       case "holes":
-        return this.#committer.holes(item.count, item.size);
+        this.#committer.holes(item.count, item.size);
+        return undefined;
       case "fragment":
         return this.#committer.fragment(item.encoded);
       case "end":

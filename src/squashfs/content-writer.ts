@@ -1,13 +1,14 @@
 import { copyBytes } from "../bytes/copy-bytes.ts";
 import type { BodyPart } from "../bytes/file-body.ts";
-import { leaseOf } from "../bytes/lease.ts";
+import { type Lease, leaseOf } from "../bytes/lease.ts";
 import type { ContentId, ContentStore } from "../fstree/content.ts";
-import type { BlockEncoder, EncodedBlock, LentBlock } from "../wasm/block-encoder.ts";
+import type { BlockEncoder, LentBlock } from "../wasm/block-encoder.ts";
 import type { Core } from "../wasm/core.ts";
 import { CommitQueue, type Item } from "./commit-queue.ts";
 import type { Contents } from "./contents.ts";
+import type { DataArea } from "./data-area.ts";
 import { SquashfsError } from "./errors.ts";
-import type { FileCommitter } from "./file-committer.ts";
+import { FileCommitter } from "./file-committer.ts";
 import { FRAGMENT_SLOTS, type FragmentWriter } from "./fragment-writer.ts";
 import { Gate } from "./gate.ts";
 import type { Hash128 } from "./hash-index.ts";
@@ -30,7 +31,7 @@ export interface ContentWriterOptions {
   readonly encoder: BlockEncoder;
   readonly core: Core;
   readonly contents: Contents;
-  readonly committer: FileCommitter;
+  readonly area: DataArea;
   readonly fragments: FragmentWriter;
   readonly signal?: AbortSignal | undefined;
   /** Told now and then how many bytes of content came in. */
@@ -64,20 +65,20 @@ export class ContentWriter implements ContentStore {
   #told = 0;
 
   constructor(options: ContentWriterOptions) {
-    const { encoder, core, contents, committer, fragments, signal } = options;
+    const { encoder, core, area, contents, fragments, signal } = options;
     const slots = encoder.slotCount - FRAGMENT_SLOTS;
     if (slots < 2) throw new RangeError(`the encoder has ${encoder.slotCount} slots, ${FRAGMENT_SLOTS + 2} are needed`);
     this.#options = options;
     this.#encoder = encoder;
     this.#contents = contents;
-    this.#committer = committer;
     this.#fragments = fragments;
     this.#tails = new TailPlacer(core, contents, fragments);
     this.#slots = new Gate(slots);
+    this.#committer = new FileCommitter({ core, area, contents, fragments, slots: this.#slots });
     this.#holdLimit = Math.floor(slots / 2);
     this.#queue = new CommitQueue(
-      committer,
-      ({ kind }) => {
+      this.#committer,
+      (kind) => {
         if (kind !== "share") this.#items.give(1);
       },
       (error) => this.#fail(error),
@@ -136,8 +137,9 @@ export class ContentWriter implements ContentStore {
     return this.#ledger.settle(this.#withBlocks(this.#mark(0)), this.#fragments);
   }
 
-  /** Gives up the hashes of the tails. No content may follow. */
+  /** Gives up the hashes of blocks and tails. No content may follow. */
   forget(): void {
+    this.#committer.forget();
     this.#tails.forget();
   }
 
@@ -162,12 +164,25 @@ export class ContentWriter implements ContentStore {
 
   async #add(size: number, parts: AsyncIterable<BodyPart> | Uint8Array): Promise<ContentId> {
     if (size > MAX_FILE_SIZE) throw new SquashfsError("FILE_TOO_LARGE", { seen: size, limit: MAX_FILE_SIZE });
-    const { blockSize } = this.#encoder;
-    const blocks = Math.floor(size / blockSize);
-    if (blocks > 0) await this.#push({ kind: "begin", hold: blocks <= this.#holdLimit });
+    const blocks = Math.floor(size / this.#encoder.blockSize);
+    if (blocks > 0) {
+      const room = this.#push({ kind: "begin", hold: blocks <= this.#holdLimit });
+      if (room !== undefined) await room;
+    }
+    return parts instanceof Uint8Array ? this.#addWhole(size, parts, blocks) : this.#addParts(size, parts, blocks);
+  }
+
+  async #addWhole(size: number, whole: Uint8Array, blocks: number): Promise<ContentId> {
+    if (whole.length !== size) throw wrongSum(size, whole.length);
+    this.#count(size);
+    await this.#bytes(whole, true);
+    return this.#end(size, blocks);
+  }
+
+  async #addParts(size: number, parts: AsyncIterable<BodyPart>, blocks: number): Promise<ContentId> {
     let sum = 0;
     let content = size === 0 ? 0 : undefined;
-    for await (const part of parts instanceof Uint8Array ? [parts] : parts) {
+    for await (const part of parts) {
       const length = part instanceof Uint8Array ? part.length : part.zeros;
       sum += length;
       if (sum > size) throw wrongSum(size, sum);
@@ -256,28 +271,33 @@ export class ContentWriter implements ContentStore {
   async #bytes(part: Uint8Array, isLast: boolean): Promise<void> {
     const { blockSize } = this.#encoder;
     const lease = part.length < blockSize ? undefined : leaseOf(part);
-    let from = 0;
-    while (from < part.length) {
-      if (this.#fill === 0 && part.length - from >= blockSize) {
-        const bytes = part.subarray(from, from + blockSize);
-        const isHole = isZero(bytes);
-        if (isHole || lease !== undefined) {
-          if (lease === undefined || isHole) await this.#push({ kind: "holes", count: 1, size: blockSize });
-          else await this.#block(this.#buffer ?? (await this.#nextBuffer()), { bytes, lease });
-          from += blockSize;
-          continue;
-        }
-      }
-      if (isLast && this.#fill === 0 && part.length - from < blockSize) {
+    for (let from = 0; from < part.length; ) {
+      const left = part.length - from;
+      if (isLast && this.#fill === 0 && left < blockSize) {
         this.#rest = part.subarray(from);
         return;
       }
-      const buffer = this.#buffer ?? (await this.#nextBuffer());
-      const count = Math.min(part.length - from, blockSize - this.#fill);
-      copyBytes(part.subarray(from, from + count), buffer, this.#fill);
+      const next = this.#buffer ?? this.#nextBuffer();
+      const buffer = next instanceof Promise ? await next : next;
+      const count = Math.min(left, blockSize - this.#fill);
+      const room = this.#piece(part.subarray(from, from + count), buffer, lease);
+      if (room !== undefined) await room;
       from += count;
-      await this.#filled(buffer, count);
     }
+  }
+
+  /**
+   * Takes what the buffer has room for; a whole block is left where it lies if that can be kept.
+   * @returns what to wait for, as of all below
+   */
+  #piece(piece: Uint8Array, buffer: Uint8Array, lease: Lease | undefined): Promise<void> | undefined {
+    const { blockSize } = this.#encoder;
+    if (piece.length === blockSize) {
+      if (isZero(piece)) return this.#push({ kind: "holes", count: 1, size: blockSize });
+      if (lease !== undefined) return this.#block(buffer, { bytes: piece, lease });
+    }
+    copyBytes(piece, buffer, this.#fill);
+    return this.#filled(buffer, piece.length);
   }
 
   async #zeros(count: number): Promise<void> {
@@ -299,16 +319,13 @@ export class ContentWriter implements ContentStore {
   }
 
   /** Counts bytes that were put into the buffer; a full one goes to the encoder, unless it is a hole. */
-  async #filled(buffer: Uint8Array, count: number): Promise<void> {
+  #filled(buffer: Uint8Array, count: number): Promise<void> | undefined {
     const { blockSize } = this.#encoder;
     this.#fill += count;
-    if (this.#fill < blockSize) return;
+    if (this.#fill < blockSize) return undefined;
     this.#fill = 0;
-    if (isZero(buffer)) {
-      await this.#push({ kind: "holes", count: 1, size: blockSize });
-      return;
-    }
-    await this.#block(buffer, blockSize);
+    if (isZero(buffer)) return this.#push({ kind: "holes", count: 1, size: blockSize });
+    return this.#block(buffer, blockSize);
   }
 
   /**
@@ -316,25 +333,23 @@ export class ContentWriter implements ContentStore {
    * memory: what is not a whole block is copied. So it comes back as soon as the encoder is through with it, whatever
    * waits here, and a few slots are enough for a layer's thread to go on.
    */
-  async #block(buffer: Uint8Array, block: number | LentBlock): Promise<void> {
+  #block(buffer: Uint8Array, block: number | LentBlock): Promise<void> | undefined {
     this.#buffer = undefined;
-    const encoded = this.#encoder.encode(buffer, block).then((result) => this.#counted(result));
-    await this.#push({ kind: "block", encoded });
+    this.#queue.pushBlock(this.#encoder.encode(buffer, block));
+    return this.#items.take(1);
   }
 
-  async #nextBuffer(): Promise<Uint8Array> {
-    await this.#slots.take(1);
-    this.#buffer = await this.#encoder.acquire();
-    return this.#buffer;
+  /** Opens the next block; at once where a slot is free. */
+  #nextBuffer(): Uint8Array | Promise<Uint8Array> {
+    const room = this.#slots.take(1);
+    const next = room === undefined ? this.#encoder.acquire() : room.then(() => this.#encoder.acquire());
+    if (next instanceof Promise) return next.then((buffer) => this.#open(buffer));
+    return this.#open(next);
   }
 
-  /** The block, with its release told to the gate. */
-  #counted(block: EncodedBlock): EncodedBlock {
-    const release = () => {
-      block.release();
-      this.#slots.give(1);
-    };
-    return { bytes: block.bytes, stored: block.stored, hash: block.hash, release };
+  #open(buffer: Uint8Array): Uint8Array {
+    this.#buffer = buffer;
+    return buffer;
   }
 
   #push(item: Item): Promise<void> | undefined {

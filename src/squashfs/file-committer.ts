@@ -4,11 +4,21 @@ import type { Core } from "../wasm/core.ts";
 import type { Contents, RunId } from "./contents.ts";
 import type { DataArea } from "./data-area.ts";
 import type { FragmentWriter } from "./fragment-writer.ts";
+import type { Gate } from "./gate.ts";
 import { type Hash128, HashIndex } from "./hash-index.ts";
 import { sizeWord } from "./size-word.ts";
 
 /** Stands for the hash of a hole's block; the fourth word is the number of them. */
 const HOLE_MARK = 0x686f6c65;
+
+export interface FileCommitterOptions {
+  readonly core: Core;
+  readonly area: DataArea;
+  readonly contents: Contents;
+  readonly fragments: FragmentWriter;
+  /** Told of each block that is released. */
+  readonly slots: Gate;
+}
 
 /**
  * Puts files' blocks into the image one after the other, equal runs of blocks only once, and fragment blocks in their
@@ -19,6 +29,7 @@ export class FileCommitter {
   readonly #area: DataArea;
   readonly #contents: Contents;
   readonly #fragments: FragmentWriter;
+  readonly #slots: Gate;
   readonly #runs = new HashIndex();
   /** The hash of the run so far, and of its next block. */
   readonly #chain = new Uint32Array(8);
@@ -33,11 +44,12 @@ export class FileCommitter {
   #duplicateSize = 0;
   #runSize = 0;
 
-  constructor(core: Core, area: DataArea, contents: Contents, fragments: FragmentWriter) {
+  constructor({ core, area, contents, fragments, slots }: FileCommitterOptions) {
     this.#core = core;
     this.#area = area;
     this.#contents = contents;
     this.#fragments = fragments;
+    this.#slots = slots;
   }
 
   get duplicateSize(): number {
@@ -58,16 +70,13 @@ export class FileCommitter {
     this.#chain.fill(0);
   }
 
-  /** Takes the block over; it is released here or in `end`. */
-  async block(block: EncodedBlock): Promise<void> {
+  /** Takes the block over; it is released here or in `end`. Undefined where nothing is written yet. */
+  block(block: EncodedBlock): Promise<void> | undefined {
     this.#contents.lists.push(sizeWord(block));
     this.#hash(block.hash);
-    if (this.#holding) {
-      this.#held.push(block);
-      return;
-    }
-    await this.#area.write(block.bytes);
-    block.release();
+    if (!this.#holding) return this.#write(block);
+    this.#held.push(block);
+    return undefined;
   }
 
   /** @param size bytes; less than `count` blocks hold where the last is short */
@@ -106,19 +115,26 @@ export class FileCommitter {
     const held = this.#held.splice(0);
     if (known !== undefined) {
       this.#duplicateSize += size;
-      for (const block of held) block.release();
+      for (const block of held) this.#release(block);
       lists.truncate(this.#list);
       if (this.#area.position > this.#start) await this.#area.rewind(this.#start);
       return known;
     }
-    for (const block of held) {
-      await this.#area.write(block.bytes);
-      block.release();
-    }
+    for (const block of held) await this.#write(block);
     this.#runSize += this.#area.position - this.#start;
     const run = this.#contents.addRun(this.#holes === size ? 0 : this.#start, this.#list, count, this.#holes);
     this.#runs.insert(hash, run);
     return run;
+  }
+
+  async #write(block: EncodedBlock): Promise<void> {
+    await this.#area.write(block.bytes);
+    this.#release(block);
+  }
+
+  #release(block: EncodedBlock): void {
+    block.release();
+    this.#slots.give(1);
   }
 
   /** Not the core's streaming hash: tails are hashed while a run is under way, by the same core. */

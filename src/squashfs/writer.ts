@@ -12,7 +12,6 @@ import { compressorHeader, compressorOf } from "./compressor.ts";
 import { ContentWriter } from "./content-writer.ts";
 import { Contents } from "./contents.ts";
 import { DataArea } from "./data-area.ts";
-import { FileCommitter } from "./file-committer.ts";
 import {
   MAX_BLOCK_SIZE,
   METADATA_BLOCK_SIZE,
@@ -79,7 +78,6 @@ export class SquashfsWriter {
   readonly #area: DataArea;
   readonly #fragments: FragmentWriter;
   readonly #table: Contents;
-  readonly #committer: FileCommitter;
   readonly #content: ContentWriter;
   /** Bytes taken over from another image. */
   #adopted = 0;
@@ -98,12 +96,11 @@ export class SquashfsWriter {
     this.#area = new DataArea(sink, Buffer.concat([new Uint8Array(SUPERBLOCK.size), compressorHeader(compression)]));
     this.#fragments = new FragmentWriter(encoder, this.#area);
     this.#table = new Contents(blockSize);
-    this.#committer = new FileCommitter(this.#core, this.#area, this.#table, this.#fragments);
     this.#content = new ContentWriter({
       encoder,
       core: this.#core,
       contents: this.#table,
-      committer: this.#committer,
+      area: this.#area,
       fragments: this.#fragments,
       signal,
       onRead: (read) => this.#tell(read),
@@ -153,7 +150,6 @@ export class SquashfsWriter {
     await this.#area.begin();
     const { duplicateSize } = this.#content;
     const shares = this.#content.settleShares();
-    this.#committer.forget();
     this.#content.forget();
     this.#tell(this.#content.readSize);
     onProgress?.({ kind: "stage", stage: "tables" });

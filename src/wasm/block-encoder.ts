@@ -28,8 +28,8 @@ export interface BlockEncoder {
   readonly blockSize: number;
   /** Buffers that can be out at once: lent by `acquire`, being encoded, or encoded and not yet released. */
   readonly slotCount: number;
-  /** Waits for a free slot and lends its buffer of `blockSize` bytes to fill. At most a fixed number are out at a time. */
-  acquire(): Promise<Uint8Array>;
+  /** Lends a free slot's buffer of `blockSize` bytes to fill, once there is one. At most a fixed number are out at a time. */
+  acquire(): Uint8Array | Promise<Uint8Array>;
   /**
    * Hands a lent buffer back for encoding its first `size` bytes, or, into it, a block that lies elsewhere; the
    * buffer is dead to the caller.

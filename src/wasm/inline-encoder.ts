@@ -19,7 +19,7 @@ export class InlineEncoder implements BlockEncoder {
     this.#slots = new Slots(slotCount, () => new Uint8Array(blockSize));
   }
 
-  acquire(): Promise<Uint8Array> {
+  acquire(): Uint8Array | Promise<Uint8Array> {
     return this.#slots.acquire();
   }
 

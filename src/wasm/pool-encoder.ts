@@ -65,7 +65,7 @@ export class PoolEncoder implements BlockEncoder {
     this.#setup = { slotCount, memory: this.#board.memory, slots: memory, enough: workers };
   }
 
-  acquire(): Promise<Uint8Array> {
+  acquire(): Uint8Array | Promise<Uint8Array> {
     // Sooner than the wake-up that may be on its way.
     if (!this.#slots.hasFree) this.#collect();
     return this.#slots.acquire();

@@ -23,11 +23,11 @@ export class Slots {
     return this.#free.length > 0 || this.#made < this.#count;
   }
 
-  acquire(): Promise<Uint8Array> {
+  acquire(): Uint8Array | Promise<Uint8Array> {
     if (this.#error !== undefined) return Promise.reject(this.#error);
     const free = this.#free.pop();
-    if (free !== undefined) return Promise.resolve(free);
-    if (this.#made < this.#count) return Promise.resolve(this.#make(this.#made++));
+    if (free !== undefined) return free;
+    if (this.#made < this.#count) return this.#make(this.#made++);
     return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
   }
 

@@ -69,7 +69,7 @@ describe.each([0, 1, 2, 4])("createBlockEncoder() with %d workers", (workers) =>
     const lent: Uint8Array[] = [];
     for (let i = 0; i < encoder.slotCount; i++) lent.push(await encoder.acquire());
     let waited = true;
-    const late = encoder.acquire().then((buffer) => {
+    const late = Promise.resolve(encoder.acquire()).then((buffer) => {
       waited = false;
       return buffer;
     });
@@ -83,7 +83,7 @@ describe.each([0, 1, 2, 4])("createBlockEncoder() with %d workers", (workers) =>
   it("close() rejects what is under way, ends the threads, and may be called twice", async () => {
     const encoder = createBlockEncoder({ compression: GZIP, blockSize: BLOCK, workers });
     for (let i = 0; i < 12; i++) (await encode(encoder, sample(i))).release();
-    const buffers = await Promise.all([1, 2, 3].map(() => encoder.acquire()));
+    const buffers = await Promise.all([1, 2, 3].map(async () => encoder.acquire()));
     const pending = buffers.map((buffer) => encoder.encode(buffer, BLOCK));
     const outcomes = Promise.allSettled(pending);
     await Promise.all([encoder.close(), encoder.close()]);
