@@ -85,10 +85,11 @@ export class LayerDescent {
     if (entry.kind === EntryKind.symlink) checkSymlink(entry, layerName);
     // A link's target is what is there before the link's own path changes anything.
     const target = this.#targetOf(entry);
-    const dir = this.#walk.to(parentOf(path), true);
-    const full = joinPath(this.#walk.canonical, nameOf(path));
+    const [parent, last] = [parentOf(path), nameOf(path)];
+    const dir = this.#walk.to(parent, true);
+    const full = this.#walk.canonical === parent ? path : joinPath(this.#walk.canonical, last);
     const isDemanded = demands.isActive && demands.meet(full, hiddenKindOf(entry));
-    const node = dir === HIDDEN_DIR ? NO_NODE : this.#opening.open(dir, nameOf(path), full, entry);
+    const node = dir === HIDDEN_DIR ? NO_NODE : this.#opening.open(dir, last, full, entry);
     if (node === NO_NODE) return this.#applyHidden(entry, full, target, isDemanded);
     if (entry.kind === EntryKind.directory) return SHOWN;
     const inode =

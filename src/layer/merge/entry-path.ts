@@ -16,9 +16,20 @@ export function normalizePath(path: ByteString, layer: string): ByteString {
   }
   if (path.includes("\0"))
     throw new MergeError("MALFORMED_NAME", { path, layer, reason: "there is a NUL in its name" });
-  const normal = isNormal(path) ? path : normalize(path);
+  const trimmed = trim(path);
+  const normal = isNormal(trimmed) ? trimmed : normalize(trimmed);
   if (normal.length > MAX_NAME_SIZE) checkNames(normal, path, layer);
   return normal;
+}
+
+const SLASH = 0x2f;
+const DOT = 0x2e;
+
+/** Without one `./` or `/` in front and one slash behind, which is all that most tars have. */
+function trim(path: ByteString): ByteString {
+  const start = path.startsWith("./") ? 2 : path.startsWith("/") ? 1 : 0;
+  const end = path.length > start && path.endsWith("/") ? path.length - 1 : path.length;
+  return path.slice(start, end);
 }
 
 function normalize(path: ByteString): ByteString {
@@ -29,9 +40,6 @@ function normalize(path: ByteString): ByteString {
   }
   return names.join("/");
 }
-
-const SLASH = 0x2f;
-const DOT = 0x2e;
 
 /** Whether nothing is to be done: no component is empty, or begins with a dot and might be `.` or `..`. */
 function isNormal(path: ByteString): boolean {
@@ -59,13 +67,19 @@ function checkNames(normal: ByteString, path: ByteString, layer: string): void {
 
 /** The directory part of a normalised path; "" for names in the root. */
 export function parentOf(path: ByteString): ByteString {
-  const slash = path.lastIndexOf("/");
-  return slash < 0 ? "" : path.slice(0, slash);
+  return path.slice(0, Math.max(0, lastSlash(path)));
 }
 
 /** The last name of a normalised path. */
 export function nameOf(path: ByteString): ByteString {
-  return path.slice(path.lastIndexOf("/") + 1);
+  return path.slice(lastSlash(path) + 1);
+}
+
+/** As lastIndexOf, which leaves compiled code for it: names are short. */
+function lastSlash(path: ByteString): number {
+  let at = path.length - 1;
+  while (at >= 0 && path.charCodeAt(at) !== SLASH) at--;
+  return at;
 }
 
 export function joinPath(dir: ByteString, name: ByteString): ByteString {
