@@ -1,3 +1,4 @@
+import type { PromptIterator } from "./bytes/prompt-iterator.ts";
 import { type ErrorDetails, type MessageTable, SifonError } from "./errors.ts";
 
 const MIB = 2 ** 20;
@@ -33,24 +34,41 @@ export class MemoryError extends SifonError {
  * @throws MemoryError MEMORY_EXCEEDED
  */
 export function withinMemory<T>(
-  entries: AsyncIterable<T>,
+  entries: PromptIterator<T>,
   limit: number | undefined,
   residentSize: () => number = () => process.memoryUsage.rss(),
-): AsyncIterable<T> {
-  return limit === undefined ? entries : watched(entries, limit, residentSize);
+): PromptIterator<T> {
+  return limit === undefined ? entries : new Watched(entries, limit, residentSize);
 }
 
-async function* watched<T>(
-  entries: AsyncIterable<T>,
-  limit: number,
-  residentSize: () => number,
-): AsyncGenerator<T, void, undefined> {
-  let count = 0;
-  for await (const entry of entries) {
-    if (++count % LOOK_EVERY === 0) {
-      const seen = residentSize() + count * TABLES_PER_ENTRY + TABLES;
-      if (seen > limit) throw new MemoryError("MEMORY_EXCEEDED", { limit, seen, entries: count });
-    }
-    yield entry;
+class Watched<T> implements PromptIterator<T> {
+  readonly #entries: PromptIterator<T>;
+  readonly #limit: number;
+  readonly #residentSize: () => number;
+  #count = 0;
+
+  constructor(entries: PromptIterator<T>, limit: number, residentSize: () => number) {
+    this.#entries = entries;
+    this.#limit = limit;
+    this.#residentSize = residentSize;
+  }
+
+  next(): IteratorResult<T, void> | Promise<IteratorResult<T, void>> {
+    return ++this.#count % LOOK_EVERY === 0 ? this.#nextAfterLook() : this.#entries.next();
+  }
+
+  return(): Promise<unknown> {
+    return this.#entries.return();
+  }
+
+  async #nextAfterLook(): Promise<IteratorResult<T, void>> {
+    const next = await this.#entries.next();
+    if (next.done === true) return next;
+    const count = this.#count;
+    const limit = this.#limit;
+    const seen = this.#residentSize() + count * TABLES_PER_ENTRY + TABLES;
+    if (seen <= limit) return next;
+    await this.#entries.return();
+    throw new MemoryError("MEMORY_EXCEEDED", { limit, seen, entries: count });
   }
 }

@@ -1,15 +1,18 @@
 import { describe, expect, it } from "vitest";
+import { type PromptIterator, visitAll } from "../src/bytes/prompt-iterator.ts";
 import { withinMemory } from "../src/memory.ts";
 
 const MIB = 2 ** 20;
 
 describe("withinMemory()", () => {
-  async function* numbers(count: number): AsyncGenerator<number> {
+  async function* numbers(count: number): AsyncGenerator<number, void, undefined> {
     for (let i = 0; i < count; i++) yield i;
   }
-  const sum = async (entries: AsyncIterable<number>) => {
+  const sum = async (entries: PromptIterator<number>) => {
     let total = 0;
-    for await (const entry of entries) total += entry;
+    await visitAll(entries, (entry) => {
+      total += entry;
+    });
     return total;
   };
 

@@ -67,7 +67,7 @@ export class TestLayer implements MergeLayer {
     this.#entries = entries;
   }
 
-  async *entries(): AsyncIterable<TarEntry> {
+  async *entries(): AsyncGenerator<TarEntry, void, undefined> {
     this.opened++;
     for (const entry of this.#entries) {
       this.taken++;

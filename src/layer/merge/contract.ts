@@ -1,4 +1,5 @@
 import type { ByteString } from "../../bytes/byte-string.ts";
+import type { PromptIterator } from "../../bytes/prompt-iterator.ts";
 import type { ContentStore } from "../../fstree/content.ts";
 import type { InodeId } from "../../fstree/inodes.ts";
 import type { FsTree } from "../../fstree/tree.ts";
@@ -10,7 +11,7 @@ export interface MergeLayer {
   /** Its digest, for messages. */
   readonly name: string;
   /** A fresh pass over the layer's tar, each call from the start. */
-  entries(): AsyncIterable<TarEntry>;
+  entries(): PromptIterator<TarEntry>;
 }
 
 export interface MergeOptions {

@@ -1,3 +1,4 @@
+import { visitAll } from "../../bytes/prompt-iterator.ts";
 import type { TarEntry } from "../../tar/entry.ts";
 import type { MergeLayer } from "./contract.ts";
 import { MergeError } from "./errors.ts";
@@ -14,12 +15,11 @@ export async function readLayer(
 ): Promise<void> {
   signal.throwIfAborted();
   let order = 0;
-  for await (const entry of layer.entries()) {
+  await visitAll(layer.entries(), (entry) => {
     signal.throwIfAborted();
     if (order >= MAX_ENTRIES) throw new MergeError("TOO_MANY_ENTRIES", { layer: layer.name, limit: MAX_ENTRIES });
-    const work = visit(entry, order++);
-    if (work !== undefined) await work;
-  }
+    return visit(entry, order++);
+  });
 }
 
 /**
@@ -35,14 +35,11 @@ export async function readAgain<T>(
   let missing = wanted.size;
   if (missing === 0) return;
   let order = 0;
-  for await (const entry of layer.entries()) {
+  await visitAll(layer.entries(), (entry) => {
     signal.throwIfAborted();
-    const what = wanted.get(order);
-    if (what !== undefined) {
-      await take(entry, order, what);
-      if (--missing === 0) return;
-    }
-    order++;
-  }
-  throw new MergeError("LAYER_CHANGED", { layer: layer.name, order });
+    const place = order++;
+    const what = wanted.get(place);
+    return what === undefined ? false : take(entry, place, what).then(() => --missing === 0);
+  });
+  if (missing > 0) throw new MergeError("LAYER_CHANGED", { layer: layer.name, order });
 }
