@@ -6,14 +6,17 @@ import { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { visitAll } from "../../src/bytes/prompt-iterator.ts";
 import { convert, createSource, openSink } from "../../src/index.ts";
+import { readLayerEntries } from "../../src/layer/open-layer.ts";
 import { LayerThreads } from "../../src/layer/thread/layer-threads.ts";
 import { SLOT_SIZE as SLOT } from "../../src/layer/thread/messages.ts";
 import type { Layer } from "../../src/oci/image.ts";
 import type { ProgressEvent } from "../../src/progress.ts";
 import { LAYER_THREAD } from "../../src/source/thread/program.ts";
-import { collect, cutEvenly } from "../support/chunks.ts";
+import { cutEvenly } from "../support/chunks.ts";
 import { type SyntheticEntry, writeSyntheticImage } from "../support/synthetic-image.ts";
+import { filesToTar, fileTar } from "../tar/file-tar.ts";
 import { layerOf, sha256, zstdFrame } from "./blobs.ts";
 
 const never = () => new AbortController().signal;
@@ -53,34 +56,35 @@ describe("LayerThreads", () => {
     ["a slot and a byte", bytesOf(SLOT + 1, 3)],
     ["more than the whole buffer", bytesOf(6 * SLOT + 77, 4)],
   ])("gives %s as it is, however it is stored and cut up", async (_, data) => {
-    const members = Buffer.concat(cutEvenly(data, 100_000).map((part) => gzipSync(part)));
-    const stored = [gzipSync(data), zstdFrame(data, 100_000), ...(members.length === 0 ? [] : [members])];
-    const layers = stored.flatMap((bytes) => [
-      layerOf({ stored: bytes, tar: data }),
-      layerOf({ stored: bytes, tar: data, chunks: cutEvenly(bytes, 70_001) }),
+    const tar = fileTar(data);
+    const members = Buffer.concat(cutEvenly(tar, 100_000).map((part) => gzipSync(part)));
+    const layers = [gzipSync(tar), zstdFrame(tar, 100_000), members].flatMap((stored) => [
+      layerOf({ stored, tar }),
+      layerOf({ stored, tar, chunks: cutEvenly(stored, 70_001) }),
     ]);
     const threads = threadsOf(layers);
     try {
-      for (let i = layers.length - 1; i >= 0; i--) expect((await collect(threads.open(i))).equals(data)).toBe(true);
+      for (let i = layers.length - 1; i >= 0; i--)
+        expect((await filesToTar(threads.entries(i))).equals(tar)).toBe(true);
     } finally {
       await threads.close();
     }
   });
 
   it("takes whole chunks that a source gives away, and leaves all others alone", async () => {
-    const stored = gzipSync(bytesOf(3 * SLOT, 5), { level: 0 });
+    const stored = gzipSync(fileTar(bytesOf(3 * SLOT, 5)), { level: 0 });
     for (const givesChunksAway of [true, false]) {
       const chunks = cutEvenly(stored, 65_536).map((chunk) => new Uint8Array(chunk));
       const stream = Object.assign(Readable.from(chunks, { objectMode: false }), { givesChunksAway });
       const threads = threadsOf([{ ...layerOf({ stored }), open: async () => stream }]);
-      await collect(threads.open(0));
+      await filesToTar(threads.entries(0));
       await threads.close();
       expect(chunks.every(({ byteLength }) => (byteLength === 0) === givesChunksAway)).toBe(true);
     }
   });
 
   it("reads the next layer down ahead, within its buffer, and tells of it in its turn", async () => {
-    const datas = [bytesOf(12 * SLOT, 6), bytesOf(2 * SLOT, 7)];
+    const datas = [fileTar(bytesOf(12 * SLOT, 6)), fileTar(bytesOf(2 * SLOT, 7))];
     let sent = 0;
     const stored = datas.map((data) => gzipSync(data, { level: 0 }));
     async function* counted(): AsyncGenerator<Uint8Array> {
@@ -94,7 +98,7 @@ describe("LayerThreads", () => {
     const events: ProgressEvent[] = [];
     const threads = threadsOf([lower, upper], { onProgress: (event) => events.push(event) });
     try {
-      const first = threads.open(1);
+      const first = threads.entries(1);
       await first.next();
       // However long that takes; and what would come beyond the limit has time to.
       for (let last = -1; sent <= 4 * SLOT || last !== sent; ) {
@@ -106,8 +110,8 @@ describe("LayerThreads", () => {
       expect(new Set(events.map((event) => ("digest" in event ? event.digest : "")))).toEqual(
         new Set([upper.descriptor.digest]),
       );
-      await collect(first);
-      expect((await collect(threads.open(0))).equals(datas[0] as Buffer)).toBe(true);
+      await visitAll(first, () => {});
+      expect((await filesToTar(threads.entries(0))).equals(datas[0] as Buffer)).toBe(true);
       const kinds = events.map((event) => ("digest" in event ? `${event.kind} ${event.digest}` : event.kind));
       expect(kinds.indexOf(`blob-start ${lower.descriptor.digest}`)).toBeGreaterThan(
         kinds.indexOf(`blob-end ${upper.descriptor.digest}`),
@@ -119,31 +123,32 @@ describe("LayerThreads", () => {
   });
 
   it("reads a hundred layers with as many threads as it was given, and again out of order", async () => {
-    const datas = Array.from({ length: 100 }, (_, i) => bytesOf(i * 100, i));
+    const datas = Array.from({ length: 100 }, (_, i) => fileTar(bytesOf(i * 100, i)));
     const layers = datas.map((data) => layerOf({ stored: gzipSync(data), tar: data }));
     const threads = threadsOf(layers);
     const before = threadCount();
     try {
-      for (let i = 99; i >= 0; i--) expect((await collect(threads.open(i))).equals(datas[i] as Buffer)).toBe(true);
+      for (let i = 99; i >= 0; i--)
+        expect((await filesToTar(threads.entries(i))).equals(datas[i] as Buffer)).toBe(true);
       expect(threadCount() - before).toBeLessThanOrEqual(2);
-      const [a, b] = [threads.open(70), threads.open(3)];
+      const [a, b] = [threads.entries(70), threads.entries(3)];
       await a.next();
-      expect((await collect(b)).equals(datas[3] as Buffer)).toBe(true);
+      expect((await filesToTar(b)).equals(datas[3] as Buffer)).toBe(true);
       await a.return();
-      expect((await collect(threads.open(70))).equals(datas[70] as Buffer)).toBe(true);
+      expect((await filesToTar(threads.entries(70))).equals(datas[70] as Buffer)).toBe(true);
     } finally {
       await threads.close();
     }
   });
 
   it("throws the error of a layer that was read ahead when it is asked for", async () => {
-    const good = layerOf({ stored: gzipSync(bytesOf(SLOT, 8)) });
+    const good = layerOf({ stored: gzipSync(fileTar(bytesOf(SLOT, 8))) });
     const wrong = sha256(Buffer.from("wrong"));
-    const bad = layerOf({ stored: gzipSync(bytesOf(SLOT, 9)), digest: wrong });
+    const bad = layerOf({ stored: gzipSync(fileTar(bytesOf(SLOT, 9))), digest: wrong });
     const threads = threadsOf([bad, good]);
     try {
-      await collect(threads.open(1));
-      await expect(collect(threads.open(0))).rejects.toMatchObject({
+      await filesToTar(threads.entries(1));
+      await expect(filesToTar(threads.entries(0))).rejects.toMatchObject({
         code: "BLOB_DIGEST_MISMATCH",
         details: { digest: wrong, size: bad.descriptor.size },
       });
@@ -153,13 +158,12 @@ describe("LayerThreads", () => {
   });
 
   it("keeps what an error says: class, message, byte, cause", async () => {
-    const stored = gzipSync(bytesOf(SLOT, 10));
+    const stored = gzipSync(fileTar(bytesOf(SLOT, 10)));
     stored[stored.length >> 1] = (stored[stored.length >> 1] as number) ^ 0xff;
     const layer = layerOf({ stored });
     const threads = threadsOf([layer]);
-    const { openLayer } = await import("../../src/layer/open-layer.ts");
-    const ours = await collect(openLayer(layer, { signal: never() })).catch((error: unknown) => error);
-    const theirs = await collect(threads.open(0)).catch((error: unknown) => error);
+    const ours = await filesToTar(readLayerEntries(layer, { signal: never() })).catch((error: unknown) => error);
+    const theirs = await filesToTar(threads.entries(0)).catch((error: unknown) => error);
     await threads.close();
     expect(theirs).toBeInstanceOf((ours as Error).constructor);
     expect(theirs).toMatchObject({
@@ -170,21 +174,21 @@ describe("LayerThreads", () => {
   });
 
   it.each(["abort", "leave", "close"] as const)("leaves no thread behind after: %s", async (how) => {
-    const stored = gzipSync(bytesOf(20 * SLOT, 11), { level: 0 });
+    const stored = gzipSync(fileTar(bytesOf(20 * SLOT, 11)), { level: 0 });
     const layers = [0, 1].map(() => layerOf({ stored, chunks: cutEvenly(stored, 65_536) }));
     const before = threadCount();
     const aborter = new AbortController();
     const threads = threadsOf(layers, { signal: aborter.signal });
-    const chunks = threads.open(1);
-    await chunks.next();
+    const entries = threads.entries(1);
+    await entries.next();
     expect(threadCount()).toBeGreaterThan(before);
     if (how === "abort") {
       const reason = new Error("enough");
       aborter.abort(reason);
-      await expect(collect(chunks)).rejects.toBe(reason);
-      await expect(collect(threads.open(0))).rejects.toBe(reason);
+      await expect(filesToTar(entries)).rejects.toBe(reason);
+      await expect(filesToTar(threads.entries(0))).rejects.toBe(reason);
     } else if (how === "leave") {
-      await chunks.return();
+      await entries.return();
     }
     await threads.close();
     expect(await untilGone(before)).toBeLessThanOrEqual(before);

@@ -6,13 +6,14 @@ import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { SifonError } from "../../src/errors.ts";
-import { type OpenLayerOptions, openLayer } from "../../src/layer/open-layer.ts";
+import { type OpenLayerOptions, readLayerEntries } from "../../src/layer/open-layer.ts";
 import { LayerThreads } from "../../src/layer/thread/layer-threads.ts";
 import type { Layer } from "../../src/oci/image.ts";
 import type { ProgressEvent } from "../../src/progress.ts";
 import { LAYER_THREAD } from "../../src/source/thread/program.ts";
-import { readTar } from "../../src/tar/read-tar.ts";
-import { collect, cutEvenly } from "../support/chunks.ts";
+import type { TarEntry } from "../../src/tar/entry.ts";
+import { cutEvenly } from "../support/chunks.ts";
+import { filesToTar } from "../tar/file-tar.ts";
 import { entry, header, pax, tar } from "../tar/tar-bytes.ts";
 import { layerOf, sha256, skippableFrame, zstdFrame } from "./blobs.ts";
 
@@ -24,29 +25,29 @@ const TAR = tar(
 const STORED = gzipSync(TAR);
 const signal = () => new AbortController().signal;
 
-type Open = (layer: Layer, options: OpenLayerOptions) => AsyncGenerator<Uint8Array, void, undefined>;
+type Open = (layer: Layer, options: OpenLayerOptions) => AsyncGenerator<TarEntry, void, undefined>;
 
-async function* openInThread(layer: Layer, options: OpenLayerOptions): AsyncGenerator<Uint8Array, void, undefined> {
+async function* readInThread(layer: Layer, options: OpenLayerOptions): AsyncGenerator<TarEntry, void, undefined> {
   const threads = new LayerThreads([layer], { ...options, program: LAYER_THREAD, threadCount: 1, bufferSize: 1 << 20 });
+  const entries = threads.entries(0);
   try {
-    yield* threads.open(0);
+    for (let next = await entries.next(); next.done !== true; next = await entries.next()) yield next.value;
   } finally {
+    await entries.return();
     await threads.close();
   }
 }
 
 async function pathsOf(open: Open, layer: Layer): Promise<string[]> {
-  const options = { signal: signal() };
   const seen: string[] = [];
-  for await (const one of readTar(open(layer, options), { ...options, name: layer.descriptor.digest }))
-    seen.push(one.path);
+  for await (const one of open(layer, { signal: signal() })) seen.push(one.path);
   return seen;
 }
 
 /** What a layer gives does not depend on the thread that reads it. */
 describe.each<[string, Open, runs: number]>([
-  ["openLayer()", openLayer, 60],
-  ["LayerThreads.open()", openInThread, 4],
+  ["readLayerEntries()", readLayerEntries, 60],
+  ["LayerThreads.entries()", readInThread, 4],
 ])("%s", (_way, open, numRuns) => {
   const paths = (layer: Layer) => pathsOf(open, layer);
 
@@ -84,7 +85,7 @@ describe.each<[string, Open, runs: number]>([
 
   it("opens again, also while another is open", async () => {
     const layer = layerOf({ stored: STORED, tar: TAR });
-    const first = readTar(open(layer, { signal: signal() }), { name: layer.descriptor.digest });
+    const first = open(layer, { signal: signal() });
     await first.next();
     expect(await paths(layer)).toHaveLength(2);
     expect((await first.next()).value?.path).toBe("d/");
@@ -227,7 +228,7 @@ describe.each<[string, Open, runs: number]>([
     const events: ProgressEvent[] = [];
     const data = await serve(
       (_, response) => response.end(LARGE),
-      (layer) => collect(open(layer, { signal: signal(), onProgress: (event) => events.push(event) })),
+      (layer) => filesToTar(open(layer, { signal: signal(), onProgress: (event) => events.push(event) })),
     );
     expect(data.equals(LARGE_TAR)).toBe(true);
     expect(events.at(-1)?.kind).toBe("blob-end");
@@ -247,15 +248,15 @@ describe.each<[string, Open, runs: number]>([
         })();
       },
       async (layer) => {
-        const chunks = open(layer, { signal: signal() });
-        await chunks.next();
+        const entries = open(layer, { signal: signal() });
+        await entries.next();
         // The server goes on for as long as anyone takes its bytes.
         for (let last = -1; last !== sent; ) {
           last = sent;
           await new Promise((resolve) => setTimeout(resolve, 100));
         }
         expect(sent).toBeLessThan(LARGE.length / 2);
-        await chunks.return();
+        await entries.return();
         expect(layer.responses[0]?.destroyed).toBe(true);
       },
     );
@@ -281,9 +282,11 @@ describe.each<[string, Open, runs: number]>([
         const reason = new Error("enough");
         const reading = (async () => {
           let size = 0;
-          for await (const chunk of open(layer, { signal: aborter.signal })) {
-            size += chunk.length;
-            if (size > 500_000) setTimeout(() => aborter.abort(reason), 20);
+          for await (const one of open(layer, { signal: aborter.signal })) {
+            for await (const part of one.body()) {
+              size += (part as Uint8Array).length;
+              if (size > 500_000) setTimeout(() => aborter.abort(reason), 20);
+            }
           }
         })();
         await expect(reading).rejects.toBe(reason);

@@ -8,6 +8,7 @@ import { buffer } from "node:stream/consumers";
 import { gzipSync } from "node:zlib";
 import tar from "tar-stream";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { visitAll } from "../../src/bytes/prompt-iterator.ts";
 import { BlobCache } from "../../src/cache/blob-cache.ts";
 import { SifonError } from "../../src/errors.ts";
 import { convert, openSink } from "../../src/index.ts";
@@ -30,9 +31,10 @@ import {
   sendError,
   startFakeRegistry,
 } from "../support/registry-server.ts";
+import { filesToTar, fileTar } from "../tar/file-tar.ts";
 import { never, pullAll, QUICK, readLayers, sourceOf, threadsFor, WAYS } from "./pull.ts";
 
-const LAYER = randomBytes(900_000);
+const LAYER = fileTar(randomBytes(900_000));
 const LAYER_PATH = `/blobs/${digestOf(LAYER)}`;
 
 let folder: string;
@@ -154,8 +156,9 @@ describe("a registry's layer that its thread fetches", () => {
       const { layers } = await source.resolve({ signal: never });
       const [layer] = layers as [Layer];
       const threads = threadsFor(layers, never);
-      const reading = way === "layer threads" ? threads.open(0) : openLayer(layer, { signal: never });
-      outcomes.push(tell(await collect(reading).catch((reason: unknown) => reason)));
+      const reading =
+        way === "layer threads" ? filesToTar(threads.entries(0)) : collect(openLayer(layer, { signal: never }));
+      outcomes.push(tell(await reading.catch((reason: unknown) => reason)));
       await threads.close();
       await source.close();
     }
@@ -164,7 +167,7 @@ describe("a registry's layer that its thread fetches", () => {
   });
 
   it("is asked for once; the next ones are on their way meanwhile, over few connections", async () => {
-    const bytes = Array.from({ length: 12 }, (_, i) => Buffer.alloc(200_000 + i, `layer ${i}`));
+    const bytes = Array.from({ length: 12 }, (_, i) => fileTar(Buffer.alloc(200_000 + i, `layer ${i}`)));
     registry.push(await makeImage({ layers: bytes }));
     let opened = 0;
     const known = new Set<unknown>();
@@ -180,13 +183,14 @@ describe("a registry's layer that its thread fetches", () => {
       registry.requests.filter(({ url }) => url.includes("/blobs/")).map(({ url }) => url.split("/").at(-1));
     const threads = threadsFor(image.layers, never);
     try {
-      const top = threads.open(11);
+      const top = threads.entries(11);
       await top.next();
       // Two are read, and each thread has begun its next one.
       await expect.poll(() => asked().length).toBe(1 + 4);
       expect(new Set(asked().slice(1))).toEqual(new Set(order.slice(0, 4)));
-      await collect(top);
-      for (let i = 10; i >= 0; i--) expect((await collect(threads.open(i))).equals(bytes[i] as Buffer)).toBe(true);
+      await visitAll(top, () => {});
+      for (let i = 10; i >= 0; i--)
+        expect((await filesToTar(threads.entries(i))).equals(bytes[i] as Buffer)).toBe(true);
       expect(asked()).toHaveLength(1 + order.length);
       expect(new Set(asked().slice(1))).toEqual(new Set(order));
       // The source's own, and two or three a thread, which are kept from one layer to the next.
@@ -221,7 +225,7 @@ describe("a registry's layer that its thread fetches", () => {
     const { layers } = await source.resolve({ signal: never });
     const aborter = new AbortController();
     const threads = threadsFor(layers, aborter.signal);
-    const reading = collect(threads.open(0));
+    const reading = filesToTar(threads.entries(0));
     await expect.poll(() => registry.requests.at(-1)?.url).toContain(LAYER_PATH);
     const reason = new Error("enough");
     aborter.abort(reason);
@@ -273,7 +277,7 @@ it("a layer that is opened in another way than its source's is opened so, and fe
     },
   }));
   const threads = threadsFor(wrapped, never);
-  expect((await collect(threads.open(0))).equals(LAYER)).toBe(true);
+  expect((await filesToTar(threads.entries(0))).equals(LAYER)).toBe(true);
   expect(opened).toBe(1);
   await threads.close();
   await source.close();
@@ -301,7 +305,7 @@ it.each([
 });
 
 describe("a layer of a file that its thread reads", () => {
-  const layers = [Buffer.alloc(700_001, "some layer"), Buffer.alloc(0), LAYER];
+  const layers = [fileTar(Buffer.alloc(700_001, "some layer")), Buffer.alloc(0), LAYER];
   let image: TestImage;
 
   async function archive(): Promise<Buffer> {

@@ -11,10 +11,11 @@ import type { SourceOptions } from "../../src/source/options.ts";
 import { digestOf, makeImage, makeLayer } from "../support/registry-image.ts";
 import { type FakeRegistry, guardWith, onPath, sendError, startFakeRegistry } from "../support/registry-server.ts";
 import { freePort } from "../support/service.ts";
+import { fileTar } from "../tar/file-tar.ts";
 import { never, pullAll, QUICK, WAYS, type Way } from "./pull.ts";
 
 /** A lower layer that comes in many pieces, and the byte where it breaks off. */
-const LARGE: Buffer = randomBytes(300_000);
+const LARGE: Buffer = fileTar(randomBytes(300_000));
 const HALF = 150_000;
 const LARGE_DIGEST = digestOf(LARGE);
 

@@ -5,8 +5,8 @@ import type { ProgressEvent } from "../../src/progress.ts";
 import type { SourceOptions } from "../../src/source/options.ts";
 import { RegistrySource } from "../../src/source/registry/registry-source.ts";
 import { LAYER_THREAD } from "../../src/source/thread/program.ts";
-import { collect } from "../support/chunks.ts";
 import type { FakeRegistry } from "../support/registry-server.ts";
+import { filesToTar } from "../tar/file-tar.ts";
 
 /** Short waits, nothing of this machine's environment. */
 export const QUICK: SourceOptions = {
@@ -55,14 +55,17 @@ async function readByThreads({ layers }: Image, signal: AbortSignal): Promise<Bu
   const threads = threadsFor(layers, signal);
   const read: Buffer[] = [];
   try {
-    for (let i = layers.length - 1; i >= 0; i--) read.unshift(await collect(threads.open(i)));
+    for (let i = layers.length - 1; i >= 0; i--) read.unshift(await filesToTar(threads.entries(i)));
     return read;
   } finally {
     await threads.close();
   }
 }
 
-/** Reads all layers from the top down, each checked; gives them lowest first. Layer threads unpack them, too. */
+/**
+ * Reads all layers from the top down, each checked; gives them lowest first. Layer threads unpack them, too, and give
+ * what is in them: that is put together again.
+ */
 export async function readLayers(
   image: Image,
   signal: AbortSignal = never,

@@ -12,6 +12,7 @@ import {
   sendError,
   startFakeRegistry,
 } from "../support/registry-server.ts";
+import { fileTar } from "../tar/file-tar.ts";
 import { never, pullAll, sourceOf, WAYS } from "./pull.ts";
 
 const PASSWORD = "s3cr$t, p:ss ü";
@@ -120,7 +121,7 @@ describe("Bearer", () => {
   });
 
   it.each(WAYS)("is renewed when the registry refuses it in the middle of a layer that %s reads", async (way) => {
-    const bytes = Buffer.alloc(500_000, "layer");
+    const bytes = fileTar(Buffer.alloc(500_000, "layer"));
     registry.push(await makeImage({ layers: [bytes] }));
     const tokens = serveTokens(() => true);
     let valid = "token-1";

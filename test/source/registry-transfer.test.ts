@@ -12,9 +12,11 @@ import {
   sendError,
   startFakeRegistry,
 } from "../support/registry-server.ts";
+import { fileTar } from "../tar/file-tar.ts";
 import { never, pullAll, sourceOf, WAYS } from "./pull.ts";
 
-const LAYER = randomBytes(900_000);
+// 900,096 bytes in all.
+const LAYER = fileTar(randomBytes(898_560));
 
 let registry: FakeRegistry;
 /** Path of the only layer. */
@@ -99,7 +101,7 @@ describe.each(WAYS)("a blob's download by %s", (way) => {
     await expect(pull(sourceOf(registry).source)).rejects.toMatchObject({
       code: "CONNECTION_LOST",
       message: expect.stringMatching(
-        /^reading blob sha256:.* in 127.*some\/image: the connection .* at byte 40 of 900000.*gave up after 4 tries/,
+        /^reading blob sha256:.* in 127.*some\/image: the connection .* at byte 40 of 900096.*gave up after 4 tries/,
       ),
     });
     expect(layerRequests()).toHaveLength(4);
@@ -135,7 +137,7 @@ describe.each(WAYS)("a blob's download by %s", (way) => {
     );
     await expect(pull(sourceOf(registry).source)).rejects.toMatchObject({
       code: "REGISTRY_TIMEOUT",
-      message: expect.stringMatching(/sent nothing more after byte 10 of 900000 for 1 s; gave up after 4 tries/),
+      message: expect.stringMatching(/sent nothing more after byte 10 of 900096 for 1 s; gave up after 4 tries/),
     });
   });
 
@@ -143,7 +145,7 @@ describe.each(WAYS)("a blob's download by %s", (way) => {
     registry.faults.push(onPath(layerPath, (_, response) => void response.writeHead(200).end(LAYER.subarray(0, 1000))));
     await expect(pull(sourceOf(registry).source)).rejects.toMatchObject({
       code: "BLOB_TRUNCATED",
-      message: expect.stringContaining("it ended at byte 1000 of 900000"),
+      message: expect.stringContaining("it ended at byte 1000 of 900096"),
     });
   });
 

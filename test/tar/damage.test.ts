@@ -5,34 +5,8 @@ import { TAR_LIMITS } from "../../src/tar/limits.ts";
 import { readTar } from "../../src/tar/read-tar.ts";
 import { cut, streamOf } from "../support/chunks.ts";
 import { collectEntries } from "./collect-entries.ts";
-import { base256, END, entry, header, longName, pad, pax, record, tar } from "./tar-bytes.ts";
-
-const V1 = { "GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.realsize": "2000", "GNU.sparse.name": "s" };
-
-/** One of everything. */
-const FULL = tar(
-  pax({ comment: "global" }, "g"),
-  entry({ name: "plain" }, "content ".repeat(100)),
-  pax({ path: "\xff/long", mtime: "123.4", "SCHILY.xattr.user.a": "\0\x01" }),
-  entry({ name: "short" }, "more"),
-  longName("L", "n".repeat(150)),
-  longName("K", "t".repeat(150)),
-  header({ type: "1", magic: "gnu" }),
-  header({ type: "5", name: "dir/" }),
-  header({
-    type: "S",
-    magic: "gnu",
-    size: 3,
-    raw: [
-      [386, "00000000005\x0000000000003\0"],
-      [483, "00000000020\0"],
-    ],
-  }),
-  pad("abc"),
-  pax(V1),
-  entry({ name: "GNUSparseFile.0/s" }, Buffer.concat([pad("1\n1000\n600\n"), Buffer.alloc(600, "y")])),
-  header({ type: "3", name: "dev" }),
-);
+import { FULL } from "./sample-tars.ts";
+import { base256, END, entry, header, longName, pax, record, tar } from "./tar-bytes.ts";
 
 describe("readTar() damage", () => {
   it.each([

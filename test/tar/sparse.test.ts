@@ -1,78 +1,19 @@
 import { describe, expect, it } from "vitest";
 import { cutEvenly } from "../support/chunks.ts";
 import { type CollectedEntry, collectEntries } from "./collect-entries.ts";
+import { extension, gnuSparse, octal, pairs, records, SPARSE_FILE, SPARSE_FORMS } from "./sample-tars.ts";
 import { base256, entry, header, pad, pax, record, tar } from "./tar-bytes.ts";
 
-const octal = (value: number) => `${value.toString(8).padStart(11, "0")}\0`;
-const pairs = (...values: number[]) => values.map(octal).join("");
-
-/** The GNU header of an old sparse file: up to four pairs, flag, real size. */
-function gnuSparse(stored: number, realSize: number, regions: string, isExtended = false): Buffer {
-  const raw: [number, string][] = [
-    [386, regions],
-    [482, isExtended ? "\x01" : "\0"],
-    [483, octal(realSize)],
-  ];
-  return header({ type: "S", magic: "gnu", name: "sparse", size: stored, raw });
-}
-
-function extension(regions: string, isExtended = false): Buffer {
-  const block = Buffer.alloc(512);
-  block.write(regions, 0, 504, "latin1");
-  block[504] = isExtended ? 1 : 0;
-  return block;
-}
-
-/** "ab" at 5, "cd" at 10, a hole at the end: 20 bytes. */
-const FILE = "\0\0\0\0\0ab\0\0\0cd\0\0\0\0\0\0\0\0";
-const MAP_1_0 = pad("2\n5\n2\n10\n2\n");
-const records = (more: Record<string, string>) => pax({ "GNU.sparse.name": "sparse", ...more });
-
-const FORMS: readonly (readonly [string, Buffer])[] = [
-  ["GNU old", tar(gnuSparse(4, 20, pairs(5, 2, 10, 2, 20, 0)), pad("abcd"), entry({ name: "next" }, "n"))],
-  [
-    "PAX 0.0",
-    tar(
-      pax(
-        record("GNU.sparse.size", "20") +
-          record("GNU.sparse.numblocks", "2") +
-          record("GNU.sparse.offset", "5") +
-          record("GNU.sparse.numbytes", "2") +
-          record("GNU.sparse.offset", "10") +
-          record("GNU.sparse.numbytes", "2"),
-      ),
-      entry({ name: "sparse" }, "abcd"),
-      entry({ name: "next" }, "n"),
-    ),
-  ],
-  [
-    "PAX 0.1",
-    tar(
-      records({ "GNU.sparse.size": "20", "GNU.sparse.numblocks": "2", "GNU.sparse.map": "5,2,10,2" }),
-      entry({ name: "GNUSparseFile.1/sparse" }, "abcd"),
-      entry({ name: "next" }, "n"),
-    ),
-  ],
-  [
-    "PAX 1.0",
-    tar(
-      records({ "GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.realsize": "20" }),
-      entry({ name: "GNUSparseFile.1/sparse", size: 516 }, Buffer.concat([MAP_1_0, Buffer.from("abcd")])),
-      entry({ name: "next" }, "n"),
-    ),
-  ],
-];
-
 describe("readTar() sparse files", () => {
-  it.each(FORMS)("%s: content with its holes, for any chunk size", async (_, bytes) => {
+  it.each(SPARSE_FORMS)("%s: content with its holes, for any chunk size", async (_, bytes) => {
     for (const size of [1 << 20, 512, 300, 7]) {
       const [sparse, next] = await collectEntries(cutEvenly(bytes, size), "buffered");
-      expect(sparse).toMatchObject({ path: "sparse", kind: "file", size: 20, holes: 16, content: FILE });
+      expect(sparse).toMatchObject({ path: "sparse", kind: "file", size: 20, holes: 16, content: SPARSE_FILE });
       expect(next).toMatchObject({ path: "next", content: "n" });
     }
   });
 
-  it.each(FORMS)("%s: skipped when not read", async (_, bytes) => {
+  it.each(SPARSE_FORMS)("%s: skipped when not read", async (_, bytes) => {
     const entries: CollectedEntry[] = await collectEntries([bytes], "buffered");
     expect(entries.map((seen) => seen.path)).toEqual(["sparse", "next"]);
   });

@@ -1,5 +1,6 @@
 import { type ErrorDetails, SifonError } from "../../errors.ts";
 import type { Digest } from "../../oci/digest.ts";
+import { TarError } from "../../tar/errors.ts";
 import { LayerError } from "../errors.ts";
 
 /** An error on its way between threads. */
@@ -49,7 +50,7 @@ export function fromFailure(failure: Exclude<Failure, { kind: "source" }>, class
   if (failure.kind === "other") return cause as Error;
   const { name, code, message } = failure;
   const details = cause === undefined ? failure.details : { ...failure.details, cause };
-  const own = [LayerError as ErrorClass, ...classes].find((one) => one.name === name);
+  const own = [LayerError as ErrorClass, TarError as ErrorClass, ...classes].find((one) => one.name === name);
   return own === undefined
     ? Object.assign(new SifonError(code, message, details), { name })
     : new own(code as never, details);

@@ -1,8 +1,10 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Layer, LayerStream } from "../../oci/image.ts";
 import type { OnProgress, ProgressEvent } from "../../progress.ts";
 import { blobError, isGivenAway, storedChunks, withStream } from "../stored-bytes.ts";
 import type { Failure } from "./failure.ts";
 import type { LayerAnswer, LayerRequest } from "./messages.ts";
+import type { SlotBoard } from "./slot-board.ts";
 import type { TarMemory } from "./tar-memory.ts";
 
 /** Stored bytes in a message: more spare messages and the waking of the thread, fewer keep less memory. */
@@ -17,6 +19,8 @@ export interface PassLink {
   post(request: LayerRequest, transfer: readonly ArrayBuffer[]): void;
   /** What the thread's slots lie in. */
   readonly memory: TarMemory;
+  /** How they come and go. */
+  readonly board: SlotBoard;
   /** An error of the thread, in this thread's classes. */
   errorOf(failure: Exclude<Failure, { kind: "source" }>): Error;
   /** The pass is over; the thread is good for another only where the pass ended well. */
@@ -33,12 +37,13 @@ export class LayerPass {
   readonly #layer: Layer;
   readonly #link: PassLink;
   readonly #options: PassOptions;
-  readonly #tar: { readonly slot: number; readonly size: number }[] = [];
   /** Told when the reader comes: a layer that is read ahead begins, for people, in its turn. */
   #events: ProgressEvent[] | undefined = [];
   #source: LayerStream | undefined;
   #sourceError: { readonly error: unknown } | undefined;
   #outcome: { readonly kind: "whole" } | { readonly kind: "failed"; readonly error: unknown } | undefined;
+  /** The slot that the reader has. */
+  #slot: number | undefined;
   #unread = 0;
   #isOver = false;
   #wakeReader = (): void => {};
@@ -54,8 +59,7 @@ export class LayerPass {
   /** Takes what the thread says. */
   receive(answer: Exclude<LayerAnswer, { kind: "ask" }>): void {
     switch (answer.kind) {
-      case "tar":
-        this.#tar.push(answer);
+      case "filled":
         break;
       case "read":
         this.#unread -= answer.size;
@@ -77,39 +81,48 @@ export class LayerPass {
 
   /** Ends the pass from outside: whatever is still in hand is lost. */
   fail(error: unknown): void {
-    this.#tar.length = 0;
     this.#outcome = { kind: "failed", error };
     this.#leave(false);
     this.#wakeReader();
   }
 
-  /** The tar's bytes, each chunk shared memory that is lent until the next is asked for, or kept by its lease. */
-  async *chunks(): AsyncGenerator<Uint8Array, void, undefined> {
-    const { memory } = this.#link;
+  /** What the thread has put into its next slot, lent until the next call, or kept by its lease; undefined at the end. */
+  async next(): Promise<Uint8Array | undefined> {
     for (const event of this.#events ?? []) this.#options.onProgress?.(event);
     this.#events = undefined;
-    try {
-      for (;;) {
-        for (let next = this.#tar.shift(); next !== undefined; next = this.#tar.shift()) {
-          const { slot, size } = next;
-          try {
-            yield memory.lend(slot, size);
-          } finally {
-            memory.release(slot);
-          }
-        }
-        if (this.#outcome?.kind === "failed") throw this.#outcome.error;
-        if (this.#outcome !== undefined) {
-          this.#leave(true);
-          return;
-        }
-        await new Promise<void>((resolve) => {
-          this.#wakeReader = resolve;
-        });
+    this.#giveBack();
+    // However fast slots come, signals, timers and sockets have their turn between them.
+    await nextTurn();
+    const { memory, board } = this.#link;
+    for (;;) {
+      const filled = this.#isOver ? undefined : board.takeFilled();
+      if (filled !== undefined) {
+        this.#slot = filled.slot;
+        return memory.lend(filled.slot, filled.size);
       }
-    } finally {
-      this.#leave(false);
+      if (this.#outcome !== undefined) {
+        const isWhole = this.#outcome.kind === "whole";
+        this.#leave(isWhole);
+        if (this.#outcome.kind === "failed") throw this.#outcome.error;
+        return undefined;
+      }
+      if (!board.awaitFilled()) continue;
+      await new Promise<void>((resolve) => {
+        this.#wakeReader = resolve;
+      });
     }
+  }
+
+  /** The reader wants no more. */
+  leave(): void {
+    this.#giveBack();
+    this.#leave(false);
+  }
+
+  #giveBack(): void {
+    const slot = this.#slot;
+    this.#slot = undefined;
+    if (slot !== undefined) this.#link.memory.release(slot);
   }
 
   async #begin(): Promise<void> {

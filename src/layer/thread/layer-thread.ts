@@ -8,6 +8,7 @@ import { LayerPass } from "./layer-pass.ts";
 import type { LayerAnswer, LayerRequest, LayerThreadSetup } from "./messages.ts";
 import { Openings } from "./openings.ts";
 import type { LayerThreadProgram } from "./program.ts";
+import { SlotBoard } from "./slot-board.ts";
 import type { TarMemory } from "./tar-memory.ts";
 
 /** A thread that reads layers, one after the other. */
@@ -15,6 +16,7 @@ export class LayerThread {
   readonly #program: LayerThreadProgram;
   readonly #worker: Worker;
   readonly #memory: TarMemory;
+  readonly #board: SlotBoard;
   readonly #openings: Openings;
   #pass: LayerPass | undefined;
   #layer: Layer | undefined;
@@ -24,7 +26,8 @@ export class LayerThread {
   constructor(program: LayerThreadProgram, memory: TarMemory, signal: AbortSignal) {
     this.#program = program;
     this.#memory = memory;
-    const setup: LayerThreadSetup = { memory: memory.memory };
+    this.#board = new SlotBoard(memory.slotCount);
+    const setup: LayerThreadSetup = { memory: memory.memory, board: this.#board.memory };
     this.#worker = new Worker(program.file, { workerData: setup, name: "sifon layer", execArgv: [] });
     this.#openings = new Openings((request) => this.#post(request), signal);
     this.#worker.on("message", (answer: LayerAnswer) => {
@@ -33,7 +36,9 @@ export class LayerThread {
     });
     this.#worker.on("error", (cause) => this.#lost(cause.message, cause));
     this.#worker.on("exit", (exitCode) => this.#lost(`exit code ${exitCode}`));
-    memory.attach((slot) => this.#post({ kind: "free", slot }));
+    memory.attach((slot) => {
+      if (this.#board.free(slot)) this.#post({ kind: "free" });
+    });
   }
 
   /** Whether it takes another layer: none is being read, and it has not been ended. */
@@ -73,6 +78,7 @@ export class LayerThread {
       },
       post: (request: LayerRequest, transfer: readonly ArrayBuffer[]) => this.#post(request, transfer),
       memory: this.#memory,
+      board: this.#board,
       errorOf: (failure: Parameters<typeof layerFailure>[0]) =>
         layerFailure(failure, this.#program.errors, descriptor.digest),
       ended: (well: boolean) => {

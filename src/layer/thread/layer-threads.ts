@@ -1,10 +1,11 @@
+import type { PromptIterator } from "../../bytes/prompt-iterator.ts";
 import { InternalError } from "../../errors.ts";
 import type { Layer } from "../../oci/image.ts";
 import type { TarEntry } from "../../tar/entry.ts";
-import { readTar } from "../../tar/read-tar.ts";
 import type { OpenLayerOptions } from "../open-layer.ts";
 import type { LayerPass } from "./layer-pass.ts";
 import { LayerThread } from "./layer-thread.ts";
+import { LentEntries } from "./lent-entries.ts";
 import { SLOT_SIZE } from "./messages.ts";
 import type { LayerThreadProgram } from "./program.ts";
 import { TarMemory } from "./tar-memory.ts";
@@ -13,14 +14,13 @@ export interface LayerThreadsOptions extends OpenLayerOptions {
   readonly program: LayerThreadProgram;
   /** Layers that are read at a time, at least 1: the one that is asked for, and the ones below it ahead. */
   readonly threadCount: number;
-  /** Bytes of its tar that a thread may hold ready, or lend. */
+  /** Bytes of entries that a thread may hold ready, or lend. */
   readonly bufferSize: number;
 }
 
 /**
- * An image's layers, each received, checked and inflated by a thread of its own, so that this one has only their
- * tars to read; layers that cannot be detached from this thread are received here. What comes out, errors included, is
- * what `openLayer` gives.
+ * An image's layers, each received, checked, inflated and taken apart by a thread of its own; layers that cannot be
+ * detached from this thread are received here. What comes out, errors included, is what `readLayerEntries` gives.
  */
 export class LayerThreads {
   readonly #layers: readonly Layer[];
@@ -46,13 +46,11 @@ export class LayerThreads {
   }
 
   /** The entries of a layer, from the start; the blob is read and checked to its end before the last `next` resolves. */
-  entries(index: number): AsyncGenerator<TarEntry, void, undefined> {
-    const { digest } = (this.#layers[index] as Layer).descriptor;
-    return readTar(this.open(index), { name: digest, signal: this.#options.signal });
+  entries(index: number): PromptIterator<TarEntry> {
+    return new LentEntries(() => this.#open(index));
   }
 
-  /** A layer's tar; chunks are lent until the next is asked for. */
-  async *open(index: number): AsyncGenerator<Uint8Array, void, undefined> {
+  #open(index: number): LayerPass {
     this.#options.signal.throwIfAborted();
     const pass = this.#ahead.get(index) ?? this.#begin(index);
     this.#ahead.delete(index);
@@ -62,7 +60,7 @@ export class LayerThreads {
       this.#ahead.set(this.#frontier, this.#begin(this.#frontier));
     }
     this.#prepare();
-    yield* pass.chunks();
+    return pass;
   }
 
   /** Ends all threads; resolves once they are gone. */

@@ -29,15 +29,15 @@ export type LayerRequest =
   | { readonly kind: "stored"; readonly chunks: readonly Uint8Array[] }
   /** No more stored bytes: all were there, or the source has failed. */
   | { readonly kind: "stored-end"; readonly hasFailed: boolean }
-  /** A slot of the thread's buffer is free again. */
-  | { readonly kind: "free"; readonly slot: number };
+  /** Slots of the thread are free again, for which it waits. */
+  | { readonly kind: "free" };
 
 /** What a layer thread tells. */
 export type LayerAnswer =
   /** So many stored bytes are read, and their memory is free. */
   | { readonly kind: "read"; readonly size: number }
-  /** The next bytes of the tar, in a slot of the shared memory. */
-  | { readonly kind: "tar"; readonly slot: number; readonly size: number }
+  /** Entries are in the thread's slots, for which the reader waits. */
+  | { readonly kind: "filled" }
   | { readonly kind: "progress"; readonly event: ProgressEvent }
   /** What the source's code asks of the source, for an opening. */
   | { readonly kind: "ask"; readonly opening: number; readonly question: number; readonly value: unknown }
@@ -47,12 +47,17 @@ export type LayerAnswer =
 
 /** What a thread is started with. */
 export interface LayerThreadSetup {
-  /** For the tar's bytes, in slots of `SLOT_SIZE`: how far the thread may run ahead of its reader. */
+  /** For entries with their contents, in slots of `SLOT_SIZE`: how far the thread may run ahead of its reader. */
   readonly memory: SharedArrayBuffer;
+  /** A `SlotBoard`'s. */
+  readonly board: SharedArrayBuffer;
 }
 
+/** Contents of no more than this lie in one piece, larger ones are cut at multiples of it: the usual size of a block. */
+export const PIECE_SIZE: number = 128 * 1024;
+
 /**
- * Bytes of a slot. Smaller ones cost the main thread more messages (14 µs more per
- * block of 128 KiB with slots of 256 KiB), larger ones more memory, as a thread has two at least.
+ * Bytes of a slot: eight pieces, and room for what is said of them. Smaller slots cost more turns of the event loop,
+ * larger ones more memory, as a thread has two at least.
  */
-export const SLOT_SIZE: number = 1024 * 1024;
+export const SLOT_SIZE: number = 8 * PIECE_SIZE + 4096;
