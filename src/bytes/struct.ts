@@ -19,6 +19,8 @@ export interface Struct<T extends object> {
   encode(value: T): Uint8Array;
   /** Encodes into `target` at `offset`. */
   write(target: Uint8Array, offset: number, value: T): void;
+  /** Encodes at a view's `offset`: for records by the million, without a view of its own for each. */
+  put(view: DataView, offset: number, value: T): void;
 }
 
 export const u8: Field<number> = {
@@ -82,11 +84,13 @@ export function struct<T extends object>(fields: { readonly [K in keyof T]: Fiel
     size += fields[name].size;
   }
   const viewOf = (b: Uint8Array, offset: number) => new DataView(b.buffer, b.byteOffset + offset, size);
+  const put = (view: DataView, offset: number, value: T) => {
+    for (const name of names) fields[name].write(view, offset + offsets[name], value[name]);
+  };
   const write = (target: Uint8Array, offset: number, value: T) => {
     if (offset + size > target.length)
       throw new RangeError(`record needs ${size} bytes at ${offset}, only ${target.length} in all`);
-    const view = viewOf(target, offset);
-    for (const name of names) fields[name].write(view, offsets[name], value[name]);
+    put(viewOf(target, offset), 0, value);
   };
   const readers = names.map((name) => ({ name, field: fields[name], offset: offsets[name] }));
   const readView = (view: DataView, offset: number): T => {
@@ -110,6 +114,7 @@ export function struct<T extends object>(fields: { readonly [K in keyof T]: Fiel
       return target;
     },
     write,
+    put,
   };
 }
 

@@ -35,6 +35,7 @@ export class DirectoryWriter {
   readonly table: MetadataWriter;
   /** The run being gathered: its header is complete only when its last entry is known. */
   readonly #run = Buffer.allocUnsafeSlow(RUN_BYTES);
+  readonly #view: DataView = new DataView(this.#run.buffer, this.#run.byteOffset, this.#run.length);
   readonly #entry: DirectoryEntry = { blockOffset: 0, inodeDelta: 0, type: 0, nameSizeLess1: 0 };
   readonly #index: Uint8Array[] = [];
   #runSize = 0;
@@ -84,7 +85,7 @@ export class DirectoryWriter {
     entry.inodeDelta = inodeNumber - this.#runInode;
     entry.type = type;
     entry.nameSizeLess1 = nameSize - 1;
-    DIRECTORY_ENTRY.write(this.#run, this.#runSize, entry);
+    DIRECTORY_ENTRY.put(this.#view, this.#runSize, entry);
     this.#runSize += DIRECTORY_ENTRY.size + nameSize;
     this.#runCount++;
   }

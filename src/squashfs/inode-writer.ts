@@ -43,7 +43,7 @@ type InodeFields = ExtendedDirectoryInode &
 /** A record of the format, as far as writing goes. */
 interface InodeRecord {
   readonly size: number;
-  write(target: Uint8Array, offset: number, fields: InodeFields): void;
+  put(view: DataView, offset: number, fields: InodeFields): void;
 }
 
 const NO_FIELDS: InodeFields = {
@@ -240,7 +240,7 @@ export class InodeWriter {
   }
 
   #append(record: InodeRecord): void {
-    record.write(this.#record, 0, this.#fields);
+    record.put(this.#view, 0, this.#fields);
     this.#appendBytes(record.size);
   }
 

@@ -73,7 +73,13 @@ export class TreeWriter {
       const count = Math.min(EXPORTS_PER_BLOCK, this.#inodeCount - first + 1);
       const refs = new Uint8Array(8 * count);
       const view = new DataView(refs.buffer);
-      for (let i = 0; i < count; i++) view.setBigUint64(8 * i, this.#ref(first + i), true);
+      for (let i = 0; i < count; i++) {
+        // An inode ref in its two words, as a bigint for each of millions takes a third of this table's time.
+        const place = this.#places.get(first + i) - 1;
+        const block = Math.floor(place / METADATA_BLOCK_SIZE);
+        view.setUint32(8 * i, (block << 16) | (place % METADATA_BLOCK_SIZE), true);
+        view.setUint32(8 * i + 4, block >>> 16, true);
+      }
       yield refs;
     }
   }
