@@ -8,6 +8,8 @@ export interface TextView {
   /** A regular file's content; undefined where there is none. */
   read(path: string): Promise<Uint8Array | undefined>;
   look(path: string): Promise<ContainerEntry | undefined>;
+  /** Whether a regular file has content. */
+  isFilled(path: string): Promise<boolean>;
 }
 
 /** Names that are not UTF-8 cannot be in a script's text: nothing that a script says matches them. */
@@ -16,5 +18,6 @@ export function textView(view: ContainerView): TextView {
     list: async (path) => ((await view.list(toByteString(path))) ?? []).map(displayBytes),
     read: (path) => view.read(toByteString(path)),
     look: (path) => view.look(toByteString(path)),
+    isFilled: async (path) => ((await view.read(toByteString(path)))?.length ?? 0) > 0,
   };
 }

@@ -43,7 +43,14 @@ export const HARD_ENV = [
 const DEFINED = `export GREETING="hello \${GREETING:-nobody}" LIST=
 for part in a "b c"; do LIST="\${LIST:+$LIST,}$part"; done
 case "$HOME" in /home/*) export KIND=user ;; *) export KIND=root ;; esac
-export LIST COUNT=$((6 * 7)) NESTED="$(printf '%s' "a  b")"
+export LIST COUNT=$((6 * 7)) NESTED="$(/probe/busybox printf '%s' "a  b")"
+`;
+/** What bash adds to POSIX, and Apptainer's interpreter understands without a shell in the image. */
+const BEYOND_POSIX = `COUNT=$((6 * 7)) NESTED="$(printf '%s' "a  b"; (echo in; exit 3))"
+STATUS=$?
+((COUNT++)); export COUNT NESTED STATUS CHANGED=\${NESTED//a/x}
+[[ $HOME == /home/* && -d /probe ]] && export KIND=user || export KIND=root
+declare -x PART=\${COUNT:0:1} MORE=$'a\\tb'; MORE+=c
 `;
 
 const RECIPES = {
@@ -68,7 +75,10 @@ const RECIPES = {
   "shell form": { config: { Entrypoint: ["/bin/sh", "-c", 'echo "$0" "$1" \'$x\''], Cmd: ["a", "b"] } },
   "no shell": {
     bare: true,
-    files: () => ({ printf: program(), "etc/passwd": {}, "etc/group": {} }),
+    files: () => ({
+      ...{ printf: program(), "etc/passwd": {}, "etc/group": {} },
+      ".singularity.d/env/50-user.sh": script(BEYOND_POSIX),
+    }),
     config: { Entrypoint: ["/printf", "<%s>\\n", ...WORDS] },
   },
   "no shell, nothing to run": {

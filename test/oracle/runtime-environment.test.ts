@@ -120,7 +120,7 @@ describe.skipIf(!ready)("the environment of a container", () => {
 });
 
 describe.skipIf(!ready)("the environment of a container whose scripts need its shell", () => {
-  const script = `export OUT="$(printf '%s' 'a  b')" BACK=\`printf back\`
+  const script = `export OUT="$(/bin/env -i; printf '%s' 'a  b')" BACK=\`printf back\`
 for i in 1 2 3; do SUM=$((SUM + i)); done
 export SUM SEEN="\${TERM:-unseen}"
 `;

@@ -21,6 +21,7 @@ describe("evaluateEnvFile()", () => {
     ["what is unset, and HOME", "A=1; unset A; HOME=/x; B=2", { B: "2" }],
     ["its own IFS", 'for x in a:b; do A="$A<$x>"; done', { A: "<a:b>", x: "a:b" }],
     ["NUL bytes", "A=1\0B", { A: "1B" }],
+    ["arithmetic and outputs", "A=$((1 + 2)) B=$(echo hi)", { A: "3", B: "hi" }],
     ["nothing", "", {}],
   ])("understands %s", async (_what, text, variables) => {
     expect((await evaluate(text)).variables).toEqual(variables);
@@ -42,9 +43,16 @@ describe("evaluateEnvFile()", () => {
     });
   });
 
-  // Deviates: Apptainer runs no program either, but gives an empty text without a word; commands of its interpreter,
-  // as echo, it runs. A file that relies on either would do something else than it says: it is refused.
-  it.each(["A=$(id)", "A=`id`", "A=$(echo x)"])("refuses %j, where Apptainer takes what it gets", async (text) => {
-    await expect(evaluate(text)).rejects.toThrow("the output of a command");
+  it("has a process number, and looks at files of the host", async () => {
+    const { variables } = await evaluate(
+      "A=$$\n[ -d / ] && B=1\n[[ -e /nonexistent ]] || C=1; [ -s /etc/passwd ] && D=1",
+    );
+    expect(variables).toEqual({ A: String(process.pid), B: "1", C: "1", D: "1" });
+  });
+
+  // Deviates: Apptainer runs no program either, tells of it, and goes on with an empty text. A file that relies on it
+  // would do something else than it says: it is refused.
+  it.each(["A=$(id)", "A=`id`", "A=x$(echo x; id)"])("refuses %j, where Apptainer takes what it gets", async (text) => {
+    await expect(evaluate(text)).rejects.toThrow('line 1: the command "id" is not allowed here');
   });
 });

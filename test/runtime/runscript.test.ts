@@ -44,7 +44,7 @@ describe("evaluateRunscript()", () => {
 
   it("leaves words that need a shell to a shell", async () => {
     const result = await evaluate(image(["/e"], []), ["$(id)"]);
-    expect(result).toMatchObject({ kind: "execute", what: "the output of a command ($(…))" });
+    expect(result).toMatchObject({ kind: "execute", what: 'the command "id"' });
   });
 
   it.each([

@@ -1,6 +1,7 @@
 import type { ContainerView } from "../../singularity-d/container-view.ts";
-import { decodeScript, runScript } from "../shell/execute.ts";
+import { runScript } from "../shell/execute.ts";
 import { type ShellOwner, setOwnVariables } from "../shell/own-variables.ts";
+import { decodeScript } from "../shell/script-text.ts";
 import { type ShellOutput, ShellState } from "../shell/state.ts";
 import { ShellSyntaxError, ShellUnsupported } from "../shell/syntax.ts";
 import { textView } from "../text-view.ts";

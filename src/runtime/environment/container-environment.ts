@@ -2,10 +2,12 @@ import { isDeepStrictEqual } from "node:util";
 import type { ContainerView } from "../../singularity-d/container-view.ts";
 import { ENV_SCRIPTS } from "../../singularity-d/env-scripts.ts";
 import type { RuntimeMessage } from "../message.ts";
-import { decodeScript, runScript, type ScriptEnd } from "../shell/execute.ts";
+import { runScript } from "../shell/execute.ts";
 import { expandText } from "../shell/expand.ts";
+import type { ScriptEnd } from "../shell/jump.ts";
 import { setOwnVariables } from "../shell/own-variables.ts";
 import { scanQuoted } from "../shell/scan-word.ts";
+import { decodeScript } from "../shell/script-text.ts";
 import { type ShellOutput, ShellState } from "../shell/state.ts";
 import { ShellSyntaxError, ShellUnsupported } from "../shell/syntax.ts";
 import { type TextView, textView } from "../text-view.ts";
@@ -157,7 +159,7 @@ class Evaluation {
         if (end.kind !== "end") return end;
         this.#completePath();
       }
-      this.#force();
+      await this.#force();
     }
     for (const path of scripts ?? []) {
       const name = path.slice(ENV_FOLDER.length + 1);
@@ -165,7 +167,7 @@ class Evaluation {
       const end = await this.#source(path);
       if (end.kind !== "end") return end;
       if (name === "10-docker2singularity.sh" || name === "10-docker.sh") this.#completePath();
-      if (name === "99-base.sh") this.#force();
+      if (name === "99-base.sh") await this.#force();
     }
     const last = `${ENV_FOLDER}/99-runtimevars.sh`;
     if (scripts?.includes(last) === true) return { kind: "end" };
@@ -189,7 +191,7 @@ class Evaluation {
     this.#state.set("PATH", completePath(this.#state.get("PATH") ?? ""), true);
   }
 
-  #force(): void {
+  async #force(): Promise<void> {
     const state = this.#state;
     if (state.get("PATH") === undefined) state.set("PATH", DEFAULT_PATH, true);
     for (const [name, value] of this.#host.forced) {
@@ -204,16 +206,16 @@ class Evaluation {
       }
       const libraries = name === "LD_LIBRARY_PATH";
       if (libraries && value === "") continue;
-      const evaluated = this.#evaluate(name, value);
+      const evaluated = await this.#evaluate(name, value);
       state.set(name, libraries ? `${evaluated}:${LIBRARY_FOLDER}` : evaluated, true);
     }
   }
 
   /** Values pass through the shell once, as if in double quotes, unless `--no-eval` is given. */
-  #evaluate(name: string, value: string): string {
+  async #evaluate(name: string, value: string): Promise<string> {
     if (this.#host.noEval || !/[\\$`]/.test(value)) return value;
     try {
-      return expandText(scanQuoted(value.replaceAll('"', '\\"')), this.#state);
+      return await expandText(scanQuoted(value.replaceAll('"', '\\"')), this.#state);
     } catch (error) {
       if (error instanceof ShellUnsupported)
         throw new ShellUnsupported(error.what, error.line, `${GIVEN_VALUE}${name}`);

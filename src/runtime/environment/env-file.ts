@@ -1,3 +1,5 @@
+import { constants } from "node:fs";
+import { access, stat } from "node:fs/promises";
 import { RuntimeError } from "../errors.ts";
 import { runScript } from "../shell/execute.ts";
 import { setOwnVariables } from "../shell/own-variables.ts";
@@ -5,12 +7,24 @@ import { type ShellOutput, ShellState } from "../shell/state.ts";
 import { ShellSyntaxError, ShellUnsupported } from "../shell/syntax.ts";
 import type { TextView } from "../text-view.ts";
 
-/** A file of `--env-file` sees no files: it is evaluated on the host, where nothing of it may be run. */
-const NO_FILES: TextView = {
+/** A file of `--env-file` may look at the host's files, as Apptainer lets it, and neither reads nor runs them. */
+const HOST: TextView = {
   list: async () => [],
   read: async () => undefined,
-  look: async () => undefined,
+  look: async (path) => {
+    const found = await stat(path).catch(() => undefined);
+    if (found === undefined) return undefined;
+    const kind = found.isDirectory() ? "directory" : found.isFile() ? "file" : "other";
+    return { kind, executable: await isExecutable(path) };
+  },
+  isFilled: async (path) => ((await stat(path).catch(() => undefined))?.size ?? 0) > 0,
 };
+
+const isExecutable = (path: string): Promise<boolean> =>
+  access(path, constants.X_OK).then(
+    () => true,
+    () => false,
+  );
 
 /** What an `--env-file` gives. */
 export interface EnvFileResult {
@@ -21,7 +35,7 @@ export interface EnvFileResult {
 
 /**
  * Evaluates a file of `--env-file`: a shell script of which all variables count, exported or not. It sees the host's
- * environment. Programs are never run: what needs one is an error, where Apptainer takes an empty text.
+ * environment. Programs are never run: what needs one is an error, where Apptainer takes an empty text in $(…).
  * @throws RuntimeError ENV_FILE_INVALID
  */
 export async function evaluateEnvFile(
@@ -29,7 +43,7 @@ export async function evaluateEnvFile(
   path: string,
   environment: Readonly<Record<string, string | undefined>>,
 ): Promise<EnvFileResult> {
-  const state = new ShellState({ view: NO_FILES, scriptName: path });
+  const state = new ShellState({ view: HOST, scriptName: path, pid: process.pid });
   for (const [name, value] of Object.entries(environment)) if (value !== undefined) state.set(name, value, true);
   setOwnVariables(state, { cwd: process.cwd(), ids: { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 } });
   const before = new Map(state.variables);

@@ -2,7 +2,7 @@ import type { ContainerView } from "../../singularity-d/container-view.ts";
 import { ENV_SCRIPTS } from "../../singularity-d/env-scripts.ts";
 import { escapeSingleQuoted } from "../../singularity-d/shell-quote.ts";
 import { scanQuoted } from "../shell/scan-word.ts";
-import { ShellSyntaxError } from "../shell/syntax.ts";
+import { ShellSyntaxError, ShellUnsupported } from "../shell/syntax.ts";
 import { type TextView, textView } from "../text-view.ts";
 import { ENV_FOLDER, environmentScripts, isVisible, OLD_ENVIRONMENT } from "./container-environment.ts";
 import { DEFAULT_PATH, LIBRARY_FOLDER } from "./defaults.ts";
@@ -127,6 +127,8 @@ function isEvaluable(value: string): boolean {
     return !/(?<!\\)(?:\\\\)*\\$/.test(value);
   } catch (error) {
     if (error instanceof ShellSyntaxError) return false;
+    // The shell may understand it.
+    if (error instanceof ShellUnsupported) return true;
     throw error;
   }
 }

@@ -1,41 +1,25 @@
-import { expandFields, expandPattern, expandText, ParameterError } from "./expand.ts";
+import { BUILTINS } from "./builtins.ts";
+import { DECLARING } from "./declarations.ts";
+import { evaluateArithmetic, expandFields, expandPattern, expandText, ParameterError } from "./expand.ts";
+import { Leave, LoopJump, Return, type ScriptEnd } from "./jump.ts";
 import { parseScript } from "./parse.ts";
 import { patternRegExp } from "./pattern.ts";
-import type { ShellOutput, ShellState } from "./state.ts";
-import { type Assignment, type Command, type Redirection, ShellSyntaxError, ShellUnsupported } from "./syntax.ts";
-import { evaluateTest } from "./test-command.ts";
-
-/** How a script came to its end. */
-export type ScriptEnd =
-  | { readonly kind: "end" }
-  | { readonly kind: "exit"; readonly status: number }
-  /** `exec` of a program. */
-  | { readonly kind: "exec"; readonly argv: readonly string[] };
+import { plainText } from "./scan-word.ts";
+import { decodeScript } from "./script-text.ts";
+import type { ShellOutput, ShellState, Variable } from "./state.ts";
+import { redirect, STANDARD_STREAMS, type Streams } from "./streams.ts";
+import { type Assignment, type Command, ShellSyntaxError, ShellUnsupported, type Word } from "./syntax.ts";
+import { evaluateDoubleTest } from "./test-command.ts";
 
 /** Rounds of all loops of a script together: env scripts go through some folders and lists. */
 const MAX_ROUNDS = 100_000;
-/** Scripts that source each other, functions that call each other. */
+/** Scripts that source each other, functions that call each other, subshells in subshells. */
 const MAX_CALLS = 100;
-const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
-/** How commands that change where a script goes on reach the place that they lead to. */
-class Jump extends Error {}
-class Return extends Jump {}
-class Leave extends Jump {
-  readonly end: ScriptEnd;
-
-  constructor(end: ScriptEnd) {
-    super();
-    this.end = end;
-  }
-}
-class LoopJump extends Jump {
-  readonly kind: "break" | "continue";
-
-  constructor(kind: "break" | "continue") {
-    super();
-    this.kind = kind;
-  }
+/** What a script and all that it calls may still do. */
+interface Allowance {
+  rounds: number;
+  calls: number;
 }
 
 /**
@@ -48,12 +32,15 @@ export async function runScript(text: string, state: ShellState, file: string): 
 
 class Executor {
   readonly #state: ShellState;
-  #rounds = 0;
-  #calls = 0;
+  readonly #left: Allowance;
+  #streams: Streams = STANDARD_STREAMS;
   #loops = 0;
+  #locals: Map<string, Variable | undefined> | undefined;
 
-  constructor(state: ShellState) {
+  constructor(state: ShellState, left: Allowance = { rounds: MAX_ROUNDS, calls: MAX_CALLS }) {
     this.#state = state;
+    this.#left = left;
+    state.substitute = (text, line) => this.#substitute(text, line);
   }
 
   async script(text: string, file: string): Promise<ScriptEnd> {
@@ -80,14 +67,14 @@ class Executor {
       }
       if (!(error instanceof Return)) throw error;
     } finally {
-      this.#calls -= 1;
+      this.#left.calls += 1;
       this.#loops = loops;
     }
   }
 
   #enter(): void {
-    this.#calls += 1;
-    if (this.#calls > MAX_CALLS)
+    this.#left.calls -= 1;
+    if (this.#left.calls < 0)
       throw new ShellUnsupported(`more than ${MAX_CALLS} scripts or functions in each other`, 0);
   }
 
@@ -119,12 +106,10 @@ class Executor {
         }
         return command.otherwise === undefined ? 0 : this.#run(command.otherwise);
       case "case": {
-        const text = expandText(command.word, state);
+        const text = await expandText(command.word, state);
         for (const { patterns, body } of command.branches) {
-          const matches = patterns.some((one) =>
-            patternRegExp(expandPattern(one, state), { slashes: true }).test(text),
-          );
-          if (matches) return this.#run(body);
+          for (const one of patterns)
+            if (patternRegExp(await expandPattern(one, state), { slashes: true }).test(text)) return this.#run(body);
         }
         return 0;
       }
@@ -140,6 +125,18 @@ class Executor {
         });
         return status;
       }
+      case "arithmetic":
+        return at(command.line, async () => ((await evaluateArithmetic(command.expression, state)) === 0n ? 1 : 0));
+      case "test":
+        return at(command.line, async () =>
+          (await evaluateDoubleTest(command.expression, state, command.line)) ? 0 : 1,
+        );
+      case "subshell":
+        return at(command.line, () => this.#subshell(command.body, this.#streams, state.output));
+      case "redirected":
+        return at(command.line, async () =>
+          this.#through(await redirect(command.redirections, this.#streams, state), () => this.#run(command.command)),
+        );
       case "function":
         state.functions.set(command.name, command.body);
         return 0;
@@ -168,8 +165,8 @@ class Executor {
     this.#loops += 1;
     try {
       for (;;) {
-        this.#rounds += 1;
-        if (this.#rounds > MAX_ROUNDS) throw new ShellUnsupported(`more than ${MAX_ROUNDS} rounds of loops`, line);
+        this.#left.rounds -= 1;
+        if (this.#left.rounds < 0) throw new ShellUnsupported(`more than ${MAX_ROUNDS} rounds of loops`, line);
         try {
           if (!(await round())) return;
         } catch (error) {
@@ -184,186 +181,144 @@ class Executor {
 
   async #simple(command: Command & { kind: "simple" }): Promise<number> {
     const state = this.#state;
+    state.line = command.line;
     const words: string[] = [];
-    const declares = command.words[0]?.length === 1 && isExport(command.words[0][0]);
+    const first = plainText(command.words[0] ?? []) ?? "";
     for (const [index, word] of command.words.entries()) {
-      // Arguments of export that assign are not split (POSIX.1-2024, declaration utilities).
-      const assignment = declares && index > 0 ? /^[A-Za-z_]\w*=/.test(leadingText(word)) : false;
-      if (assignment) words.push(expandAssignmentWord(word, state));
+      if (index > 0 && DECLARING.has(first) && /^[A-Za-z_]\w*=/.test(leadingText(word)))
+        words.push(await expandAssignmentWord(word, state));
       else words.push(...(await expandFields(word, state)));
     }
     const [name, ...args] = words;
     if (name === undefined) {
-      const status = this.#assignAll(command.assignments);
-      if (command.redirections.length > 0) this.#redirect(command.redirections);
-      return status;
+      // Without a command the status is that of the last $(…), which has put it there.
+      const isSubstituted = command.words.length > 0 || command.assignments.some(({ value }) => value.some(isCommand));
+      const status = await this.#assignAll(command.assignments);
+      await redirect(command.redirections, this.#streams, state);
+      return status !== 0 || !isSubstituted ? status : state.status;
     }
-    const run = state.functions.get(name) === undefined ? this.#builtin(name) : undefined;
-    const body = state.functions.get(name);
     if (command.assignments.length > 0) throw new ShellUnsupported("an assignment in front of a command", command.line);
-    const streams = this.#redirect(command.redirections);
-    if (body !== undefined) {
-      if (command.redirections.length > 0)
-        throw new ShellUnsupported("a function whose output goes elsewhere", command.line);
-      return this.#call(body, args);
+    const body = state.functions.get(name);
+    const streams = await redirect(command.redirections, this.#streams, state);
+    return this.#through(streams, async () =>
+      body === undefined ? this.#builtin(name, args, command.line) : this.#call(body, args),
+    );
+  }
+
+  /** Runs something with its output elsewhere. */
+  async #through(streams: Streams, run: () => Promise<number>): Promise<number> {
+    const around = this.#streams;
+    this.#streams = streams;
+    try {
+      return await run();
+    } finally {
+      this.#streams = around;
     }
-    if (run === undefined) throw new ShellUnsupported(`the command ${JSON.stringify(name)}`, command.line);
-    return run(args, command.line, streams);
   }
 
   async #call(body: Command, args: readonly string[]): Promise<number> {
     const state = this.#state;
     const { positional } = state;
+    const locals = this.#locals;
     this.#enter();
     state.positional = args;
+    this.#locals = new Map();
     try {
       return await this.#run(body);
     } catch (error) {
       if (error instanceof Return) return state.status;
       throw error;
     } finally {
+      for (const [name, variable] of this.#locals) {
+        if (variable === undefined) state.unset(name);
+        else state.variables.set(name, variable);
+      }
+      this.#locals = locals;
       state.positional = positional;
-      this.#calls -= 1;
+      this.#left.calls += 1;
     }
   }
 
-  #assignAll(assignments: readonly Assignment[]): number {
+  /** What a $(…) prints: its text is read only now. */
+  async #substitute(text: string, line: number): Promise<string> {
+    let body: Command;
+    try {
+      body = parseScript(text, line);
+    } catch (error) {
+      if (error instanceof ShellSyntaxError) throw new ShellUnsupported(error.message, error.line);
+      throw error;
+    }
+    const said: ShellOutput[] = [];
+    this.#state.status = await this.#subshell(body, STANDARD_STREAMS, said);
+    for (const { stream, text: error } of said) if (stream === "stderr") this.#print(2, error);
+    return said.map((one) => (one.stream === "stdout" ? one.text : "")).join("");
+  }
+
+  /** Nothing that it changes stays. */
+  async #subshell(body: Command, streams: Streams, output: ShellOutput[]): Promise<number> {
+    const copy = this.#state.copy(output);
+    const inside = new Executor(copy, this.#left);
+    inside.#streams = streams;
+    this.#enter();
+    try {
+      return await inside.#run(body);
+    } catch (error) {
+      if (error instanceof Leave && error.end.kind === "exit") return error.end.status;
+      if (error instanceof Leave || error instanceof Return)
+        throw new ShellUnsupported("exec or return in a subshell", 0);
+      throw error;
+    } finally {
+      this.#left.calls += 1;
+    }
+  }
+
+  async #assignAll(assignments: readonly Assignment[]): Promise<number> {
+    const state = this.#state;
     let status = 0;
-    for (const { name, value } of assignments) {
-      if (this.#assign(name, expandText(value, this.#state)) !== 0) status = 1;
+    for (const { name, value, appends } of assignments) {
+      const text = await expandText(value, state);
+      if (this.#assign(name, appends ? (state.get(name) ?? "") + text : text) !== 0) status = 1;
     }
     return status;
   }
 
   #assign(name: string, value: string, exported = false): number {
-    if (this.#state.readOnly.has(name)) return this.#keeps(name);
+    if (this.#state.readOnly.has(name)) return this.#keep(name);
     this.#state.set(name, value, exported);
     return 0;
   }
 
   /** As Apptainer's interpreter: the script goes on, where shells would end. */
-  #keeps(name: string): number {
-    this.#state.output.push({ stream: "stderr", text: `${name}: readonly variable\n` });
+  #keep(name: string): number {
+    this.#print(2, `${name}: readonly variable\n`);
     return 1;
   }
 
-  /** Where standard output and error go; undefined: nowhere. */
-  #redirect(redirections: readonly Redirection[]): Streams {
-    const streams: Streams = { 1: "stdout", 2: "stderr" };
-    for (const { fd, operator, target } of redirections) {
-      const where = expandText(target, this.#state);
-      if (fd !== 1 && fd !== 2) throw new ShellUnsupported(`the redirection ${fd}${operator}${where}`, 0);
-      if (operator === ">&" && (where === "1" || where === "2")) streams[fd] = streams[where];
-      else if ((operator === ">" || operator === ">>") && where === "/dev/null") streams[fd] = undefined;
-      else if ((operator === ">" || operator === ">>") && where === "/dev/stderr") streams[fd] = "stderr";
-      else throw new ShellUnsupported(`the redirection ${operator}${where}`, 0);
-    }
-    return streams;
+  #print(to: 1 | 2, text: string): void {
+    const stream = this.#streams[to];
+    if (stream !== undefined) this.#state.output.push({ stream, text });
   }
 
-  #builtin(name: string): Builtin | undefined {
+  async #builtin(name: string, args: readonly string[], line: number): Promise<number> {
+    const run = Object.hasOwn(BUILTINS, name) ? BUILTINS[name] : undefined;
+    if (run === undefined) throw new ShellUnsupported(`the command ${JSON.stringify(name)}`, line);
+    return run({
+      ...{ args, line, state: this.#state, loops: this.#loops, locals: this.#locals },
+      print: (text) => this.#print(1, text),
+      complain: (text) => this.#print(2, text),
+      assign: (one, value, exported) => this.#assign(one, value, exported),
+      keep: (one) => this.#keep(one),
+      source: (path, positional) => this.#dot(path, positional, line),
+      evaluate: (text) => this.#eval(text, line),
+    });
+  }
+
+  async #dot(path: string, positional: readonly string[], line: number): Promise<number> {
     const state = this.#state;
-    switch (name) {
-      case ":":
-      case "true":
-        return async () => 0;
-      case "false":
-        return async () => 1;
-      case "export":
-        return async (args, line) => this.#export(args, line);
-      case "unset":
-        return async (args, line) => this.#unset(args, line);
-      case "test":
-        return (args, line) => evaluateTest(args, state, line);
-      case "[":
-        return (args, line) => {
-          if (args.at(-1) !== "]") throw new ShellUnsupported("[ without ]", line);
-          return evaluateTest(args.slice(0, -1), state, line);
-        };
-      case ".":
-      case "source":
-        return (args, line) => this.#dot(args, line);
-      case "eval":
-        return (args, line) => this.#eval(args, line);
-      case "set":
-        return async (args, line) => this.#set(args, line);
-      case "shift":
-        return async (args, line) => {
-          const count = args[0] === undefined ? 1 : Number(args[0]);
-          if (!Number.isInteger(count) || count < 0 || count > state.positional.length) {
-            throw new ShellUnsupported("shift by so much", line);
-          }
-          state.positional = state.positional.slice(count);
-          return 0;
-        };
-      case "echo":
-        return async (args, line, streams) => this.#echo(args, line, streams);
-      case "exec":
-        return async (args, line) => {
-          if (args.length === 0) throw new ShellUnsupported("exec without a program", line);
-          throw new Leave({ kind: "exec", argv: args });
-        };
-      case "exit":
-        return async (args, line) => {
-          throw new Leave({ kind: "exit", status: this.#statusArgument(args, line) });
-        };
-      case "return":
-        return async (args, line) => {
-          state.status = this.#statusArgument(args, line);
-          throw new Return();
-        };
-      case "break":
-      case "continue":
-        return async (args, line) => {
-          if (args.length > 0 || this.#loops === 0)
-            throw new ShellUnsupported(`${name} out of more than one loop`, line);
-          throw new LoopJump(name);
-        };
-      default:
-        return undefined;
-    }
-  }
-
-  #statusArgument(args: readonly string[], line: number): number {
-    const [text] = args;
-    if (text === undefined) return this.#state.status;
-    if (!/^\d{1,3}$/.test(text) || args.length > 1) throw new ShellUnsupported(`the status "${args.join(" ")}"`, line);
-    return Number(text) & 0xff;
-  }
-
-  #export(args: readonly string[], line: number): number {
-    let status = 0;
-    for (const arg of args) {
-      const equals = arg.indexOf("=");
-      const name = equals < 0 ? arg : arg.slice(0, equals);
-      if (!NAME.test(name)) throw new ShellUnsupported(`export ${JSON.stringify(name)}`, line);
-      if (equals < 0) this.#state.export(name);
-      else if (this.#assign(name, arg.slice(equals + 1), true) !== 0) status = 1;
-    }
-    if (args.length === 0) throw new ShellUnsupported("export without names", line);
-    return status;
-  }
-
-  #unset(args: readonly string[], line: number): number {
-    const functions = args[0] === "-f";
-    let status = 0;
-    for (const name of args[0] === "-f" || args[0] === "-v" ? args.slice(1) : args) {
-      if (!NAME.test(name)) throw new ShellUnsupported(`unset ${JSON.stringify(name)}`, line);
-      if (functions) this.#state.functions.delete(name);
-      else if (this.#state.readOnly.has(name)) status = this.#keeps(name);
-      else this.#state.unset(name);
-    }
-    return status;
-  }
-
-  async #dot(args: readonly string[], line: number): Promise<number> {
-    const [path, ...rest] = args;
-    if (path === undefined || !path.startsWith("/"))
-      throw new ShellUnsupported("a script that has to be searched for", line);
-    const content = await this.#state.view.read(path);
+    const content = await state.view.read(path);
     if (content === undefined) throw new ShellUnsupported(`the script ${path}, which is not there`, line);
-    const { positional } = this.#state;
-    if (rest.length > 0) this.#state.positional = rest;
+    const before = state.positional;
+    if (positional.length > 0) state.positional = positional;
     try {
       await this.#source(decodeScript(content, path), path);
     } catch (error) {
@@ -371,19 +326,19 @@ class Executor {
       if (error instanceof ShellSyntaxError) throw new ShellUnsupported(error.message, error.line, path);
       throw error;
     } finally {
-      if (rest.length > 0) this.#state.positional = positional;
+      if (positional.length > 0) state.positional = before;
     }
-    return this.#state.status;
+    return state.status;
   }
 
-  async #eval(args: readonly string[], line: number): Promise<number> {
+  async #eval(text: string, line: number): Promise<number> {
     let script: Command;
     try {
-      script = parseScript(args.join(" "));
+      script = parseScript(text);
     } catch (error) {
       if (error instanceof ShellSyntaxError) {
         // As Apptainer's interpreter: the script goes on.
-        this.#state.output.push({ stream: "stderr", text: `eval: ${error.line}: ${error.message}\n` });
+        this.#print(2, `eval: ${error.line}: ${error.message}\n`);
         return 1;
       }
       if (error instanceof ShellUnsupported) throw new ShellUnsupported(error.what, line);
@@ -391,57 +346,24 @@ class Executor {
     }
     return at(line, () => this.#run(script));
   }
-
-  #set(args: readonly string[], line: number): number {
-    const [first, ...rest] = args;
-    if (first === "--") this.#state.positional = rest;
-    else if (first !== undefined && /^-[^-aefnuxomb]/.test(first)) {
-      // As Apptainer's interpreter; shells would end here.
-      this.#state.output.push({ stream: "stderr", text: `set: invalid option: ${JSON.stringify(first)}\n` });
-      return 2;
-    } else if (first === undefined || /^[-+]/.test(first))
-      throw new ShellUnsupported(`set ${first ?? "without arguments"}`, line);
-    else this.#state.positional = args;
-    return 0;
-  }
-
-  #echo(args: readonly string[], line: number, streams: Streams): number {
-    const plain = args[0] === "-n" ? args.slice(1) : args;
-    // Backslashes and further options mean different things to different shells.
-    if (plain.some((arg) => arg.includes("\\")) || /^-[neE]+$/.test(plain[0] ?? ""))
-      throw new ShellUnsupported("echo with escapes", line);
-    const stream = streams[1];
-    const text = `${plain.join(" ")}${args[0] === "-n" ? "" : "\n"}`;
-    if (stream !== undefined) this.#state.output.push({ stream, text });
-    return 0;
-  }
 }
 
-type Stream = ShellOutput["stream"] | undefined;
-interface Streams {
-  1: Stream;
-  2: Stream;
-}
-type Builtin = (args: readonly string[], line: number, streams: Streams) => Promise<number>;
+const isCommand = ({ kind }: Word[number]): boolean => kind === "substitution";
 
-function isExport(part: Assignment["value"][number] | undefined): boolean {
-  return part?.kind === "text" && part.text === "export";
-}
-
-function leadingText(word: Assignment["value"]): string {
+function leadingText(word: Word): string {
   const [first] = word;
   return first?.kind === "text" && !first.quoted ? first.text : "";
 }
 
 /** `NAME=~/x` as an argument of export: the tilde counts there, too. */
-function expandAssignmentWord(word: Assignment["value"], state: ShellState): string {
+async function expandAssignmentWord(word: Word, state: ShellState): Promise<string> {
   const [first, ...rest] = word;
   const text = leadingText(word);
   const tilde = /^(\w+=)~(?=$|[/:])/.exec(text);
   if (first?.kind !== "text" || tilde === null || (text === tilde[0] && rest.length > 0))
     return expandText(word, state);
   const behind = { ...first, text: text.slice(tilde[0].length) };
-  return `${tilde[1]}${expandText([{ kind: "home" }, behind, ...rest], state)}`;
+  return `${tilde[1]}${await expandText([{ kind: "home" }, behind, ...rest], state)}`;
 }
 
 /** Gives what is thrown without a line the line of its command. */
@@ -462,17 +384,4 @@ function named<T>(file: string, parse: () => T): T {
     if (error instanceof ShellUnsupported) throw new ShellUnsupported(error.what, error.line, file);
     throw error;
   }
-}
-
-const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-
-/** A script's text. Throws `ShellUnsupported` for bytes that no text of ours can hold. */
-export function decodeScript(content: Uint8Array, file: string): string {
-  try {
-    const text = UTF8.decode(content);
-    if (!text.includes("\0")) return text;
-  } catch {
-    // Not UTF-8.
-  }
-  throw new ShellUnsupported("bytes that are not UTF-8", 1, file);
 }

@@ -1,6 +1,13 @@
 import { hasPattern, type PatternPart, patternRegExp, patternSource } from "./pattern.ts";
 import type { ShellState } from "./state.ts";
-import { type Operation, ShellUnsupported, type Word, type WordPart } from "./syntax.ts";
+import {
+  type Alteration,
+  type Arithmetic,
+  type Operation,
+  ShellUnsupported,
+  type Word,
+  type WordPart,
+} from "./syntax.ts";
 
 /** An expanded piece: `split` where it came from an unquoted parameter, `quoted` where nothing of it is active. */
 interface Piece {
@@ -15,15 +22,13 @@ interface Piece {
 export class ParameterError extends Error {}
 
 /** One text: as the value of an assignment, in `case`, behind a redirection. Nothing is split or looked up. */
-export function expandText(word: Word, state: ShellState): string {
-  return expand(word, state)
-    .map(({ text, breaks }) => (breaks === true ? " " : text))
-    .join("");
+export async function expandText(word: Word, state: ShellState): Promise<string> {
+  return (await expand(word, state)).map(({ text, breaks }) => (breaks === true ? " " : text)).join("");
 }
 
 /** A pattern for `case`, `#` and `%`. */
-export function expandPattern(word: Word, state: ShellState): PatternPart[] {
-  const parts = expand(word, state).map(({ text, quoted }) => ({ text, literal: quoted }));
+export async function expandPattern(word: Word, state: ShellState): Promise<PatternPart[]> {
+  const parts = (await expand(word, state)).map(({ text, quoted }) => ({ text, literal: quoted }));
   if (parts.some(({ text }) => text.includes("[:"))) throw new ShellUnsupported("a class of characters ([:…:])", 0);
   return parts;
 }
@@ -31,7 +36,7 @@ export function expandPattern(word: Word, state: ShellState): PatternPart[] {
 /** The fields of a command's word: split by IFS, then matched against file names. */
 export async function expandFields(word: Word, state: ShellState): Promise<string[]> {
   const fields: string[] = [];
-  for (const field of splitFields(expand(word, state), state.get("IFS") ?? " \t\n")) {
+  for (const field of splitFields(await expand(word, state), state.get("IFS") ?? " \t\n")) {
     const parts = field.map(({ text, quoted }) => ({ text, literal: quoted }));
     const text = parts.map((part) => part.text).join("");
     const found = hasPattern(parts) ? await matchPaths(parts, state) : [];
@@ -40,11 +45,13 @@ export async function expandFields(word: Word, state: ShellState): Promise<strin
   return fields;
 }
 
-function expand(word: Word, state: ShellState): Piece[] {
-  return word.flatMap((part) => expandPart(part, state));
+async function expand(word: Word, state: ShellState): Promise<Piece[]> {
+  const pieces: Piece[] = [];
+  for (const part of word) pieces.push(...(await expandPart(part, state)));
+  return pieces;
 }
 
-function expandPart(part: WordPart, state: ShellState): Piece[] {
+async function expandPart(part: WordPart, state: ShellState): Promise<Piece[]> {
   switch (part.kind) {
     case "text":
       return [{ text: part.text, quoted: part.quoted, split: false }];
@@ -59,6 +66,19 @@ function expandPart(part: WordPart, state: ShellState): Piece[] {
       const value = Array.from(parameterValue(part.name, state) ?? "");
       return [active(String(value.length), part.quoted)];
     }
+    case "arithmetic":
+      return [active(String(await evaluateArithmetic(part.expression, state)), part.quoted)];
+    case "substitution": {
+      if (state.substitute === undefined) throw new ShellUnsupported("the output of a command ($(…))", part.line);
+      return [active((await state.substitute(part.text, part.line)).replace(/\n+$/, ""), part.quoted)];
+    }
+    case "indirect": {
+      const name = parameterValue(part.name, state) ?? "";
+      if (!NAME.test(name)) throw new ShellUnsupported(`\${!${part.name}}`, 0);
+      return [active(parameterValue(name, state) ?? "", part.quoted)];
+    }
+    case "altered":
+      return [active(await alter(parameterValue(part.name, state) ?? "", part.alteration, state), part.quoted)];
     case "unsupported":
       throw new ShellUnsupported(part.what, part.line);
     case "parameter":
@@ -66,9 +86,57 @@ function expandPart(part: WordPart, state: ShellState): Piece[] {
   }
 }
 
+const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
+
+/** The value of an expression, which may assign. */
+export function evaluateArithmetic(expression: Arithmetic, state: ShellState): Promise<bigint> {
+  return expression({
+    value: (name) => parameterValue(name, state),
+    assign: (name, value) => {
+      if (state.readOnly.has(name)) throw new ShellUnsupported(`an assignment to ${name}`, 0);
+      state.set(name, value);
+    },
+    expand: (word) => expandText(word, state),
+  });
+}
+
+async function alter(value: string, alteration: Alteration, state: ShellState): Promise<string> {
+  const chars = Array.from(value);
+  switch (alteration.kind) {
+    case "part": {
+      const offset = Number(await evaluateArithmetic(alteration.offset, state));
+      const start = offset < 0 ? chars.length + offset : offset;
+      const length = alteration.length && Number(await evaluateArithmetic(alteration.length, state));
+      if (start < 0 || (length ?? 0) < 0) throw new ShellUnsupported("a part in front of a text", 0);
+      return chars.slice(start, length === undefined ? undefined : start + length).join("");
+    }
+    case "case": {
+      const change = (text: string) => (alteration.upper ? text.toUpperCase() : text.toLowerCase());
+      // What has no one letter for it (ß) is no matter of shells.
+      if (/\P{ASCII}/u.test(value)) throw new ShellUnsupported("the case of letters beyond ASCII", 0);
+      return alteration.all ? change(value) : change(value.slice(0, 1)) + value.slice(1);
+    }
+    case "replace": {
+      const pattern = await expandPattern(alteration.pattern, state);
+      const first = pattern[0];
+      // `#` and `%` in front tie it to an end, and `&` stands for what matched, in some shells only.
+      if (first !== undefined && !first.literal && /^[#%]/.test(first.text))
+        throw new ShellUnsupported("a replacement that is tied to an end", 0);
+      const by = await expandPattern(alteration.by, state);
+      if (by.some(({ text, literal }) => !literal && text.includes("&")))
+        throw new ShellUnsupported("& in a replacement", 0);
+      const source = patternSource(pattern, { slashes: true });
+      if (source === "") return value;
+      const matcher = new RegExp(source, alteration.all ? "gsu" : "su");
+      if (new RegExp(`^(?:${source})$`, "su").test("")) throw new ShellUnsupported("a pattern that matches nothing", 0);
+      return value.replace(matcher, () => by.map(({ text }) => text).join(""));
+    }
+  }
+}
+
 const active = (text: string, quoted: boolean): Piece => ({ text, quoted, split: !quoted });
 
-function expandParameter(part: WordPart & { kind: "parameter" }, state: ShellState): Piece[] {
+async function expandParameter(part: WordPart & { kind: "parameter" }, state: ShellState): Promise<Piece[]> {
   const { name, quoted, operation } = part;
   const isAll = name === "@" || name === "*";
   if (operation === undefined)
@@ -89,23 +157,25 @@ function expandParameter(part: WordPart & { kind: "parameter" }, state: ShellSta
       if (!missing) return [active(value, quoted)];
       if (!/^[A-Za-z_]/.test(name) || state.readOnly.has(name))
         throw new ShellUnsupported(`an assignment to ${name}`, 0);
-      const text = expandText(operation.word, state);
+      const text = await expandText(operation.word, state);
       state.set(name, text);
       return [active(text, quoted)];
     }
     case "?":
       if (missing)
-        throw new ParameterError(`${name}: ${expandText(operation.word, state) || "parameter null or not set"}`);
+        throw new ParameterError(
+          `${name}: ${(await expandText(operation.word, state)) || "parameter null or not set"}`,
+        );
       return [active(value, quoted)];
     default:
       if (isAll) throw new ShellUnsupported(`a pattern on $${name}`, 0);
-      return [active(cut(value ?? "", operation, state), quoted)];
+      return [active(await cut(value ?? "", operation, state), quoted)];
   }
 }
 
 /** The word of an operation; what is unquoted in it is split like the parameter itself. */
-function inside({ word }: Operation, quoted: boolean, state: ShellState): Piece[] {
-  const pieces = expand(word, state);
+async function inside({ word }: Operation, quoted: boolean, state: ShellState): Promise<Piece[]> {
+  const pieces = await expand(word, state);
   if (pieces.length === 0) return [active("", quoted)];
   return pieces.map((piece) =>
     quoted || piece.quoted ? { ...piece, quoted: true, split: false } : { ...piece, split: true },
@@ -131,11 +201,16 @@ function parameterValue(name: string, state: ShellState): string | undefined {
   if (/^\d+$/.test(name)) return name === "0" ? state.scriptName : state.positional[Number(name) - 1];
   if (name === "#") return String(state.positional.length);
   if (name === "?") return String(state.status);
+  if (name === "$") {
+    if (state.pid === undefined) throw new ShellUnsupported("the number of the shell's process ($$)", 0);
+    return String(state.pid);
+  }
+  if (name === "LINENO") return state.get(name) ?? String(state.line);
   return state.get(name);
 }
 
-function cut(value: string, operation: Operation, state: ShellState): string {
-  const pattern = expandPattern(operation.word, state);
+async function cut(value: string, operation: Operation, state: ShellState): Promise<string> {
+  const pattern = await expandPattern(operation.word, state);
   const front = operation.operator.startsWith("#");
   const longest = operation.operator.length === 2;
   if (front) {

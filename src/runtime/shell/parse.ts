@@ -1,4 +1,6 @@
-import { Cursor, plainText, scanWord, splitAssignment } from "./scan-word.ts";
+import { Cursor } from "./cursor.ts";
+import { parseDoubleTest } from "./parse-test.ts";
+import { plainText, scanArithmetic, scanWord, splitAssignment } from "./scan-word.ts";
 import {
   type Assignment,
   type Command,
@@ -15,13 +17,14 @@ const FUNCTION_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const MAX_DEPTH = 200;
 
 /**
- * Reads a script of the subset: simple commands with assignments, quotes and parameters, `;`, `&&`, `||`, `!`, `if`,
- * `case`, `for`, `while`, braces and functions. What else a shell has is a command of kind `unsupported`.
+ * Reads a script of the subset: simple commands with assignments, quotes and expansions, `;`, `&&`, `||`, `!`, `if`,
+ * `case`, `for`, `while`, braces, subshells, `((…))`, `[[ … ]]` and functions. What else a shell has is a command of
+ * kind `unsupported`. The text begins at `line`.
  *
  * Throws `ShellSyntaxError` for what no shell takes, `ShellUnsupported` where it cannot tell where a construct ends.
  */
-export function parseScript(text: string): Command {
-  const parser = new Parser(text);
+export function parseScript(text: string, line = 1): Command {
+  const parser = new Parser(text, line);
   const script = parser.list(0);
   const rest = parser.closing();
   if (rest !== undefined) throw new ShellSyntaxError(`"${rest}" can only be used in its statement`, parser.line);
@@ -31,8 +34,8 @@ export function parseScript(text: string): Command {
 class Parser {
   readonly #cursor: Cursor;
 
-  constructor(text: string) {
-    this.#cursor = new Cursor(text);
+  constructor(text: string, line: number) {
+    this.#cursor = new Cursor(text, line);
   }
 
   get line(): number {
@@ -96,19 +99,10 @@ class Parser {
   #command(depth: number): Command {
     this.#blanks();
     const { line } = this;
-    if (this.#cursor.peek() === "(") {
-      this.#cursor.next();
-      const arithmetic = this.#cursor.peek() === "(";
-      if (arithmetic) throw new ShellUnsupported("arithmetic (((…)))", line);
-      this.list(depth + 1);
-      if (!this.#cursor.take(")")) throw new ShellSyntaxError("reached EOF without matching ( with )", line);
-      this.#redirections();
-      return { kind: "unsupported", what: "a subshell ((…))", line };
-    }
-    const compound = this.#compound(depth, line);
-    if (compound === undefined) return this.#simple(depth, line);
+    const command = this.#compound(depth, line);
+    if (command === undefined) return this.#simple(depth, line);
     const redirections = this.#redirections();
-    return redirections.length === 0 ? compound : { kind: "unsupported", what: "a redirected block", line };
+    return redirections.length === 0 ? command : { kind: "redirected", command, redirections, line };
   }
 
   #compound(depth: number, line: number): Command | undefined {
@@ -122,6 +116,15 @@ class Parser {
       const body = this.list(depth + 1);
       this.#expect("done", word, line);
       return { kind: "while", until: word === "until", condition, body, line };
+    }
+    if (this.#word("[[")) return { kind: "test", expression: parseDoubleTest(this.#cursor), line };
+    if (this.#cursor.peek() === "(") {
+      const expression = this.#cursor.peek(1) === "(" ? scanArithmetic(this.#cursor) : undefined;
+      if (expression !== undefined) return { kind: "arithmetic", expression, line };
+      this.#cursor.next();
+      const body = this.list(depth + 1);
+      if (!this.#cursor.take(")")) throw new ShellSyntaxError("reached EOF without matching ( with )", line);
+      return { kind: "subshell", body, line };
     }
     if (!this.#word("{")) return undefined;
     const body = this.list(depth + 1);

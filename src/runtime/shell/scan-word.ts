@@ -1,43 +1,21 @@
-import { type Operation, ShellSyntaxError, ShellUnsupported, type Word, type WordPart } from "./syntax.ts";
+import { parseArithmetic } from "./arithmetic.ts";
+import { Cursor } from "./cursor.ts";
+import {
+  type Alteration,
+  type Arithmetic,
+  type Assignment,
+  type Operation,
+  ShellSyntaxError,
+  ShellUnsupported,
+  type Word,
+  type WordPart,
+} from "./syntax.ts";
 
 /** What ends an unquoted word (POSIX.1-2017, XCU 2.3). */
 const META = new Set(" \t\n;&|<>()");
 const NAME_START = /[A-Za-z_]/;
 const NAME_PART = /[A-Za-z0-9_]/;
 const OPERATORS = ["-", "=", "?", "+"] as const;
-
-/** A place in a script. */
-export class Cursor {
-  readonly text: string;
-  at = 0;
-  line = 1;
-
-  constructor(text: string) {
-    this.text = text;
-  }
-
-  get done(): boolean {
-    return this.at >= this.text.length;
-  }
-
-  peek(ahead = 0): string {
-    return this.text[this.at + ahead] ?? "";
-  }
-
-  next(): string {
-    const char = this.peek();
-    this.at += 1;
-    if (char === "\n") this.line += 1;
-    return char;
-  }
-
-  /** Takes `text` if it comes next. */
-  take(text: string): boolean {
-    if (!this.text.startsWith(text, this.at)) return false;
-    for (let i = 0; i < text.length; i++) this.next();
-    return true;
-  }
-}
 
 /** Gathers text by whether it was quoted. */
 class Parts {
@@ -96,7 +74,7 @@ function scanParts(cursor: Cursor, parts: Parts, rules: ScanRules): void {
     const char = cursor.peek();
     if (char === "\\") scanEscape(cursor, parts, quoted);
     else if (char === "$") scanDollar(cursor, parts, quoted);
-    else if (char === "`") parts.push(skipBackquotes(cursor));
+    else if (char === "`") parts.push(scanBackquotes(cursor, quoted));
     else if (char === '"') scanDoubleQuotes(cursor, parts);
     else if (char === "'" && !quoted) scanSingleQuotes(cursor, parts);
     else parts.add(cursor.next(), quoted);
@@ -141,13 +119,43 @@ function scanDollar(cursor: Cursor, parts: Parts, quoted: boolean): void {
   cursor.next();
   const char = cursor.peek();
   if (char === "{") scanBraces(cursor, parts, quoted, line);
-  else if (char === "(") parts.push(skipParentheses(cursor, line));
+  else if (char === "(") parts.push(scanParentheses(cursor, quoted, line));
   else if (NAME_START.test(char)) parts.push({ kind: "parameter", name: scanName(cursor), quoted });
-  else if (/[0-9@*#?]/.test(char)) parts.push({ kind: "parameter", name: cursor.next(), quoted });
-  else if (/[$!-]/.test(char)) parts.push({ kind: "unsupported", what: `the parameter $${cursor.next()}`, line });
-  else if ((char === "'" || char === '"') && !quoted)
-    parts.push({ kind: "unsupported", what: `the quotes $${cursor.next()}`, line });
+  else if (/[0-9@*#?$]/.test(char)) parts.push({ kind: "parameter", name: cursor.next(), quoted });
+  else if (/[!-]/.test(char)) parts.push({ kind: "unsupported", what: `the parameter $${cursor.next()}`, line });
+  else if (char === "'" && !quoted) parts.add(scanAnsiQuotes(cursor), true);
+  // Only a translation of the text would make a difference.
+  else if (char === '"' && !quoted) scanDoubleQuotes(cursor, parts);
   else parts.add("$", quoted);
+}
+
+/** One `$…` as a word of its own that is not split. */
+function scanDollarWord(cursor: Cursor): Word {
+  const parts = new Parts();
+  scanDollar(cursor, parts, true);
+  parts.flush();
+  return parts.list;
+}
+
+const ANSI_ESCAPES: Readonly<Record<string, string>> = {
+  ...{ a: "\x07", b: "\b", e: "\x1b", f: "\f", n: "\n", r: "\r", t: "\t", v: "\v" },
+  ...{ "\\": "\\", "'": "'", '"': '"', "?": "?" },
+};
+
+/** `$'…'` (POSIX.1-2024, XCU 2.2.4), but for characters by their numbers. */
+function scanAnsiQuotes(cursor: Cursor): string {
+  const { line } = cursor;
+  cursor.next();
+  let text = "";
+  while (!cursor.done && cursor.peek() !== "'") {
+    const char = cursor.next();
+    const letter = char === "\\" ? cursor.next() : undefined;
+    const meant = letter === undefined ? char : ANSI_ESCAPES[letter];
+    if (meant === undefined) throw new ShellUnsupported(`\\${letter} in $'…'`, line);
+    text += meant;
+  }
+  if (!cursor.take("'")) throw new ShellSyntaxError("reached EOF without closing quote '", line);
+  return text;
 }
 
 export function scanName(cursor: Cursor): string {
@@ -171,7 +179,19 @@ function scanBraces(cursor: Cursor, parts: Parts, quoted: boolean, line: number)
     parts.push(length ? { kind: "length", name, quoted } : { kind: "parameter", name, quoted });
     return;
   }
+  if (name === "" && /^![A-Za-z_]\w*\}/.test(cursor.text.slice(cursor.at, cursor.at + 1000))) {
+    cursor.next();
+    parts.push({ kind: "indirect", name: scanName(cursor), quoted });
+    cursor.next();
+    return;
+  }
   const operation = name === "" || length ? undefined : scanOperation(cursor, quoted);
+  const alteration = operation === undefined && !length && NAME_START.test(name) ? scanAlteration(cursor) : undefined;
+  if (alteration !== undefined) {
+    if (!cursor.take("}")) throw new ShellSyntaxError("reached EOF without matching ${ with }", line);
+    parts.push({ kind: "altered", name, quoted, alteration });
+    return;
+  }
   if (operation === undefined) {
     skipBraces(cursor, line);
     parts.push({ kind: "unsupported", what: "an expansion that POSIX does not have", line });
@@ -198,31 +218,66 @@ function scanOperation(cursor: Cursor, quoted: boolean): Operation | undefined {
   return { operator, colon, word: list };
 }
 
+/** What bash adds to POSIX, of which Apptainer's interpreter has these: a part of the text, one by another, the case. */
+function scanAlteration(cursor: Cursor): Alteration | undefined {
+  const line = cursor.text.slice(cursor.at, cursor.at + 3);
+  const letters = /^(\^\^?|,,?)\}/.exec(line)?.[1];
+  if (letters !== undefined) {
+    cursor.take(letters);
+    return { kind: "case", upper: letters.startsWith("^"), all: letters.length === 2 };
+  }
+  if (cursor.take(":")) {
+    const offset = parseArithmetic(cursor, [":", "}"], scanDollarWord);
+    const length = cursor.take(":") ? parseArithmetic(cursor, ["}"], scanDollarWord) : undefined;
+    return { kind: "part", offset, length };
+  }
+  if (!cursor.take("/")) return undefined;
+  const all = cursor.take("/");
+  const scan = (isEnd: (char: string) => boolean): Word => {
+    const parts = new Parts();
+    scanParts(cursor, parts, { quoted: false, isEnd });
+    parts.flush();
+    return parts.list;
+  };
+  const pattern = scan((char) => char === "/" || char === "}");
+  return { kind: "replace", all, pattern, by: cursor.take("/") ? scan((char) => char === "}") : [] };
+}
+
 /** In quotes, too, `\}` inside `${…}` is a brace: there it has no other way to be one. */
 function closingBraces(parts: readonly WordPart[]): Word {
   return parts.map((part) => (part.kind === "text" ? { ...part, text: part.text.replaceAll("\\}", "}") } : part));
 }
 
-/** `~` and `~/…` in front of a word; what names a user is not looked up. */
+/** `~` and `~/…` in front of a word; what names a user has to be looked up by a shell. */
 export function withHome(parts: readonly WordPart[]): Word {
   const first = parts[0];
   if (first?.kind !== "text" || first.quoted || !first.text.startsWith("~")) return parts;
   const rest = first.text.slice(1);
   const alone = rest === "" && parts.length === 1;
+  if (/^[A-Za-z_][\w.-]*([/:]|$)/.test(rest) && (parts.length === 1 || /[/:]/.test(rest)))
+    return [{ kind: "unsupported", what: "the home directory of a user (~NAME)", line: 0 }];
   if (!alone && !rest.startsWith("/") && !rest.startsWith(":")) return parts;
   return [{ kind: "home" }, ...(rest === "" ? [] : [{ ...first, text: rest }]), ...parts.slice(1)];
 }
 
-function skipBackquotes(cursor: Cursor): WordPart {
+function scanBackquotes(cursor: Cursor, quoted: boolean): WordPart {
   const { line } = cursor;
   cursor.next();
-  while (!cursor.done && cursor.peek() !== "`") if (cursor.next() === "\\") cursor.next();
+  let text = "";
+  while (!cursor.done && cursor.peek() !== "`") {
+    const char = cursor.next();
+    // POSIX.1-2017, XCU 2.6.3: there a backslash is one in front of these alone.
+    if (char === "\\" && (/[$`\\]/.test(cursor.peek()) || (quoted && cursor.peek() === '"'))) text += cursor.next();
+    else text += char;
+  }
   if (!cursor.take("`")) throw new ShellSyntaxError("reached EOF without closing quote `", line);
-  return { kind: "unsupported", what: "the output of a command (`…`)", line };
+  return { kind: "substitution", text, quoted, line };
 }
 
-function skipParentheses(cursor: Cursor, line: number): WordPart {
-  const what = cursor.peek(1) === "(" ? "arithmetic ($((…)))" : "the output of a command ($(…))";
+function scanParentheses(cursor: Cursor, quoted: boolean, line: number): WordPart {
+  const expression = cursor.peek(1) === "(" ? scanArithmetic(cursor) : undefined;
+  if (expression !== undefined) return { kind: "arithmetic", expression, quoted, line };
+  const start = cursor.at + 1;
   let depth = 0;
   do {
     if (cursor.done) throw new ShellSyntaxError("reached EOF without matching ( with )", line);
@@ -231,7 +286,23 @@ function skipParentheses(cursor: Cursor, line: number): WordPart {
     else if (char === ")") depth -= 1;
     else skipInner(char, cursor);
   } while (depth > 0);
-  return { kind: "unsupported", what, line };
+  return { kind: "substitution", text: cursor.text.slice(start, cursor.at - 1), quoted, line };
+}
+
+/** `((…))`; undefined, and nothing is taken, where it is none: two subshells in each other, perhaps. */
+export function scanArithmetic(cursor: Cursor): Arithmetic | undefined {
+  const { at, line } = cursor;
+  try {
+    cursor.take("((");
+    const expression = parseArithmetic(cursor, ["))"], scanDollarWord);
+    cursor.take("))");
+    return expression;
+  } catch (error) {
+    if (!(error instanceof ShellSyntaxError)) throw error;
+    cursor.at = at;
+    cursor.line = line;
+    return undefined;
+  }
 }
 
 function skipBraces(cursor: Cursor, line: number): void {
@@ -259,14 +330,14 @@ export function plainText(word: Word): string | undefined {
   return part?.kind === "text" && !part.quoted && more === undefined ? part.text : undefined;
 }
 
-/** Splits `NAME=value` in front of a word; undefined where it is none. */
-export function splitAssignment(word: Word): { readonly name: string; readonly value: Word } | undefined {
+/** Splits `NAME=value` and `NAME+=value` in front of a word; undefined where it is none. */
+export function splitAssignment(word: Word): Assignment | undefined {
   const [first, ...rest] = word;
   if (first?.kind !== "text" || first.quoted) return undefined;
   const match = /^([A-Za-z_][A-Za-z0-9_]*)(\+?)=/.exec(first.text);
   const name = match?.[1];
   if (match === null || name === undefined) return undefined;
-  if (match[2] === "+") throw new ShellUnsupported("an assignment with +=", 0);
   const text = first.text.slice(match[0].length);
-  return { name, value: withHome(text === "" ? rest : [{ ...first, text }, ...rest]) };
+  const value = withHome(text === "" ? rest : [{ ...first, text }, ...rest]);
+  return { name, appends: match[2] === "+", value };
 }

@@ -19,24 +19,48 @@ export class ShellState {
   /** Names that were exported before they had a value. */
   readonly exportedNames: Set<string> = new Set();
   readonly functions: Map<string, Command> = new Map();
-  readonly output: ShellOutput[] = [];
+  readonly output: ShellOutput[];
   /** Names that do not change: a script that tries is told so, and goes on. */
   readonly readOnly: Set<string>;
   readonly view: TextView;
   positional: readonly string[];
   scriptName: string;
   status = 0;
+  /** Of the command that is being run. */
+  line = 0;
+  /** `$$`; undefined where the process is not there yet. */
+  readonly pid: number | undefined;
+  /** Runs the text of a `$(…)` and gives what it prints; `status` is then its own. */
+  substitute: ((text: string, line: number) => Promise<string>) | undefined;
 
   constructor(options: {
     readonly view: TextView;
     readonly scriptName: string;
     readonly positional?: readonly string[];
     readonly readOnly?: readonly string[];
+    readonly pid?: number;
+    readonly output?: ShellOutput[];
   }) {
     this.view = options.view;
     this.scriptName = options.scriptName;
     this.positional = options.positional ?? [];
     this.readOnly = new Set(options.readOnly);
+    this.pid = options.pid;
+    this.output = options.output ?? [];
+  }
+
+  /** What a subshell starts with: nothing that it changes comes back. What it prints goes to `output`. */
+  copy(output: ShellOutput[]): ShellState {
+    const { view, scriptName, positional, readOnly, pid } = this;
+    const copy = new ShellState({
+      ...{ view, scriptName, positional, readOnly: [...readOnly], output },
+      ...(pid === undefined ? {} : { pid }),
+    });
+    for (const [name, variable] of this.variables) copy.variables.set(name, variable);
+    for (const name of this.exportedNames) copy.exportedNames.add(name);
+    for (const [name, body] of this.functions) copy.functions.set(name, body);
+    copy.status = this.status;
+    return copy;
   }
 
   get(name: string): string | undefined {

@@ -1,9 +1,25 @@
+/** What an expression needs of the shell around it. */
+export interface ArithmeticScope {
+  value(name: string): string | undefined;
+  assign(name: string, value: string): void;
+  expand(word: Word): Promise<string>;
+}
+
+/** An expression, ready to be evaluated, any number of times. */
+export type Arithmetic = (scope: ArithmeticScope) => Promise<bigint>;
+
 /** A piece of a word. `quoted` pieces are neither split nor matched against file names. */
 export type WordPart =
   | { readonly kind: "text"; readonly text: string; readonly quoted: boolean }
   | { readonly kind: "parameter"; readonly name: string; readonly quoted: boolean; readonly operation?: Operation }
   /** `${#NAME}` */
   | { readonly kind: "length"; readonly name: string; readonly quoted: boolean }
+  /** `${!NAME}` */
+  | { readonly kind: "indirect"; readonly name: string; readonly quoted: boolean }
+  | { readonly kind: "altered"; readonly name: string; readonly quoted: boolean; readonly alteration: Alteration }
+  | { readonly kind: "arithmetic"; readonly expression: Arithmetic; readonly quoted: boolean; readonly line: number }
+  /** `$(…)`: read when it is evaluated. */
+  | { readonly kind: "substitution"; readonly text: string; readonly quoted: boolean; readonly line: number }
   /** An unquoted `~` in front of the word or a value. */
   | { readonly kind: "home" }
   /** What is not understood is only an error where it is evaluated. */
@@ -16,10 +32,18 @@ export interface Operation {
   readonly word: Word;
 }
 
+/** What bash does to a variable's value: `${NAME:1:2}`, `${NAME/pattern/text}`, `${NAME^^}`. */
+export type Alteration =
+  | { readonly kind: "part"; readonly offset: Arithmetic; readonly length: Arithmetic | undefined }
+  | { readonly kind: "replace"; readonly all: boolean; readonly pattern: Word; readonly by: Word }
+  | { readonly kind: "case"; readonly upper: boolean; readonly all: boolean };
+
 export type Word = readonly WordPart[];
 
 export interface Assignment {
   readonly name: string;
+  /** `+=` */
+  readonly appends: boolean;
   readonly value: Word;
 }
 
@@ -29,6 +53,14 @@ export interface Redirection {
   readonly operator: ">" | ">>" | "<" | ">&";
   readonly target: Word;
 }
+
+/** What stands in `[[ … ]]`. */
+export type TestExpression =
+  | { readonly kind: "word"; readonly word: Word }
+  | { readonly kind: "unary"; readonly operator: string; readonly word: Word }
+  | { readonly kind: "binary"; readonly operator: string; readonly left: Word; readonly right: Word }
+  | { readonly kind: "and" | "or"; readonly left: TestExpression; readonly right: TestExpression }
+  | { readonly kind: "not"; readonly expression: TestExpression };
 
 export type Command =
   | {
@@ -65,6 +97,16 @@ export type Command =
       readonly until: boolean;
       readonly condition: Command;
       readonly body: Command;
+      readonly line: number;
+    }
+  | { readonly kind: "arithmetic"; readonly expression: Arithmetic; readonly line: number }
+  /** `[[ … ]]` */
+  | { readonly kind: "test"; readonly expression: TestExpression; readonly line: number }
+  | { readonly kind: "subshell"; readonly body: Command; readonly line: number }
+  | {
+      readonly kind: "redirected";
+      readonly command: Command;
+      readonly redirections: readonly Redirection[];
       readonly line: number;
     }
   | { readonly kind: "function"; readonly name: string; readonly body: Command }

@@ -1,10 +1,63 @@
+import { expandPattern, expandText } from "./expand.ts";
+import { type PatternPart, patternRegExp } from "./pattern.ts";
 import type { ShellState } from "./state.ts";
-import { ShellUnsupported } from "./syntax.ts";
+import { ShellUnsupported, type TestExpression } from "./syntax.ts";
 
 /** What `test` answers: 0 true, 1 false. Throws `ShellUnsupported` for operators that are not understood. */
 export async function evaluateTest(args: readonly string[], state: ShellState, line: number): Promise<number> {
   const parser = new TestParser(args, state, line);
   return (await parser.all()) ? 0 : 1;
+}
+
+/** What `[[ … ]]` answers. Throws `ShellUnsupported` for operators that are not understood. */
+export async function evaluateDoubleTest(
+  expression: TestExpression,
+  state: ShellState,
+  line: number,
+): Promise<boolean> {
+  const inner = (one: TestExpression) => evaluateDoubleTest(one, state, line);
+  switch (expression.kind) {
+    case "word":
+      return (await expandText(expression.word, state)) !== "";
+    case "not":
+      return !(await inner(expression.expression));
+    case "and":
+      return (await inner(expression.left)) && (await inner(expression.right));
+    case "or":
+      return (await inner(expression.left)) || (await inner(expression.right));
+    case "unary": {
+      const { operator, word } = expression;
+      const parser = new TestParser([operator, await expandText(word, state)], state, line);
+      return parser.all();
+    }
+    case "binary": {
+      const { operator, right } = expression;
+      const left = await expandText(expression.left, state);
+      if (operator === "=~") return matches(left, await expandPattern(right, state), line);
+      if (operator === "==" || operator === "=" || operator === "!=") {
+        const pattern = patternRegExp(await expandPattern(right, state), { slashes: true });
+        return pattern.test(left) === (operator !== "!=");
+      }
+      const other = await expandText(right, state);
+      const order = operator === "<" ? -1 : operator === ">" ? 1 : undefined;
+      if (order !== undefined) return Math.sign(Buffer.compare(Buffer.from(left), Buffer.from(other))) === order;
+      return new TestParser([left, operator, other], state, line).all();
+    }
+  }
+}
+
+/** `=~`, of expressions that are the same for every engine. */
+function matches(text: string, parts: readonly PatternPart[], line: number): boolean {
+  const plain = parts.every(({ text: piece, literal }) =>
+    literal ? /^[\w\s/:,=@%-]*$/.test(piece) : /^[\w\s/:,=@%^$*+?.[\]-]*$/.test(piece),
+  );
+  const source = parts.map((part) => part.text).join("");
+  try {
+    if (plain) return new RegExp(source, "u").test(text);
+  } catch {
+    // The same as for what is not known.
+  }
+  throw new ShellUnsupported(`=~ with ${JSON.stringify(source.slice(0, 50))}`, line);
 }
 
 const INTEGER = /^\s*[+-]?\d{1,15}\s*$/;
@@ -87,8 +140,11 @@ class TestParser {
         return (await look()) !== undefined;
       case "-x":
         return (await look())?.executable === true;
+      case "-v":
+        if (!/^[A-Za-z_]\w*$/.test(operand)) throw this.#unsupported("-v of what is no name");
+        return this.#state.get(operand) !== undefined;
       case "-s":
-        return ((await view.read(operand))?.length ?? 0) > 0;
+        return operand.startsWith("/") && view.isFilled(operand);
       default:
         throw this.#unsupported(operator);
     }
