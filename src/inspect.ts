@@ -19,6 +19,7 @@ import {
 } from "./singularity-d/container-metadata.ts";
 import { metadataJson, metadataText } from "./singularity-d/metadata-text.ts";
 import { readSections } from "./singularity-d/read-sections.ts";
+import { goStreamProblem } from "./singularity-d/scan-go-json.ts";
 
 /** What `inspect` is to tell of a container. */
 export interface InspectOptions {
@@ -69,6 +70,9 @@ async function readMetadata(path: string, selection: Selection, onProgress: OnPr
   const read = async (image: ImageFile): Promise<ContainerMetadata> => {
     const stored = await storedMetadata(image, onProgress);
     if (stored !== undefined) return select(stored, selection);
+    if (selection.all && image.sif !== undefined) {
+      onProgress({ kind: "warning", message: "No SIF metadata partition, searching in container..." });
+    }
     const metadata = await readFiles(squashfsView(await image.root()), selection, onProgress);
     const definition = selection.deffile ? await storedDefinition(image) : undefined;
     return definition === undefined ? metadata : { ...metadata, deffile: definition };
@@ -107,7 +111,8 @@ async function storedMetadata(
   try {
     return parseMetadata(bytes);
   } catch (error) {
-    const message = `Unable to read inspect-metadata.json SIF descriptor: while decoding inspect metadata: ${(error as Error).message}`;
+    const problem = goStreamProblem(Buffer.from(bytes).toString("latin1")) ?? (error as Error).message;
+    const message = `Unable to read inspect-metadata.json SIF descriptor: while decoding inspect metadata: ${problem}`;
     onProgress({ kind: "warning", message });
     return undefined;
   }

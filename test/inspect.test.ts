@@ -71,7 +71,10 @@ describe("inspectContainer() of a sandbox", () => {
   });
 
   it.each([
+    ["", "unexpected end of JSON input", ""],
     ['{"n":', "unexpected end of JSON input", ""],
+    ["not json", "invalid character 'o' in literal null (expecting 'u')", ""],
+    ['{"b":1,"1":[],"b":"x"}', "json: cannot unmarshal number into Go value of type string", "1: \nb: x\n"],
     ['{"a":1,"b":"x","c":null}', "json: cannot unmarshal number into Go value of type string", "a: \nb: x\nc: \n"],
     ["[1]", "json: cannot unmarshal array into Go value", ""],
   ])("warns of labels %s", async (labels, says, text) => {
@@ -79,6 +82,11 @@ describe("inspectContainer() of a sandbox", () => {
     const found = await inspect("odd");
     expect(found.text).toBe(text);
     expect(found.warnings).toEqual([expect.stringContaining(`Unable to parse labels: ${says}`)]);
+  });
+
+  it("has nothing to say of labels that are null", async () => {
+    await put("odd/.singularity.d/labels.json", "null");
+    expect(await inspect("odd")).toEqual({ text: "", warnings: [] });
   });
 });
 

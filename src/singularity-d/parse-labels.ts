@@ -1,36 +1,31 @@
 import { type ByteString, toByteString } from "../bytes/byte-string.ts";
 import { parseJson } from "../bytes/parse-json.ts";
+import { scanGoJson } from "./scan-go-json.ts";
 
-/** Labels as Go reads them: what is no text is empty, and the first of those is complained of in Go's words. */
+/**
+ * Labels as Apptainer reads them: what is no text is empty, and the first of those is complained of in Go's words, as
+ * is a file that is no JSON.
+ */
 export function parseLabels(content: ByteString): { readonly labels: Map<ByteString, ByteString>; problem?: string } {
-  let parsed: unknown;
+  const { problem, kind, memberKinds } = scanGoJson(content);
+  if (problem !== undefined) return { labels: new Map(), problem };
+  if (kind === "null") return { labels: new Map() };
+  if (kind !== "object") return { labels: new Map(), problem: mismatch(kind, "map[string]string") };
+  let parsed: object;
   try {
-    parsed = parseJson(Buffer.from(content, "latin1").toString("utf8"));
+    parsed = parseJson(Buffer.from(content, "latin1").toString("utf8")) as object;
   } catch (error) {
-    return { labels: new Map(), problem: lowerFirst((error as SyntaxError).message) };
+    // Too deep for us.
+    return { labels: new Map(), problem: (error as Error).message };
   }
-  if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) {
-    return {
-      labels: new Map(),
-      problem: `json: cannot unmarshal ${goKind(parsed)} into Go value of type map[string]string`,
-    };
-  }
-  const entries = Object.entries(parsed);
-  const wrong = entries.find(([, value]) => typeof value !== "string" && value !== null);
-  const labels = new Map(entries.map(([key, value]) => [toByteString(key), toByteString(String(textOrEmpty(value)))]));
-  return wrong === undefined
-    ? { labels }
-    : { labels, problem: `json: cannot unmarshal ${goKind(wrong[1])} into Go value of type string` };
+  const labels = new Map(Object.entries(parsed).map(([key, value]) => [toByteString(key), textOrEmpty(value)]));
+  const wrong = memberKinds.find((member) => member !== "string" && member !== "null");
+  return wrong === undefined ? { labels } : { labels, problem: mismatch(wrong, "string") };
 }
 
-/** What Go's decoder calls a JSON value. */
-function goKind(value: unknown): string {
-  if (Array.isArray(value)) return "array";
-  return typeof value === "boolean" ? "bool" : typeof value;
-}
+const mismatch = (kind: string | undefined, type: string): string =>
+  `json: cannot unmarshal ${kind} into Go value of type ${type}`;
 
-const lowerFirst = (text: string): string => text.slice(0, 1).toLowerCase() + text.slice(1);
-
-function textOrEmpty(value: unknown): string {
-  return typeof value === "string" ? value : "";
+function textOrEmpty(value: unknown): ByteString {
+  return typeof value === "string" ? toByteString(value) : "";
 }

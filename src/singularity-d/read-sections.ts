@@ -67,7 +67,7 @@ async function readFolder(
   }
   let labels: ReadonlyMap<ByteString, ByteString> = new Map();
   const labelText = sections.has("labels") ? await readText(view, `${folder}/labels.json`) : undefined;
-  if (labelText !== undefined && labelText !== "") {
+  if (labelText !== undefined) {
     const parsed = parseLabels(labelText);
     labels = parsed.labels;
     if (parsed.problem !== undefined) onWarning(`Unable to parse labels: ${parsed.problem}`);
