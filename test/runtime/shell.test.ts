@@ -272,7 +272,7 @@ describe("runScript()", () => {
     ],
     ["the line", "A=$LINENO\nB=$LINENO", { A: "1", B: "2" }],
   ])("understands %s, as Apptainer's interpreter and bash do", async (_what, text, expected) => {
-    const names = [..."ABCDEFGHIJN"];
+    const names = Array.from("ABCDEFGHIJN");
     const script = `${text}\nexport ${names.join(" ")}`;
     const { environment } = await interpret(script);
     if (expected !== undefined) expect(environment).toMatchObject(expected);

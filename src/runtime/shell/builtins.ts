@@ -17,16 +17,16 @@ export interface BuiltinCall {
   readonly loops: number;
   /** What names had before the function around made them its own; undefined outside of functions. */
   readonly locals: Map<string, Variable | undefined> | undefined;
-  print(text: string): void;
-  complain(text: string): void;
+  readonly print: (text: string) => void;
+  readonly complain: (text: string) => void;
   /** Gives the status: what is read-only stays. */
-  assign(name: string, value: string, exported?: boolean): number;
+  readonly assign: (name: string, value: string, exported?: boolean) => number;
   /** Tells that a name is read-only. */
-  keep(name: string): number;
+  readonly keep: (name: string) => number;
   /** Runs the script at a path. */
-  source(path: string, positional: readonly string[]): Promise<number>;
+  readonly source: (path: string, positional: readonly string[]) => Promise<number>;
   /** Runs a text in this very shell. */
-  evaluate(text: string): Promise<number>;
+  readonly evaluate: (text: string) => Promise<number>;
 }
 
 type Builtin = (call: BuiltinCall) => number | Promise<number>;
