@@ -1,8 +1,15 @@
 import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
-/** Random tests draw the same cases in every run. */
-const setupFiles = ["test/support/property-seed.ts"];
+/** Ten times what the longest tests take, and far less than forever: no test says how fast something is. */
+const LIMIT_MS = 240_000;
+
+const everywhere = {
+  /** Random tests draw the same cases in every run. */
+  setupFiles: ["test/support/property-seed.ts"],
+  /** What is waited for comes: a busy machine gets as long as a test may take, where one second is the default. */
+  expect: { poll: { timeout: 60_000 } },
+};
 
 /** unit needs nothing but Node; oracle compares with Debian's tools; e2e runs the built program against real services. */
 export default defineConfig({
@@ -13,27 +20,26 @@ export default defineConfig({
       {
         test: {
           name: "unit",
-          setupFiles,
+          ...everywhere,
           include: ["test/**/*.test.ts"],
           exclude: ["test/oracle/**", "test/e2e/**"],
-          // Making a key of 4096 bits alone takes half of that on a busy machine.
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
+          testTimeout: LIMIT_MS,
+          hookTimeout: LIMIT_MS,
         },
       },
       {
         test: {
           name: "oracle",
-          setupFiles,
+          ...everywhere,
           include: ["test/oracle/**/*.test.ts"],
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
+          testTimeout: LIMIT_MS,
+          hookTimeout: LIMIT_MS,
         },
       },
       {
         test: {
           name: "e2e",
-          setupFiles,
+          ...everywhere,
           include: ["test/e2e/**/*.test.ts"],
           testTimeout: 300_000,
           hookTimeout: 600_000,

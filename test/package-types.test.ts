@@ -66,4 +66,4 @@ it("the declarations of every entry point compile in a strict program, with thos
   } finally {
     rmSync(file, { force: true });
   }
-}, 60_000);
+});

@@ -14,9 +14,13 @@ async function leasePath({ onTestFinished }: Pick<TestContext, "onTestFinished">
   return join(folder, "lease");
 }
 
-/** Something that is made once, and how many were at it at a time. */
-function workshop(path: string, options: { readonly fail?: boolean } = {}) {
+/** Something that is made once, and how many were at it at a time; it takes until so many others wait for it. */
+function workshop(path: string, options: { readonly fail?: boolean; readonly others?: number } = {}) {
+  const { fail = false, others = 0 } = options;
   const state = { made: 0, atOnce: 0, most: 0, waits: 0 };
+  let allWait = (): void => {};
+  const waited = new Promise<void>((resolve) => (allWait = resolve));
+  if (others === 0) allWait();
   let result: string | undefined;
   const start = (timing: { beatMs?: number; silentMs?: number; lookMs?: number } = {}) =>
     findOrMake({
@@ -25,15 +29,16 @@ function workshop(path: string, options: { readonly fail?: boolean } = {}) {
       make: async () => {
         state.atOnce += 1;
         state.most = Math.max(state.most, state.atOnce);
-        await new Promise((resolve) => setTimeout(resolve, 30));
+        await waited;
         state.atOnce -= 1;
-        if (options.fail === true) throw new Error("it cannot be made");
+        if (fail) throw new Error("it cannot be made");
         state.made += 1;
         result = "made";
         return result;
       },
       onWait: () => {
         state.waits += 1;
+        if (state.waits === others) allWait();
       },
       signal,
       timing: { lookMs: 10, ...timing },
@@ -44,7 +49,7 @@ function workshop(path: string, options: { readonly fail?: boolean } = {}) {
 describe("findOrMake()", () => {
   it("makes once for all who ask together", async (context) => {
     const path = await leasePath(context);
-    const { state, start } = workshop(path);
+    const { state, start } = workshop(path, { others: 3 });
     expect(await Promise.all([start(), start(), start(), start()])).toEqual(["made", "made", "made", "made"]);
     expect(state).toMatchObject({ made: 1, most: 1, waits: 3 });
     expect(await readdir(join(path, ".."))).toEqual([]);
@@ -52,7 +57,7 @@ describe("findOrMake()", () => {
 
   it("lets the next one try where one has failed", async (context) => {
     const path = await leasePath(context);
-    const { state, start } = workshop(path, { fail: true });
+    const { state, start } = workshop(path, { fail: true, others: 2 });
     const ends = await Promise.allSettled([start(), start(), start()]);
     expect(ends.map(({ status }) => status)).toEqual(["rejected", "rejected", "rejected"]);
     expect(state.most).toBe(1);
@@ -85,16 +90,27 @@ describe("findOrMake()", () => {
   it("waits as long as there are beats, whatever the clocks say", async (context) => {
     const path = await leasePath(context);
     await writeFile(path, "00112233 5a1f pid:[4026531836] 17 12345\n");
-    let second = 1;
-    // Another host's clock, far behind ours.
-    const beat = setInterval(() => void utimes(path, second, ++second).catch(() => {}), 20);
-    const { state, start } = workshop(path);
-    const end = start({ silentMs: 400 });
-    await new Promise((resolve) => setTimeout(resolve, 900));
-    expect(state).toMatchObject({ made: 0, waits: 1 });
-    clearInterval(beat);
-    await end;
-    expect(state.made).toBe(1);
+    let looks = 0;
+    let waits = 0;
+    const silentMs = 100;
+    const begunMs = performance.now();
+    let isSilent = false;
+    const made = await findOrMake({
+      path,
+      // A beat before each look, by another host's clock, far behind ours.
+      find: async () => {
+        isSilent ||= looks > 10 && performance.now() - begunMs > 4 * silentMs;
+        if (!isSilent) await utimes(path, 1, ++looks);
+        return undefined;
+      },
+      make: async () => isSilent,
+      onWait: () => {
+        waits += 1;
+      },
+      signal,
+      timing: { silentMs, lookMs: 10 },
+    });
+    expect({ made, waits }).toEqual({ made: true, waits: 1 });
   });
 
   it("ends with the reason of its signal while it waits", async (context) => {

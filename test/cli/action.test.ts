@@ -288,19 +288,17 @@ describe.skipIf(!ready)("sifon run, exec, shell, test", () => {
         (await Promise.all(words.map((seconds) => processesWith(`sleep\0${seconds}`)))).map((pids) => pids.length);
       const runs = words.map(start) as [ChildProcess, ChildProcess];
       try {
-        await expect.poll(sleepers, { timeout: 20_000 }).toEqual([1, 1]);
+        await expect.poll(sleepers).toEqual([1, 1]);
         const started = await childrenOf(runs[0].pid as number);
         expect(started.length).toBeGreaterThan(1);
         runs[0].kill("SIGKILL");
-        await expect.poll(sleepers, { timeout: 10_000 }).toEqual([0, 1]);
+        await expect.poll(sleepers).toEqual([0, 1]);
         // What Sifon itself had started is gone, too.
-        await expect
-          .poll(async () => (await Promise.all(started.map(isAlive))).includes(true), { timeout: 10_000 })
-          .toBe(false);
+        await expect.poll(async () => (await Promise.all(started.map(isAlive))).includes(true)).toBe(false);
         expect(await sleepers()).toEqual([0, 1]);
       } finally {
         for (const run of runs) run.kill("SIGKILL");
-        await expect.poll(sleepers, { timeout: 10_000 }).toEqual([0, 0]);
+        await expect.poll(sleepers).toEqual([0, 0]);
         await rm(home, { recursive: true, force: true });
       }
     },

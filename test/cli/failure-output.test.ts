@@ -29,7 +29,7 @@ const LAYER_DIGEST = digestOf(LAYER);
 
 /** Until the layer has been asked for: what is said of it comes earlier. */
 async function layerRequest({ requests }: Awaited<ReturnType<typeof createRegistry>>): Promise<void> {
-  await vi.waitUntil(() => requests.some(({ url }) => url.includes(LAYER_DIGEST)), { timeout: 10_000 });
+  await vi.waitUntil(() => requests.some(({ url }) => url.includes(LAYER_DIGEST)), { timeout: 60_000 });
 }
 
 /** Runs a shell line in which `$SIFON` is the command. */

@@ -4,7 +4,7 @@ import { createServer } from "node:net";
 import { describe, it, type TestContext } from "vitest";
 import { digestOf } from "../support/registry-image.ts";
 import { cutBlob, type Fault, onPath, type SeenRequest, sendBlob, sendError } from "../support/registry-server.ts";
-import { freePort } from "../support/service.ts";
+import { CLOSED_PORT } from "../support/service.ts";
 import { createRegistry, createWorkplace, expectFailure, putFile } from "./workplace.ts";
 
 type Says = readonly (string | RegExp)[];
@@ -49,7 +49,7 @@ function layer(answer: (request: SeenRequest, response: ServerResponse) => unkno
 
 describe.concurrent("pull from a registry that cannot be reached", () => {
   it("refuses the connection", async (context) => {
-    const host = `127.0.0.1:${await freePort()}`;
+    const host = `127.0.0.1:${CLOSED_PORT}`;
     await expectPullFailure(context, host, [
       `pinging container registry ${host}`,
       /reading manifest latest in 127.*\/some\/image/,

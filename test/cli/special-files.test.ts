@@ -7,7 +7,7 @@ import { createSigningPlace } from "./signing.ts";
 
 /** A run that is held by an open(2) hears no signal but this one. */
 function sifonOrKilled(args: readonly string[], cwd: string): Promise<CommandResult> {
-  return runCommand("timeout", ["--signal=KILL", "60", process.execPath, SIFON_MAIN, ...args], { cwd });
+  return runCommand("timeout", ["--signal=KILL", "120", process.execPath, SIFON_MAIN, ...args], { cwd });
 }
 
 describe.concurrent("what is not a file, in an image's place", () => {

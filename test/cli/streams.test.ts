@@ -61,7 +61,6 @@ function list(folder: string): Promise<readonly string[]> {
 describe.concurrent("a pipe that nobody writes to", () => {
   it.for(READERS.map(([words, env = {}], i) => ({ words, env, signal: i % 2 === 0 ? "SIGTERM" : "SIGINT" }) as const))(
     "sifon $words is ended by $signal",
-    { timeout: 60_000 },
     async ({ words, env, signal }, context) => {
       const { folder, home } = await createSigningPlace(context);
       await writeFile(join(folder, "x.def"), DEFINITION);
@@ -125,7 +124,7 @@ describe.concurrent("a pipe whose writer comes late and writes in pieces", () =>
     await mustRun("tar", ["-C", HELLO_IMAGE, "-cf", "image.tar", "."], { cwd: folder });
     await mustRun("mkfifo", ["ff"], { cwd: folder });
     const env = { HOME: home, NODE: process.execPath, MAIN: SIFON_MAIN };
-    const { stdout, stderr } = await runCommand("timeout", ["60", "bash", "-c", SHELL + line], { cwd: folder, env });
+    const { stdout, stderr } = await runCommand("timeout", ["120", "bash", "-c", SHELL + line], { cwd: folder, env });
     expect(stdout + stderr).toMatch(expected);
   });
 });
@@ -137,7 +136,7 @@ it.concurrent("keys are imported from a pipe", async (context) => {
   const exported = `"$NODE" -- "$MAIN" key export --armor key.asc && ${SHELL}
     sifon key import --keysdir other <(late key.asc)`;
   const env = { HOME: place.home, NODE: process.execPath, MAIN: SIFON_MAIN };
-  const { stdout } = await mustRun("timeout", ["60", "bash", "-c", exported], { cwd: place.folder, env });
+  const { stdout } = await mustRun("timeout", ["120", "bash", "-c", exported], { cwd: place.folder, env });
   expect(stdout).toMatch(/successfully added to the public keyring/);
 });
 

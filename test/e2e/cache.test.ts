@@ -116,7 +116,7 @@ describe("one cache", () => {
     const run = startSifon(pull("killed.sif", "a", "--cache"), { env });
     const partial = join(folder, "home", ".sifon", "cache", "blob", "partial");
     await run.said(/Copying blob/);
-    await expect.poll(async () => (await readdir(partial)).length, { timeout: 60_000 }).toBe(1);
+    await expect.poll(async () => (await readdir(partial)).length).toBe(1);
     await sleep(200);
     run.child.kill("SIGKILL");
     await run.ended;

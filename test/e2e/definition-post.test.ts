@@ -85,8 +85,8 @@ describe.skipIf(!ready)("%post on Debian", () => {
       process.kill((run.child.pid as number) * whom, "SIGINT");
       expect((await run.ended).code).toBe(130);
       // A signal reaches the last of them a moment after the first is gone.
-      await expect.poll(() => running(seconds), { timeout: 15_000 }).toEqual([]);
-      await expect.poll(() => processesOf(place), { timeout: 15_000 }).toEqual([]);
+      await expect.poll(() => running(seconds)).toEqual([]);
+      await expect.poll(() => processesOf(place)).toEqual([]);
       expect(await readdir(temporary)).toEqual([]);
       expect((await readdir(place)).sort()).toEqual(["tmp", "x.def"]);
       expect(await readFile("/proc/self/mountinfo", "utf8")).not.toContain(place);

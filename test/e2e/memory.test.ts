@@ -49,7 +49,7 @@ describe("--memory", () => {
     ["128M", ["--workers", "16", "--block-size", "1M"], {}],
     ["160M", ["--workers", "16"], {}],
     ["128M", ["--workers", "16"], { SIFON_MEMORY: "128M" }],
-  ])("%s holds, with %j and %o", { timeout: 120_000 }, async (memory, flags, env) => {
+  ])("%s holds, with %j and %o", async (memory, flags, env) => {
     const given = Object.keys(env).length > 0 ? [] : ["--memory", memory];
     const { peak, code, stderr } = await run("mixed", [...given, ...flags], env);
     expect(code, stderr).toBe(0);
@@ -63,7 +63,7 @@ describe("--memory", () => {
     expect(stderr).toContain("A memory limit of 64 MiB is too small: the least is 97 MiB");
   });
 
-  it("refuses an image whose tree does not fit, in time, and leaves nothing", { timeout: 120_000 }, async () => {
+  it("refuses an image whose tree does not fit, in time, and leaves nothing", async () => {
     const { peak, code, stderr } = await run("many", ["--memory", "110M", "--workers", "0"]);
     expect(code).not.toBe(0);
     expect(stderr).toContain("more files than the memory limit of 110 MiB holds");

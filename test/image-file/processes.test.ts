@@ -18,7 +18,7 @@ describe("imageFile() in many processes", () => {
       "GET manifest",
     ]);
     expect(await place.files()).toHaveLength(1);
-  }, 60_000);
+  });
 
   it("goes on at once where the one that converts is killed", async (context) => {
     const place = await createImagePlace(context);
@@ -38,7 +38,7 @@ describe("imageFile() in many processes", () => {
     expect(all.filter(({ converted }) => converted)).toHaveLength(1);
     // What the dead process had begun is gone as well.
     expect(await place.files()).toEqual([expect.stringMatching(/^[0-9a-f]{64}$/)]);
-  }, 60_000);
+  });
 
   it("needs nothing but the cache with --offline", async (context) => {
     const place = await createImagePlace(context);
@@ -47,5 +47,5 @@ describe("imageFile() in many processes", () => {
     const all = await Promise.all([1, 2, 3].map(() => place.start({ offline: true }).fetched));
     expect(all.map(({ converted }) => converted)).toEqual([false, false, false]);
     expect(await readdir(join(place.root, "references"))).toHaveLength(1);
-  }, 60_000);
+  });
 });

@@ -199,7 +199,7 @@ describe("what SquashfsWriter writes is of the form that the kernel and unsquash
     });
   });
 
-  it("every name of 100,000 in a directory is found by its index", { timeout: 120_000 }, async () => {
+  it("every name of 100,000 in a directory is found by its index", async () => {
     const items: Record<string, Item> = { d: { kind: "directory" } };
     for (let i = 0; i < 100_000; i++) items[`d/entry-${i}`] = { kind: "file", mode: i & 0o777 };
     await withKernel(items, async (folder, image) => {

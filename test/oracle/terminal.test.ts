@@ -235,7 +235,7 @@ describe.skipIf(!ready || !isRoot)("a terminal, beside Apptainer", () => {
           [/up1?\r\n/, () => process.kill(terminal, "SIGKILL")],
         ]);
         expect(code).toBeNull();
-        await expect.poll(() => processesWith(own), { timeout: 15_000 }).toEqual([]);
+        await expect.poll(() => processesWith(own)).toEqual([]);
         expect(await readFile("/proc/self/mountinfo", "utf8")).not.toContain(own);
       },
     );
@@ -250,7 +250,7 @@ describe.skipIf(!ready || !isRoot)("a terminal, beside Apptainer", () => {
         [/after 137\r\n/, "typed\r"],
       ]);
       expect(run.seen).toMatch(/after 137\r\ntyped\r\nread typed\r\n/);
-      await expect.poll(() => processesWith(own), { timeout: 10_000 }).toEqual([]);
+      await expect.poll(() => processesWith(own)).toEqual([]);
       expect(await readFile("/proc/self/mountinfo", "utf8")).not.toContain(own);
     });
   });

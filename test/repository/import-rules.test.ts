@@ -91,7 +91,7 @@ describe("biome.json import rules", () => {
     await put("src/oci/outside.ts", 'export { a } from "../../test/support/tools.ts";\n');
     await put("src/convert-outside.ts", 'export { a } from "../bench/thing.ts";\n');
     for (const finding of lint(folder)) refused.set(finding, (refused.get(finding) ?? 0) + 1);
-  }, 60_000);
+  });
 
   afterAll(() => rm(folder, { recursive: true, force: true }));
 

@@ -37,7 +37,7 @@ beforeAll(async () => {
     await mkdir(dirname(join(folder, "node_modules", name)), { recursive: true });
     await symlink(join(ROOT, "node_modules", name), join(folder, "node_modules", name));
   }
-}, 60_000);
+});
 
 afterAll(() => rm(folder, { recursive: true, force: true }));
 

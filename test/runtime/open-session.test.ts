@@ -339,7 +339,7 @@ describe.skipIf(!ready)("openSession()", () => {
     expect(await alive()).toBe(true);
     child.kill("SIGKILL");
     await once(child, "exit");
-    await expect.poll(alive, { timeout: 10_000 }).toBe(false);
+    await expect.poll(alive).toBe(false);
     // FUSE daemons and loop devices go with the namespaces, a moment after.
     const users = async () =>
       (

@@ -400,5 +400,5 @@ describe("runScript()", () => {
       }),
       { numRuns: Number(process.env.FC_RUNS ?? 200) },
     );
-  }, 120_000);
+  });
 });

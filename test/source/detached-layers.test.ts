@@ -221,7 +221,7 @@ describe("a registry's layer that its thread fetches", () => {
         return true;
       }),
     );
-    const { source } = sourceOf(registry, { timeouts: { headersMs: 60_000, stallMs: 60_000 } });
+    const { source } = sourceOf(registry);
     const { layers } = await source.resolve({ signal: never });
     const aborter = new AbortController();
     const threads = threadsFor(layers, aborter.signal);
@@ -247,7 +247,7 @@ describe("a registry's layer that its thread fetches", () => {
           return true;
         }),
       );
-      const { source } = sourceOf(registry, { timeouts: { headersMs: 60_000, stallMs: 60_000 } });
+      const { source } = sourceOf(registry);
       const image = await source.resolve({ signal: never });
       registry.requests.length = 0;
       const reading = readLayers(image, never, way).catch((reason: unknown) => reason);

@@ -5,11 +5,12 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { openHttpAccess } from "../../src/source/http-access.ts";
 import { SquashfsImage } from "../../src/squashfs/reader/image.ts";
 import { treeOfImage } from "../support/squashfs-tree.ts";
-import { QUICK } from "./pull.ts";
+import { NO_ANSWER, QUICK } from "./pull.ts";
 
 const PATH = new URL("../../fixtures/squashfs/gzip.squashfs", import.meta.url);
 const FILE = readFileSync(PATH);
 const OPTIONS = { env: { HOME: "/nonexistent" }, retry: QUICK.retry ?? {}, timeouts: QUICK.timeouts ?? {} };
+const SILENT = "says nothing";
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 
@@ -83,10 +84,10 @@ describe("openHttpAccess()", () => {
       },
     ],
     ["is busy", (_: IncomingMessage, response: ServerResponse) => void response.writeHead(503).end()],
-    ["says nothing", () => {}],
-  ])("tries again where the server %s", async (_, fault) => {
+    [SILENT, () => {}],
+  ])("tries again where the server %s", async (what, fault) => {
     handler = once(fault);
-    const source = await openHttpAccess(url, OPTIONS);
+    const source = await openHttpAccess(url, { ...OPTIONS, ...(what === SILENT ? NO_ANSWER : {}) });
     expect(Buffer.from(await source.read(100, 300)).equals(FILE.subarray(100, 400))).toBe(true);
     await source.close();
   });

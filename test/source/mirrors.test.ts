@@ -10,7 +10,7 @@ import { createSource } from "../../src/source/open-source.ts";
 import type { SourceOptions } from "../../src/source/options.ts";
 import { digestOf, makeImage, makeLayer } from "../support/registry-image.ts";
 import { type FakeRegistry, guardWith, onPath, sendError, startFakeRegistry } from "../support/registry-server.ts";
-import { freePort } from "../support/service.ts";
+import { CLOSED_PORT } from "../support/service.ts";
 import { fileTar } from "../tar/file-tar.ts";
 import { never, pullAll, QUICK, WAYS, type Way } from "./pull.ts";
 
@@ -98,7 +98,7 @@ describe("mirrors", () => {
   });
 
   it("that are not there leave the registry", async () => {
-    const { layers, warnings } = await pull([`127.0.0.1:${await freePort()}`]);
+    const { layers, warnings } = await pull([`127.0.0.1:${CLOSED_PORT}`]);
     expect(layers).toHaveLength(2);
     expect(warnings.at(-1)).toContain(`Trying ${registry.host}/here/team/app`);
     expect(asked(registry)).toContain("/v2/here/team/app/manifests/latest");

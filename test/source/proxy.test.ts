@@ -29,7 +29,7 @@ it.each([
       value.replace("PROXY", proxy.url).replace("BARE", proxy.url.slice(7)),
     ]),
   );
-  const dispatcher = await createDispatcher({ env, timeouts: { connectMs: 500 } });
+  const dispatcher = await createDispatcher({ env, timeouts: { connectMs: 10_000 } });
   const url = `http://${host === "LOOPBACK" ? registry.host : host}/v2/`;
   const status = await request(url, { dispatcher }).then(
     async ({ statusCode, body }) => {

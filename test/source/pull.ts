@@ -8,14 +8,21 @@ import { LAYER_THREAD } from "../../src/source/thread/program.ts";
 import type { FakeRegistry } from "../support/registry-server.ts";
 import { filesToTar } from "../tar/file-tar.ts";
 
-/** Short waits, nothing of this machine's environment. */
+/**
+ * Nothing of this machine's environment, and short waits before a further try. Whoever answers in a test lives in the
+ * same process, or on a machine with more to do than it can: its silence is waited for, unless it is what a test wants.
+ */
 export const QUICK: SourceOptions = {
   noHttps: true,
   env: { HOME: "/nonexistent" },
   platform: { os: "linux", architecture: "amd64", explicit: false },
   retry: { attempts: 4, baseDelayMs: 1, maxDelayMs: 5, maxRetryAfterMs: 2_000 },
-  timeouts: { connectMs: 2_000, headersMs: 200, stallMs: 200 },
+  timeouts: { connectMs: 60_000, headersMs: 60_000, stallMs: 60_000 },
 };
+
+/** For a server that says nothing, and one that falls silent in the middle; neither takes a slow one for the other. */
+export const NO_ANSWER = { timeouts: { headersMs: 200, stallMs: 60_000 } } as const satisfies SourceOptions;
+export const NOTHING_MORE = { timeouts: { headersMs: 60_000, stallMs: 200 } } as const satisfies SourceOptions;
 
 export const never: AbortSignal = new AbortController().signal;
 

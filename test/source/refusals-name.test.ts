@@ -8,7 +8,7 @@ import { createSource } from "../../src/source/open-source.ts";
 import type { SourceOptions } from "../../src/source/options.ts";
 import { makeImage } from "../support/registry-image.ts";
 import { type FakeRegistry, guardWith, onPath, sendError, startFakeRegistry } from "../support/registry-server.ts";
-import { freePort } from "../support/service.ts";
+import { CLOSED_PORT } from "../support/service.ts";
 import { pullAll, QUICK, sourceOf } from "./pull.ts";
 
 const SECRET = "s3cret/p=ss+w%rd";
@@ -164,7 +164,7 @@ describe("a registry's refusal names registry, repository, where credentials cam
 });
 
 it("a token service that is not there is named itself", async () => {
-  const host = `127.0.0.1:${await freePort()}`;
+  const host = `127.0.0.1:${CLOSED_PORT}`;
   bearer(`http://${host}`);
   await expect(pullAll(sourceOf(registry).source)).rejects.toMatchObject({
     code: "REGISTRY_UNREACHABLE",
@@ -191,7 +191,7 @@ describe("what is no registry names itself and what to do", () => {
   });
 
   it("a daemon that is not there", async () => {
-    const dockerHost = `tcp://127.0.0.1:${await freePort()}`;
+    const dockerHost = `tcp://127.0.0.1:${CLOSED_PORT}`;
     await expect(pullAll(createSource("docker-daemon:x", { ...QUICK, dockerHost }))).rejects.toMatchObject({
       code: "DAEMON_UNREACHABLE",
       message: expect.stringContaining(`at ${dockerHost}. Is the docker daemon running?`),

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createSource } from "../../src/source/open-source.ts";
 import { makeImage } from "../support/registry-image.ts";
 import { type FakeRegistry, onPath, sendBlob, sendError, startFakeRegistry } from "../support/registry-server.ts";
-import { freePort } from "../support/service.ts";
+import { CLOSED_PORT } from "../support/service.ts";
 import { never, pullAll, QUICK, sourceOf } from "./pull.ts";
 
 let registry: FakeRegistry;
@@ -180,7 +180,7 @@ describe("redirects", () => {
   });
 
   it("never show a signed address in a message", async () => {
-    const gone = `http://127.0.0.1:${await freePort()}/x?signature=TOPSECRET`;
+    const gone = `http://127.0.0.1:${CLOSED_PORT}/x?signature=TOPSECRET`;
     registry.faults.push(onPath("/blobs/", (_, response) => void response.writeHead(307, { location: gone }).end()));
     const { source, events } = sourceOf(registry);
     const error = (await pullAll(source).catch((reason: unknown) => reason)) as Error;
@@ -196,7 +196,7 @@ describe("a registry that is not there", () => {
     )) as Error;
 
   it("refused connection", async () => {
-    const host = `127.0.0.1:${await freePort()}`;
+    const host = `127.0.0.1:${CLOSED_PORT}`;
     expect(await pull(host)).toMatchObject({
       code: "REGISTRY_UNREACHABLE",
       message: expect.stringMatching(/^pinging container registry 127.*ECONNREFUSED.*gave up after 3 tries/),

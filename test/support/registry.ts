@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Agent, fetch } from "undici";
 import { mustRun } from "./command.ts";
-import { freePort, type Service, startService } from "./service.ts";
+import { onFreePort, type Service, startService } from "./service.ts";
 
 /** A real registry (Debian's docker-registry) on loopback. */
 export interface Registry extends Service {
@@ -25,24 +25,25 @@ export interface RegistryOptions {
 /** Starts docker-registry. Needs docker-registry, and for `secure` openssl and htpasswd. */
 export async function startRegistry(options: RegistryOptions = {}): Promise<Registry> {
   const folder = await mkdtemp(join(tmpdir(), "sifon-registry-"));
-  const host = `127.0.0.1:${await freePort()}`;
   const secure = options.secure ? await makeSecrets(folder) : undefined;
-  const config = {
-    version: 0.1,
-    log: { level: "warn" },
-    storage: { filesystem: { rootdirectory: options.store ?? join(folder, "data") }, delete: { enabled: true } },
-    http: { addr: host, ...(secure && { tls: { certificate: secure.caFile, key: secure.keyFile } }) },
-    ...(secure && { auth: { htpasswd: { realm: "sifon tests", path: secure.passwordFile } } }),
-  };
-  // JSON is YAML.
-  const configFile = join(folder, "config.yml");
-  await writeFile(configFile, JSON.stringify(config));
-
   const dispatcher = new Agent(secure ? { connect: { ca: await readFile(secure.caFile) } } : {});
-  const url = `${secure ? "https" : "http"}://${host}/v2/`;
-  const expected = secure ? 401 : 200;
-  const answers = async () => (await fetch(url, { dispatcher })).status === expected;
-  const service = await startService("docker-registry", ["serve", configFile], answers);
+  const { host, service } = await onFreePort(async (port) => {
+    const host = `127.0.0.1:${port}`;
+    const config = {
+      version: 0.1,
+      log: { level: "warn" },
+      storage: { filesystem: { rootdirectory: options.store ?? join(folder, "data") }, delete: { enabled: true } },
+      http: { addr: host, ...(secure && { tls: { certificate: secure.caFile, key: secure.keyFile } }) },
+      ...(secure && { auth: { htpasswd: { realm: "sifon tests", path: secure.passwordFile } } }),
+    };
+    // JSON is YAML.
+    const configFile = join(folder, "config.yml");
+    await writeFile(configFile, JSON.stringify(config));
+    const url = `${secure ? "https" : "http"}://${host}/v2/`;
+    const expected = secure ? 401 : 200;
+    const answers = async () => (await fetch(url, { dispatcher })).status === expected;
+    return { host, service: await startService("docker-registry", ["serve", configFile], answers) };
+  });
   return {
     host,
     caFile: secure?.caFile,

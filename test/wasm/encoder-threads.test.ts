@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { readdirSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { inflateSync } from "node:zlib";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { createBlockEncoder } from "../../src/wasm/create-block-encoder.ts";
 import { EncoderThreads } from "../../src/wasm/encoder-threads.ts";
 
@@ -16,12 +16,24 @@ async function until(isSo: () => boolean): Promise<boolean> {
 
 /** The number of threads once those of the tests before are gone: the kernel takes a moment. */
 async function settled(): Promise<number> {
-  let count = -1;
-  while (count !== threadCount()) {
+  let count = threadCount();
+  for (let calm = 0; calm < 10; calm++) {
+    await sleep(25);
+    if (count === threadCount()) continue;
     count = threadCount();
-    await sleep(50);
+    calm = 0;
   }
   return count;
+}
+
+/** Threads that nobody but a test begins: their own clock stands still. */
+function idleThreads(count: number): EncoderThreads {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  try {
+    return new EncoderThreads(count);
+  } finally {
+    vi.useRealTimers();
+  }
 }
 
 describe("EncoderThreads", () => {
@@ -48,7 +60,7 @@ describe("EncoderThreads", () => {
   );
 
   it("are ready only while one of those that wait runs", async () => {
-    const threads = new EncoderThreads(1);
+    const threads = idleThreads(1);
     const taken = threads.take();
     await once(taken, "online");
     expect(threads.isReady).toBe(false);

@@ -59,7 +59,7 @@ describe("extended attributes", () => {
     });
   });
 
-  it("of 70,000 different sets are all found", { timeout: 120_000 }, async () => {
+  it("of 70,000 different sets are all found", async () => {
     const items: Record<string, Item> = {};
     for (let i = 0; i < 70_000; i++) items[`f${i}`] = { kind: "file", xattrs: [xattr("user.n", `value ${i}`)] };
     const { bytes } = await buildImage(items);
