@@ -36,6 +36,7 @@ const sh = (script: string, options = "") =>
 const atUp = (typed: string): TerminalStep[] => [[/up\r\n/, typed]];
 /** A job that tells when it is in the foreground. */
 const job = (script: string, more = "") => `sh -c '${escapeSingleQuoted(`echo up$0; ${script}`)}' 1${more}\r`;
+const untilThere = "until [ -e $f ]; do sleep 0.1; done; rm $f";
 const AFTER = "; echo after $?";
 
 const ROWS: readonly (readonly [name: string, row: Row])[] = [
@@ -46,7 +47,7 @@ const ROWS: readonly (readonly [name: string, row: Row])[] = [
   [
     "Ctrl-C is caught by a program, whose exit code counts",
     {
-      line: sh("trap 'echo caught; exit 7' INT; echo up; sleep 2") + AFTER,
+      line: sh("trap 'echo caught; exit 7' INT; echo up; sleep 30") + AFTER,
       steps: atUp(CTRL_C),
       shows: /caught\r\nafter 7/,
     },
@@ -54,15 +55,15 @@ const ROWS: readonly (readonly [name: string, row: Row])[] = [
   [
     "Ctrl-C is ignored by a program",
     {
-      line: sh("trap '' INT; echo up; sleep 1; echo late; exit 4") + AFTER,
-      steps: atUp(CTRL_C),
-      shows: /late\r\nafter 4/,
+      line: sh("trap '' INT; echo up; read line; echo late $line; exit 4") + AFTER,
+      steps: [...atUp(CTRL_C), [/\^C/, "word\r"]],
+      shows: /late word\r\nafter 4/,
     },
   ],
   [
     "Ctrl-C reaches a program once",
     {
-      line: sh("trap 'echo caught' INT; echo up; sleep 1; sleep 1; echo late") + AFTER,
+      line: sh("trap 'echo caught' INT; echo up; sleep 30; sleep 1; echo late") + AFTER,
       steps: atUp(CTRL_C),
       shows: /caught\r\nlate\r\nafter 0/,
     },
@@ -74,7 +75,7 @@ const ROWS: readonly (readonly [name: string, row: Row])[] = [
   [
     "Ctrl-C is caught in a PID namespace",
     {
-      line: sh("trap 'echo caught; exit 7' INT; echo up; sleep 2", "--pid") + AFTER,
+      line: sh("trap 'echo caught; exit 7' INT; echo up; sleep 30", "--pid") + AFTER,
       steps: atUp(CTRL_C),
       shows: /caught\r\nafter 7/,
     },
@@ -118,7 +119,10 @@ const ROWS: readonly (readonly [name: string, row: Row])[] = [
         [/Stopped[^>]*> /, "jobs\r"],
         [/Stopped[^>]*> /, "fg\r"],
         [/fg\r\n[^\n]*\n/, "word\r"],
-        [/got word\r\n[^>]*> /, job("exec sleep 31", " & sleep 0.5; jobs; kill %1; wait %1; echo $?")],
+        [
+          /got word\r\n[^>]*> /,
+          `f=/tmp/there.$$; sh -c 'echo >$0; exec sleep 31' $f & ${untilThere}; jobs; kill %1; wait %1; echo $?\r`,
+        ],
         [/143\r\n[^>]*> /, CTRL_D],
       ],
       shows: /alive 22[\s\S]*Stopped[\s\S]*got word[\s\S]*Running[\s\S]*exit\r\nafter 0/,
@@ -129,9 +133,9 @@ const ROWS: readonly (readonly [name: string, row: Row])[] = [
     {
       line: `RUN shell --no-home IMAGE${AFTER}`,
       steps: [
-        [/> /, job("sleep 2; echo over")],
+        [/> /, `f=/tmp/there.$$; sh -c 'echo up$0; until [ -e $1 ]; do sleep 0.1; done; rm $1; echo over' 1 $f\r`],
         [/up1\r\n/, CTRL_Z],
-        [/Stopped[^>]*> /, "bg; wait; echo waited $?\r"],
+        [/Stopped[^>]*> /, "bg; echo >$f; wait; echo waited $?\r"],
         [/over\r\n[\s\S]*waited \d+\r\n[^>]*> /, CTRL_D],
       ],
       shows: /Stopped[\s\S]*over\r\n[\s\S]*waited 0[\s\S]*exit\r\nafter 0/,
