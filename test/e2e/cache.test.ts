@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -116,8 +116,11 @@ describe("one cache", () => {
     const run = startSifon(pull("killed.sif", "a", "--cache"), { env });
     const partial = join(folder, "home", ".sifon", "cache", "blob", "partial");
     await run.said(/Copying blob/);
-    await expect.poll(async () => (await readdir(partial)).length).toBe(1);
-    await sleep(200);
+    const received = async () => {
+      const [name] = await readdir(partial);
+      return name === undefined ? 0 : (await stat(join(partial, name))).size;
+    };
+    await expect.poll(received).toBeGreaterThan(0);
     run.child.kill("SIGKILL");
     await run.ended;
     registry.requests.length = 0;

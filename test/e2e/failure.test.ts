@@ -12,8 +12,8 @@ import {
   type Workplace,
 } from "../cli/workplace.ts";
 import { smallFileSystem } from "../sink/temporary-directory.ts";
-import { runCommand } from "../support/command.ts";
 import { SIFON_MAIN } from "../support/sifon.ts";
+import { followOnTerminal, type TerminalStep } from "../support/terminal.ts";
 import { reportMissing, requireTool } from "../support/tools.ts";
 import { entry, tar } from "../tar/tar-bytes.ts";
 
@@ -52,14 +52,13 @@ describe("a full disk", () => {
   });
 });
 
-/** Runs a line on a pseudo terminal of 100 columns, with this typed. */
-async function onTerminal({ out, env }: Workplace, line: string, typed = "") {
-  const script = requireTool("script", "bsdutils") as string;
+/** Runs a line on a pseudo terminal of 100 columns, and answers the question that comes. */
+async function onTerminal({ out, env }: Workplace, line: string, answer?: string) {
   const SIFON = `${process.execPath} ${SIFON_MAIN}`;
-  // Typed once the question stands: what comes earlier is echoed in front of it.
-  const sh = `(sleep 2; printf '%s' "$TYPED"; sleep 2) | ${script} -qec "stty cols 100; ${line}" /dev/null`;
-  const result = await runCommand("sh", ["-c", sh], { cwd: out, env: { ...env, SIFON, TYPED: typed, TERM: "xterm" } });
-  return { code: result.code, text: result.stdout };
+  const steps: readonly TerminalStep[] = answer === undefined ? [] : [[/\[y\/N\] $/, answer]];
+  const options = { cwd: out, env: { ...env, SIFON, TERM: "xterm" } };
+  const { code, seen } = await followOnTerminal(`stty cols 100; ${line}`, steps, options);
+  return { code, text: seen };
 }
 
 describe.skipIf(requireTool("script", "bsdutils") === undefined)("on a terminal", () => {

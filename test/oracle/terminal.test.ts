@@ -211,12 +211,12 @@ describe.skipIf(!ready || !isRoot)("a terminal, beside Apptainer", () => {
     });
 
     it.concurrent.for([
-      ["a program", "exec --no-home IMAGE sh -c 'echo up; sleep 64'", []],
-      ["a program in a PID namespace", "exec --pid --no-home IMAGE sh -c 'echo up; sleep 64'", []],
-      ["a shell with a job in the background", "shell --no-home IMAGE", [[/> /, job("exec sleep 64", " &")]]],
+      ["a program", "exec --no-home IMAGE sh -c 'echo up; sleep 640'", []],
+      ["a program in a PID namespace", "exec --pid --no-home IMAGE sh -c 'echo up; sleep 640'", []],
+      ["a shell with a job in the background", "shell --no-home IMAGE", [[/> /, job("exec sleep 640", " &")]]],
       [
         "a program that takes a while",
-        "exec --no-home IMAGE sh -c 'trap \"sleep 0.5; exit\" HUP; echo up; sleep 64 & wait'",
+        "exec --no-home IMAGE sh -c 'trap \"sleep 0.5; exit\" HUP; echo up; sleep 640 & wait'",
         [],
       ],
     ] as const)(
@@ -248,7 +248,7 @@ describe.skipIf(!ready || !isRoot)("a terminal, beside Apptainer", () => {
       const own = await mkdtemp(join(folder, "killed-"));
       await chmod(own, 0o777);
       await copyFile(image, join(own, "image.sif"));
-      const start = `bash -c 'echo $$ >${own}/pid; exec RUN exec --no-home ${own}/image.sif sh -c "echo up; sleep 64"'`;
+      const start = `bash -c 'echo $$ >${own}/pid; exec RUN exec --no-home ${own}/image.sif sh -c "echo up; sleep 640"'`;
       const run = await follow(`${start}${AFTER}; read word; echo read $word`, sifonAs(sifon), [
         [/up\r\n/, () => process.kill(Number(readFileSync(join(own, "pid"), "utf8")), "SIGKILL")],
         [/after 137\r\n/, "typed\r"],

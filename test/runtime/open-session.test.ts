@@ -313,9 +313,10 @@ describe.skipIf(!ready)("openSession()", () => {
   it("ends what a program left in the background", async () => {
     const opened = await session();
     const { out } = await said(
-      opened.runInside(program("sleep 61 & trap '' TERM; (sleep 62; sleep 63) & echo $!"), PIPES),
+      opened.runInside(program("sleep 610 & trap '' TERM; (sleep 620; sleep 630) & echo $!"), PIPES),
     );
-    expect(await isAlive(Number(out))).toBe(false);
+    // A signal that has been sent takes a moment.
+    await expect.poll(() => isAlive(Number(out))).toBe(false);
   });
 
   it("leaves no mount and no process when Sifon is killed", async () => {
@@ -328,7 +329,7 @@ describe.skipIf(!ready)("openSession()", () => {
         `
       import { openSession } from ${JSON.stringify(source)};
       const session = await openSession(${JSON.stringify(plan({ overlay: { kind: "memory", sizeMiB: 8 } }))});
-      session.runInside(${JSON.stringify(program("echo $$; exec sleep 64"))});
+      session.runInside(${JSON.stringify(program("echo $$; exec sleep 640"))});
     `,
       ],
       { stdio: ["ignore", "pipe", "inherit"] },

@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fetch } from "undici";
+import { findOrMake } from "../../src/cache/lease.ts";
 import { mustRun } from "./command.ts";
 import { startDocker } from "./docker.ts";
 import { debianTree, labFolder } from "./lab.ts";
@@ -23,11 +24,21 @@ export interface DebianImage {
  */
 export async function provideImage(registry: Registry, image: DebianImage): Promise<string> {
   const reference = `${registry.host}/${image.name}`;
-  const { status } = await fetch(`http://${registry.host}/v2/${image.name}/manifests/latest`, {
-    headers: { accept: "application/vnd.docker.distribution.manifest.v2+json" },
+  // Test files run beside one another.
+  return findOrMake({
+    path: join(IMAGE_STORE, `.${image.name.replace("/", "-")}.lease`),
+    find: async () => {
+      const { status } = await fetch(`http://${registry.host}/v2/${image.name}/manifests/latest`, {
+        headers: { accept: "application/vnd.docker.distribution.manifest.v2+json" },
+      });
+      return status === 200 ? reference : undefined;
+    },
+    make: async () => {
+      await buildAndPush(reference, image.dockerfile);
+      return reference;
+    },
+    signal: new AbortController().signal,
   });
-  if (status !== 200) await buildAndPush(reference, image.dockerfile);
-  return reference;
 }
 
 async function buildAndPush(reference: string, dockerfile: string): Promise<void> {

@@ -2,7 +2,6 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type CommandResult, mustRun, runCommand } from "./command.ts";
-import { labFolder } from "./lab.ts";
 import { type Service, startService } from "./service.ts";
 
 /** A real Docker daemon of the tests' own. */
@@ -21,7 +20,7 @@ export async function startDocker(): Promise<Docker> {
   const service = await startService(
     "dockerd",
     [
-      ...["--data-root", labFolder("e2e", "docker"), "--exec-root", join(folder, "exec")],
+      ...["--data-root", join(folder, "data"), "--exec-root", join(folder, "exec")],
       ...["--pidfile", join(folder, "pid"), "--host", host],
       ...["--iptables=false", "--ip6tables=false", "--bridge=none"],
     ],
