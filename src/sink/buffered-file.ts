@@ -1,4 +1,5 @@
 import { copyBytes } from "../bytes/copy-bytes.ts";
+import { type WriteTarget, writerOf } from "../bytes/memory-writer.ts";
 import { toSinkError } from "./errors.ts";
 
 /**
@@ -13,8 +14,10 @@ const BUFFER_SIZE = 512 * 1024;
  */
 const WRITEBACK_SIZE = 64 * 1024 * 1024;
 
-/** The two calls a sink needs of an open file; `FileHandle` has them. */
+/** What a sink needs of an open file; `FileHandle` has it. */
 export interface WritableFile {
+  /** For threads that write by themselves; none without it. */
+  readonly fd?: number;
   write(bytes: Uint8Array, from: number, length: number, position: number): Promise<{ readonly bytesWritten: number }>;
   truncate(size: number): Promise<void>;
 }
@@ -33,14 +36,15 @@ export interface BufferedFileOptions {
 }
 
 /**
- * Appends to a seekable file through buffers, with corrections further in front. Nothing is where it
- * belongs until `flush`. After an error every call fails with that error.
+ * Appends to a seekable file through buffers, with corrections further in front. Bytes in memory that has threads to
+ * write it (blocks as they were encoded) are left to these, without a copy. Nothing is where it belongs until `flush`.
+ * After an error every call fails with that error.
  */
 export class BufferedFile {
   readonly #file: WritableFile;
   readonly #options: BufferedFileOptions;
   readonly #base: number;
-  #buffer: Buffer = Buffer.allocUnsafeSlow(BUFFER_SIZE);
+  #buffer: Buffer | undefined;
   #spare: Buffer | undefined;
   /** Sink offset of the buffer's first byte. */
   #bufferStart = 0;
@@ -52,11 +56,18 @@ export class BufferedFile {
   /** What had been written when the last synchronisation in the background began. */
   #syncedSize = 0;
   #error: Error | undefined;
+  /** What threads write, and how many pieces of it they have in hand. */
+  readonly #target: WriteTarget | undefined;
+  #inHand = 0;
+  /** Told once they have none. */
+  #onSettled = (): void => {};
 
   constructor(file: WritableFile, options: BufferedFileOptions) {
     this.#file = file;
     this.#options = options;
     this.#base = options.base ?? 0;
+    const written = (end: number, error: Error | undefined) => this.#written(end - this.#base, error);
+    if (file.fd !== undefined) this.#target = { fd: file.fd, written };
   }
 
   get position(): number {
@@ -65,11 +76,13 @@ export class BufferedFile {
 
   async append(bytes: Uint8Array): Promise<void> {
     this.#throwIfFailed();
+    if (this.#leaveToThreads(bytes)) return this.#sendBuffer(bytes.length);
     // What is larger than the buffer gains nothing from it: copied into another file, an image is one copy cheaper.
     if (bytes.length > BUFFER_SIZE) return this.#appendDirectly(bytes);
     let from = 0;
     while (from < bytes.length) {
       const count = Math.min(bytes.length - from, BUFFER_SIZE - this.#used);
+      this.#buffer ??= Buffer.allocUnsafeSlow(BUFFER_SIZE);
       copyBytes(bytes.subarray(from, from + count), this.#buffer, this.#used);
       this.#used += count;
       from += count;
@@ -77,11 +90,26 @@ export class BufferedFile {
     }
   }
 
+  /** Has bytes written behind all that was appended; false where no thread takes them. */
+  #leaveToThreads(bytes: Uint8Array): boolean {
+    const target = this.#target;
+    if (target === undefined || writerOf(bytes)?.write(bytes, target, this.#base + this.position) !== true)
+      return false;
+    this.#inHand++;
+    return true;
+  }
+
+  /** Sends what the buffer holds on its way, and leaves so many bytes behind it to others. */
+  async #sendBuffer(skipped: number): Promise<void> {
+    if (this.#used > 0) await this.#turnBuffer();
+    this.#bufferStart += skipped;
+  }
+
   async #appendDirectly(bytes: Uint8Array): Promise<void> {
     await this.#settle();
     const start = this.#bufferStart;
     const gathered = this.#used;
-    await this.#writeAt(start, this.#buffer.subarray(0, gathered));
+    await this.#writeAt(start, this.#gathered);
     await this.#writeAt(start + gathered, bytes);
     this.#bufferStart = start + gathered + bytes.length;
     this.#used = 0;
@@ -92,7 +120,7 @@ export class BufferedFile {
     if (offset < 0 || offset + bytes.length > this.position)
       throw new RangeError(`patch of ${bytes.length} bytes at ${offset} passes the end at ${this.position}`);
     const inFile = Math.max(0, Math.min(bytes.length, this.#bufferStart - offset));
-    if (inFile < bytes.length) this.#buffer.set(bytes.subarray(inFile), offset + inFile - this.#bufferStart);
+    if (inFile < bytes.length) this.#buffer?.set(bytes.subarray(inFile), offset + inFile - this.#bufferStart);
     if (inFile === 0) return;
     await this.#settle();
     await this.#writeAt(offset, bytes.subarray(0, inFile));
@@ -115,7 +143,7 @@ export class BufferedFile {
   async flush(): Promise<void> {
     this.#throwIfFailed();
     await this.#settle();
-    await this.#writeAt(this.#bufferStart, this.#buffer.subarray(0, this.#used));
+    await this.#writeAt(this.#bufferStart, this.#gathered);
     this.#bufferStart += this.#used;
     this.#used = 0;
     if (this.#reached > this.position) {
@@ -130,26 +158,56 @@ export class BufferedFile {
   async quiesce(): Promise<void> {
     this.#error ??= new Error("the output was aborted");
     await this.#writing;
+    await this.#threads();
     await this.#syncing;
   }
 
-  /** Sends the full buffer on its way, once the one before has arrived. */
+  get #gathered(): Buffer {
+    return this.#buffer?.subarray(0, this.#used) ?? Buffer.alloc(0);
+  }
+
+  /** Sends the buffer on its way, once the one before has arrived. */
   async #turnBuffer(): Promise<void> {
-    await this.#settle();
-    const full = this.#buffer;
-    this.#writing = this.#writeAt(this.#bufferStart, full).catch((error: Error) => {
+    await this.#writing;
+    this.#throwIfFailed();
+    const sent = this.#buffer;
+    this.#writing = this.#writeAt(this.#bufferStart, this.#gathered).catch((error: Error) => {
       this.#error ??= error;
     });
-    this.#buffer = this.#spare ?? Buffer.allocUnsafeSlow(BUFFER_SIZE);
-    this.#spare = full;
-    this.#bufferStart += BUFFER_SIZE;
+    this.#buffer = this.#spare;
+    this.#spare = sent;
+    this.#bufferStart += this.#used;
     this.#used = 0;
   }
 
   async #settle(): Promise<void> {
     await this.#writing;
     this.#writing = undefined;
+    await this.#threads();
     this.#throwIfFailed();
+  }
+
+  /** Waits until threads have nothing in hand; whoever else waits was told before. */
+  async #threads(): Promise<void> {
+    while (this.#inHand > 0) {
+      const before = this.#onSettled;
+      await new Promise<void>((resolve) => {
+        this.#onSettled = () => {
+          before();
+          resolve();
+        };
+      });
+    }
+  }
+
+  #written(end: number, cause: Error | undefined): void {
+    this.#inHand--;
+    if (cause !== undefined) this.#error ??= this.#failure(end, cause);
+    else this.#advance(end);
+    if (this.#inHand > 0) return;
+    const onSettled = this.#onSettled;
+    this.#onSettled = () => {};
+    onSettled();
   }
 
   async #writeAt(offset: number, bytes: Uint8Array): Promise<void> {
@@ -159,7 +217,12 @@ export class BufferedFile {
       const { bytesWritten } = await this.#guard(offset + done, write);
       done += bytesWritten;
     }
-    this.#reached = Math.max(this.#reached, offset + done);
+    this.#advance(offset + done);
+  }
+
+  /** Bytes up to an offset were written. */
+  #advance(end: number): void {
+    this.#reached = Math.max(this.#reached, end);
     if (this.#reached - this.#syncedSize >= WRITEBACK_SIZE) this.#startSync();
   }
 
@@ -179,11 +242,15 @@ export class BufferedFile {
     try {
       return await call;
     } catch (cause) {
-      const { base: _, ...named } = this.#options;
-      const error = toSinkError(cause, { ...named, offset });
+      const error = this.#failure(offset, cause);
       this.#error ??= error;
       throw error;
     }
+  }
+
+  #failure(offset: number, cause: unknown): Error {
+    const { base: _, ...named } = this.#options;
+    return toSinkError(cause, { ...named, offset });
   }
 
   #throwIfFailed(): void {

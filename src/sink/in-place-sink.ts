@@ -63,6 +63,7 @@ const truncateFd = promisify(ftruncate);
 
 function fileOf(fd: number): WritableFile {
   return {
+    fd,
     write: (bytes, from, length, position) => writeFd(fd, bytes, from, length, position),
     truncate: (size) => truncateFd(fd, size),
   };

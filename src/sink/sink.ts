@@ -12,7 +12,10 @@ export interface Sink {
   readonly position: number;
   /** The directory whose file system takes the bytes; undefined where they leave the process or stay in memory. */
   readonly directory?: string | undefined;
-  /** Appends; the bytes are copied or written before the promise resolves, so the caller may reuse them then. */
+  /**
+   * Appends; the bytes are copied or written before the promise resolves, so the caller may reuse them then. Those in
+   * memory with a writer (`writerOf`) may be under way still, and their memory's owner keeps them for so long.
+   */
   write(bytes: Uint8Array): Promise<void>;
   /** Overwrites bytes in front of `position`. */
   patch(offset: number, bytes: Uint8Array): Promise<void>;

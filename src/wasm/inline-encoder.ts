@@ -46,13 +46,18 @@ export function encodeInline(
   codec: BlockCodec,
   buffer: Uint8Array,
   block: number | LentBlock,
-  slots: Slots,
+  slots: Pick<Slots, "release">,
 ): EncodedBlock {
   const bytes = typeof block === "number" ? buffer.subarray(0, block) : block.bytes;
   return encodedBlock(buffer, bytes.length, encodeInto(codec, bytes, buffer), slots);
 }
 
-export function encodedBlock(buffer: Uint8Array, size: number, result: BlockResult, slots: Slots): EncodedBlock {
+export function encodedBlock(
+  buffer: Uint8Array,
+  size: number,
+  result: BlockResult,
+  slots: Pick<Slots, "release">,
+): EncodedBlock {
   const { compressedSize, hash } = result;
   const stored = compressedSize === 0;
   return {

@@ -23,6 +23,11 @@ export class Slots {
     return this.#free.length > 0 || this.#made < this.#count;
   }
 
+  /** Whether somebody waits for one. */
+  get isWaitedFor(): boolean {
+    return this.#waiting.length > 0;
+  }
+
   acquire(): Uint8Array | Promise<Uint8Array> {
     if (this.#error !== undefined) return Promise.reject(this.#error);
     const free = this.#free.pop();
