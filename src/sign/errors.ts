@@ -1,3 +1,4 @@
+import { quote } from "../bytes/printable.ts";
 import { type ErrorDetails, type MessageTable, SifonError } from "../errors.ts";
 import { SifError } from "../sif/errors.ts";
 
@@ -77,6 +78,10 @@ export type KeyErrorCode =
   | "CERTIFICATE_EXPIRED"
   | "CERTIFICATE_USAGE"
   | "CERTIFICATE_EXTENSION"
+  | "CERTIFICATE_NOT_ISSUER"
+  | "CERTIFICATE_PATH_LENGTH"
+  | "CERTIFICATE_NAME"
+  | "CERTIFICATE_CHAINS"
   | "KEYRING_DAMAGED"
   | "KEYRING_BUSY"
   | "KEY_INVALID"
@@ -94,7 +99,17 @@ const KEY_MESSAGES: MessageTable<KeyErrorCode> = {
   PASSPHRASE_NEEDED: () => "the key is encrypted and needs its passphrase",
   PASSPHRASE_WRONG: () => "the passphrase does not open the key",
   CERTIFICATE_INVALID: (d) => `the certificate cannot be read: ${d["reason"]}`,
-  CERTIFICATE_UNTRUSTED: () => "x509: certificate signed by unknown authority",
+  CERTIFICATE_UNTRUSTED: (d) =>
+    `x509: certificate signed by unknown authority${
+      d["hint"] === undefined
+        ? ""
+        : ` (possibly because of ${quote(d["hint"])} while trying to verify candidate authority certificate ${quote(d["issuer"])})`
+    }`,
+  CERTIFICATE_NOT_ISSUER: () => "x509: certificate is not authorized to sign other certificates",
+  CERTIFICATE_PATH_LENGTH: () => "x509: too many intermediates for path length constraint",
+  CERTIFICATE_CHAINS: () => "x509: signature check attempts limit reached while verifying certificate chain",
+  CERTIFICATE_NAME: (d) =>
+    `x509: a root or intermediate certificate is not authorized to sign for this name: ${d["reason"]}`,
   CERTIFICATE_EXPIRED: (d) =>
     `x509: certificate has expired or is not yet valid: current time ${d["now"]} is ${d["seen"]} ${d["limit"]}`,
   CERTIFICATE_USAGE: () => "x509: certificate specifies an incompatible key usage",

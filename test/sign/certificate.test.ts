@@ -13,6 +13,8 @@ function check(name: string, between: readonly string[], { now = NOW, roots = ["
   return trustedKey(certificate, { intermediates: load(...between), roots: load(...roots), now });
 }
 
+const escapeRegExp = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+
 describe("trustedKey()", () => {
   it("gives the key of a certificate that leads to a root", () => {
     const key = createPublicKey(createPrivateKey(golden("certificates/signer.key").toString()));
@@ -38,11 +40,69 @@ describe("trustedKey()", () => {
     ["another usage", "server", ["intermediate"], "CERTIFICATE_USAGE"],
     ["an issuer of another usage", "below-server-issuer", ["server-issuer"], "CERTIFICATE_USAGE"],
     ["an issuer that is none", "below-not-an-issuer", ["not-an-issuer"], "CERTIFICATE_UNTRUSTED"],
-    ["a chain longer than allowed", "too-deep", ["below-short-path", "short-path"], "CERTIFICATE_UNTRUSTED"],
+    ["a chain longer than allowed", "too-deep", ["below-short-path", "short-path"], "CERTIFICATE_PATH_LENGTH"],
+    ["an issuer that may not sign certificates", "below-no-cert-sign", ["no-cert-sign"], "CERTIFICATE_UNTRUSTED"],
+    [
+      "names that are constrained by directory",
+      "below-only-directories",
+      ["only-directories"],
+      "CERTIFICATE_EXTENSION",
+    ],
     ["an unknown critical extension", "constrained", [], "CERTIFICATE_EXTENSION"],
     ["a time gone by", "brief", [], "CERTIFICATE_EXPIRED"],
   ])("refuses %s", (_, name, between, code) => {
     expect(() => check(name, between)).toThrow(expect.objectContaining({ code }));
+  });
+
+  const none = "is not permitted by any constraint";
+  const unfit = "cannot be matched against constraints";
+  // What Apptainer 1.4.5 says of each.
+  it.each<[string, string | undefined]>([
+    ["only-email_a_example.org", undefined],
+    ["only-email_a_evil.com", `email address "a@evil.com" ${none}`],
+    ["only-email_b_EVIL.com", `email address "b@evil.com" ${none}`],
+    ["only-DNS_www.Example.org", undefined],
+    ["only-DNS_a.evil.com", `DNS name "a.evil.com" ${none}`],
+    ["only-URI_https___a.example.org_8_x", undefined],
+    ["only-URI_https___example.org_", `URI "https://example.org/" ${none}`],
+    ["only-URI_https___10.0.0.1_", `URI with IP ("https://10.0.0.1/") ${unfit}`],
+    ["only-URI_urn_x", `URI with empty host ("urn:x") ${unfit}`],
+    ["only-IP_10.1.2.3", undefined],
+    ["only-IP_11.1.2.3", `IP address "11.1.2.3" ${none}`],
+    ["only-IP_fd00__1", `IP address "fd00::1" ${none}`],
+    ["no-name", undefined],
+    ["not-DNS_a.evil.com", 'DNS name "a.evil.com" is excluded by constraint "evil.com"'],
+    ["not-DNS_evil.com.org", undefined],
+    ["not-IP_fd00__1", 'IP address "fd00::1" is excluded by constraint "fd00::/16"'],
+    ["not-IP_10.1.2.3", undefined],
+    ["not-email_a_evil.com", undefined],
+    ["not-email_b_EVIL.com", 'email address "b@evil.com" is excluded by constraint "b@evil.com"'],
+    ["not-URI_https___example.org_", undefined],
+    ["not-URI_https___10.0.0.1_", `URI with IP ("https://10.0.0.1/") ${unfit}`],
+  ])("holds the names of %s against its issuer's constraints", (name, reason) => {
+    const between = [name.startsWith("not-") ? "not-names" : "only-names"];
+    if (reason === undefined) {
+      expect(check(name, between).type).toBe("public");
+      return;
+    }
+    expect(() => check(name, between)).toThrow(
+      new RegExp(
+        `^${escapeRegExp(`x509: a root or intermediate certificate is not authorized to sign for this name: ${reason}`)}$`,
+      ),
+    );
+  });
+
+  it("names the issuer that it could not be", () => {
+    expect(() => check("below-no-cert-sign", ["no-cert-sign"])).toThrow(
+      'x509: certificate signed by unknown authority (possibly because of "x509: invalid signature: parent certificate cannot sign this kind of certificate" while trying to verify candidate authority certificate "no-cert-sign")',
+    );
+  });
+
+  it("gives up on issuers without an end", () => {
+    const intermediates = Array<string>(200).fill("intermediate");
+    expect(() => check("signer", intermediates, { roots: ["server"] })).toThrow(
+      expect.objectContaining({ code: "CERTIFICATE_CHAINS" }),
+    );
   });
 
   it("refuses certificates before and after their time, and those of expired issuers", () => {

@@ -10,7 +10,8 @@ export interface CertificateExtension {
 /** DER tags (X.690 §8). */
 const Tag = { boolean: 0x01, integer: 0x02, octets: 0x04, oid: 0x06, sequence: 0x30, extensions: 0xa3 } as const;
 
-interface Element {
+/** One element of DER, its content not taken apart. */
+export interface Element {
   readonly tag: number;
   readonly content: Uint8Array;
 }
@@ -43,7 +44,15 @@ export function readPathLength(value: Uint8Array): number | undefined {
   return number.reduce((sum, byte) => sum * 256 + byte, 0);
 }
 
-function elements(bytes: Uint8Array): readonly Element[] {
+/** Whether a key-usage extension has the bit keyCertSign (RFC 5280 §4.2.1.3: bit 5, counted from the highest). */
+export function maySignCertificates(value: Uint8Array): boolean {
+  const [bits] = elements(value);
+  // In front of the bits a byte says how many of the last one do not count.
+  return ((need(bits).content[1] ?? 0) & 0x04) !== 0;
+}
+
+/** The elements that stand one after the other in `bytes`. */
+export function elements(bytes: Uint8Array): readonly Element[] {
   const found: Element[] = [];
   for (let offset = 0; offset < bytes.length; ) {
     const tag = bytes[offset] as number;
