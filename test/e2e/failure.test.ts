@@ -55,7 +55,7 @@ describe("a full disk", () => {
 /** Runs a line on a pseudo terminal of 100 columns, and answers the question that comes. */
 async function onTerminal({ out, env }: Workplace, line: string, answer?: string) {
   const SIFON = `${process.execPath} ${SIFON_MAIN}`;
-  const steps: readonly TerminalStep[] = answer === undefined ? [] : [[/\[y\/N\] $/, answer]];
+  const steps: readonly TerminalStep[] = answer === undefined ? [] : [[/\[y\/N\] /, answer]];
   const options = { cwd: out, env: { ...env, SIFON, TERM: "xterm" } };
   const { code, seen } = await followOnTerminal(`stty cols 100; ${line}`, steps, options);
   return { code, text: seen };
