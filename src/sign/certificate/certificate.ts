@@ -124,7 +124,7 @@ function findChains(
   const certificate = below[below.length - 1] as X509Certificate;
   if (trust.roots.some((root) => root.raw.equals(certificate.raw))) return [below];
   const chains: (readonly X509Certificate[])[] = [];
-  let problem: unknown;
+  let problem: KeyError | undefined;
   let hint: { readonly hint: string; readonly issuer: string } | undefined;
   const consider = (issuer: X509Certificate, isRoot: boolean): void => {
     if (issuer.subject !== certificate.issuer || below.some(({ raw }) => raw.equals(issuer.raw))) return;
