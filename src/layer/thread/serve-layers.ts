@@ -10,6 +10,9 @@ import type { LayerAnswer, LayerRequest, LayerThreadSetup, Opening } from "./mes
 import { tellStarvation } from "./starvation.ts";
 import { StoredQueue } from "./stored-queue.ts";
 
+/** Between two messages of a blob's progress: each costs the main thread a turn, and nobody sees more of them. */
+const PROGRESS_STEP_MS = 50;
+
 /**
  * Turns layers into their entries, in the thread that the port's other end is in: layers whose bytes come through the
  * port, and those that the source's code opens here.
@@ -33,7 +36,13 @@ export function serveLayers(port: MessagePort, setup: LayerThreadSetup, source: 
   }
 
   async function serve({ layer, limits, opening }: Extract<LayerRequest, { kind: "open" }>): Promise<void> {
-    const onProgress = (event: ProgressEvent) => post({ kind: "progress", event });
+    let toldAt = Number.NEGATIVE_INFINITY;
+    const onProgress = (event: ProgressEvent) => {
+      const now = performance.now();
+      if (event.kind === "blob-progress" && now - toldAt < PROGRESS_STEP_MS) return;
+      toldAt = now;
+      post({ kind: "progress", event });
+    };
     const options = { limits, onProgress };
     try {
       const tar =

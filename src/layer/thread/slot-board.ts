@@ -60,13 +60,16 @@ export class SlotBoard {
   }
 
   /**
-   * The thread: asks to be woken once half of the slots are free, as all will be while nobody fills them.
+   * The thread: asks to be woken once half of the slots are free. A reader that waits has none of them, and what keeps
+   * pieces of them does not wait for the thread: they come back.
    * @returns false where they are already
    */
   awaitFree(): boolean {
-    const wakeAt = this.#taken + Math.max(1, this.#slotCount >> 1);
+    const wakeAt = this.#taken + ((this.#slotCount + 1) >> 1);
     Atomics.store(this.#words, WAKE_AT, wakeAt);
-    return Atomics.load(this.#words, FREED) < wakeAt;
+    if (Atomics.load(this.#words, FREED) < wakeAt) return true;
+    Atomics.store(this.#words, WAKE_AT, 0);
+    return false;
   }
 
   /** The reader: takes the next filled slot; undefined where there is none. */
