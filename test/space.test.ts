@@ -76,7 +76,9 @@ describe("checkSpace()", () => {
     ["the user's word", { "/out": 0 }, { ignore: true }],
     ["an output that is no file", { "/out": 0 }, { directory: undefined }],
   ] as const)("lets pass %s", async (_, free, needs) => {
-    await run(free, { sideCopy: undefined, ...needs });
+    const { events, skipped } = await run(free, { sideCopy: undefined, ...needs });
+    expect(skipped).toEqual([]);
+    expect(events.filter(({ kind }) => kind !== "space")).toEqual([]);
   });
 
   it.each([

@@ -16,16 +16,9 @@ export function searchPath(name: string, path: string, behind: readonly string[]
   for (const folder of [...path.split(delimiter), ...behind]) {
     if (!folder.startsWith("/")) continue;
     const file = join(folder, name);
-    if (isAccessible(file, constants.X_OK) && isFile(file)) return { path: file, refused: undefined };
+    const isProgram = isAccessible(file, constants.X_OK) && statSync(file, { throwIfNoEntry: false })?.isFile();
+    if (isProgram) return { path: file, refused: undefined };
     if (refused === undefined && isAccessible(file, constants.F_OK)) refused = file;
   }
   return { path: undefined, refused };
-}
-
-function isFile(path: string): boolean {
-  try {
-    return statSync(path).isFile();
-  } catch {
-    return false;
-  }
 }

@@ -1,5 +1,6 @@
 import { type Stats, statSync } from "node:fs";
 import { dirname } from "node:path";
+import { modeText } from "../bytes/mode-text.ts";
 import { imageFolder } from "./image-folder.ts";
 import { stageFolder } from "./stage-folder.ts";
 import { unpackedFolder } from "./unpacked-folder.ts";
@@ -17,9 +18,7 @@ export function foreignAccess(folder: string): string | undefined {
   }
   const { uid, mode } = found;
   if (uid !== 0 && uid !== process.geteuid?.()) return `it belongs to user ${uid}`;
-  return (mode & 0o022) === 0
-    ? undefined
-    : `others may write to it (mode ${(mode & 0o7777).toString(8).padStart(4, "0")})`;
+  return (mode & 0o022) === 0 ? undefined : `others may write to it (${modeText(mode)})`;
 }
 
 /** Of a whole cache, the first folder with something that is run or built upon which others could have changed. */

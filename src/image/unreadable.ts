@@ -2,6 +2,7 @@ import { accessSync, constants, type Stats, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { bytePath } from "../bytes/byte-path.ts";
 import { type ByteString, displayBytes } from "../bytes/byte-string.ts";
+import { modeText } from "../bytes/mode-text.ts";
 import { resolveInside } from "./resolve-inside.ts";
 
 /**
@@ -34,5 +35,5 @@ function ownerOf(path: string | Buffer): string {
   } catch {
     return "";
   }
-  return `: it belongs to user ${found.uid}, mode ${(found.mode & 0o7777).toString(8).padStart(4, "0")}`;
+  return `: it belongs to user ${found.uid}, ${modeText(found.mode)}`;
 }

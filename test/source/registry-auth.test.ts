@@ -158,7 +158,8 @@ describe("Bearer", () => {
   it("takes access_token for token, as OAuth2 names it", async () => {
     serveTokens(() => true, { token: undefined, access_token: "oauth" });
     guard((token) => token === "oauth");
-    await pullAll(sourceOf(registry).source);
+    expect(await pullAll(sourceOf(registry).source)).toHaveLength(2);
+    expect(shown()).toContain("Bearer oauth");
   });
 
   it("exchanges an identity token by POST", async () => {

@@ -211,7 +211,7 @@ class Evaluation {
     }
   }
 
-  /** Values pass through the shell once, as if in double quotes, unless `--no-eval` is given. */
+  /** Values pass through the shell once, as if in double quotes, unless the host says not to. */
   async #evaluate(name: string, value: string): Promise<string> {
     if (this.#host.noEval || !/[\\$`]/.test(value)) return value;
     try {
@@ -221,9 +221,7 @@ class Evaluation {
         throw new ShellUnsupported(error.what, error.line, `${GIVEN_VALUE}${name}`);
       if (!(error instanceof ShellSyntaxError)) throw error;
       // Deviates: Apptainer then forgets all values that were given, without saying which one is wrong.
-      this.#warn(
-        `Cannot evaluate the value of ${name} (${error.message}): it is passed on as it is. --no-eval does so for all`,
-      );
+      this.#warn(`Cannot evaluate the value of ${name} (${error.message}): it is passed on as it is`);
       return value;
     }
   }

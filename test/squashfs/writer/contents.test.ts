@@ -12,7 +12,7 @@ import { buildImage, expectedTree, type Item, type Items, noise, prose, testCore
 
 const BLOCK = 4096;
 
-async function roundTrip(items: Items, options: Parameters<typeof buildImage>[1] = {}) {
+async function expectRoundTrip(items: Items, options: Parameters<typeof buildImage>[1] = {}) {
   const built = await buildImage(items, options);
   expect(await treeOfImage(built.bytes)).toEqual(expectedTree(items));
   const image = await SquashfsImage.open(bytesAccess(built.bytes));
@@ -32,11 +32,11 @@ describe("SquashfsWriter.contents.add()", () => {
     const items: Record<string, Item> = {};
     for (const [seed, size] of SIZES.entries())
       items[`f${size}`] = { kind: "file", content: (FILLS[fill] as (typeof FILLS)[string])(size, seed) };
-    await roundTrip(items);
+    await expectRoundTrip(items);
   });
 
   it("stores incompressible blocks as they are", async () => {
-    const { report } = await roundTrip({ a: { kind: "file", content: noise(20 * BLOCK, 1) } });
+    const { report } = await expectRoundTrip({ a: { kind: "file", content: noise(20 * BLOCK, 1) } });
     expect(report.bytesUsed).toBeGreaterThan(20 * BLOCK);
     expect(report.bytesUsed).toBeLessThan(20 * BLOCK + 500);
   });
@@ -65,7 +65,7 @@ describe("SquashfsWriter.contents.add()", () => {
   it("packs small files and tails into shared fragment blocks", async () => {
     const items: Record<string, Item> = {};
     for (let i = 0; i < 40; i++) items[`f${i}`] = { kind: "file", content: prose(1000 + i, i) };
-    const { report, file } = await roundTrip(items);
+    const { report, file } = await expectRoundTrip(items);
     expect(report.fragmentCount).toBe(12);
     expect((await file("f39")).fragment?.index).toBe(11);
   });
@@ -84,7 +84,10 @@ describe("SquashfsWriter.contents.add()", () => {
       ["a hole across blocks", [prose(10, 1), hole(3 * BLOCK), prose(10, 1)], 2 * BLOCK],
       ["holes in a row", [hole(1000), hole(3096), hole(1), hole(BLOCK - 1), prose(2, 1)], 2 * BLOCK],
     ])("takes %s", async (_what, content, sparse) => {
-      const { file } = await roundTrip({ a: { kind: "file", content }, b: { kind: "file", content: prose(7, 7) } });
+      const { file } = await expectRoundTrip({
+        a: { kind: "file", content },
+        b: { kind: "file", content: prose(7, 7) },
+      });
       expect((await file("a")).sparseSize).toBe(sparse);
     });
 
@@ -117,7 +120,7 @@ describe("SquashfsWriter.contents.add()", () => {
         const items: Record<string, Item> = {};
         for (const name of ["a", "b", "c"]) items[name] = { kind: "file", content };
         items["other"] = { kind: "file", content: noise(size, 99) };
-        const { report, file } = await roundTrip(items);
+        const { report, file } = await expectRoundTrip(items);
         const [a, c] = [await file("a"), await file("c")];
         expect([c.blocksStart, c.fragment]).toEqual([a.blocksStart, a.fragment]);
         expect(report.duplicateSize).toBe(2 * size);
@@ -127,13 +130,13 @@ describe("SquashfsWriter.contents.add()", () => {
 
     it("takes the write position back where a large file was there already", async () => {
       const content = noise(60 * BLOCK, 1);
-      const { report } = await roundTrip({ a: { kind: "file", content }, b: { kind: "file", content } });
+      const { report } = await expectRoundTrip({ a: { kind: "file", content }, b: { kind: "file", content } });
       expect(report.rewoundSize).toBe(60 * BLOCK);
     });
 
     it("writes nothing in vain for files of a few blocks", async () => {
       const content = noise(3 * BLOCK, 1);
-      const { report } = await roundTrip(
+      const { report } = await expectRoundTrip(
         { a: { kind: "file", content }, b: { kind: "file", content } },
         { workers: 1 },
       );
@@ -146,7 +149,7 @@ describe("SquashfsWriter.contents.add()", () => {
       const [tail1, tail2] = [noise(100, 3), noise(100, 4)];
       const both = (run: Buffer, tail: Buffer): Item => ({ kind: "file", content: Buffer.concat([run, tail]) });
       const items = { a: both(run1, tail1), b: both(run1, tail2), c: both(run2, tail1), d: both(run2, tail2) };
-      const { report, file } = await roundTrip({ ...items, tail: { kind: "file", content: tail2 } });
+      const { report, file } = await expectRoundTrip({ ...items, tail: { kind: "file", content: tail2 } });
       expect((await file("b")).blocksStart).toBe((await file("a")).blocksStart);
       expect((await file("c")).fragment).toEqual((await file("a")).fragment);
       expect((await file("tail")).fragment).toEqual((await file("b")).fragment);
@@ -155,7 +158,7 @@ describe("SquashfsWriter.contents.add()", () => {
 
     it("tells apart a file and its beginning, and holes of different length", async () => {
       const bytes = noise(4 * BLOCK, 1);
-      await roundTrip({
+      await expectRoundTrip({
         a: { kind: "file", content: bytes },
         b: { kind: "file", content: bytes.subarray(0, 3 * BLOCK) },
         c: { kind: "file", content: [{ zeros: 3 * BLOCK }, bytes.subarray(0, BLOCK)] },
@@ -167,7 +170,7 @@ describe("SquashfsWriter.contents.add()", () => {
     });
 
     it("shares the content of hard links without asking", async () => {
-      const { file } = await roundTrip({ a: { kind: "file", content: prose(9000, 1) }, z: { linkTo: "a" } });
+      const { file } = await expectRoundTrip({ a: { kind: "file", content: prose(9000, 1) }, z: { linkTo: "a" } });
       expect((await file("a")).ref).toBe((await file("z")).ref);
     });
   });

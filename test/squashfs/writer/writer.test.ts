@@ -8,7 +8,7 @@ import { treeOfImage } from "../../support/squashfs-tree.ts";
 import { buildImage, expectedTree, type Item, type Items, noise, prose, xattr } from "./image-builder.ts";
 
 /** Builds, reads back and compares everything; the reader also checks the whole image for contradictions. */
-async function roundTrip(items: Items, options: Parameters<typeof buildImage>[1] = {}) {
+async function expectRoundTrip(items: Items, options: Parameters<typeof buildImage>[1] = {}) {
   const built = await buildImage(items, options);
   expect(await treeOfImage(built.bytes)).toEqual(expectedTree(items, options.root));
   const image = await SquashfsImage.open(bytesAccess(built.bytes));
@@ -59,7 +59,7 @@ describe("SquashfsWriter.finish()", () => {
   };
 
   it("writes every kind of file, as basic inodes", async () => {
-    const { report } = await roundTrip(KINDS);
+    const { report } = await expectRoundTrip(KINDS);
     expect(report.inodeCount).toBe(Object.keys(KINDS).length + 1);
   });
 
@@ -71,7 +71,7 @@ describe("SquashfsWriter.finish()", () => {
       if ((item as Item).kind !== "directory") items[`dir/${path}-2`] = { linkTo: path };
     }
     const root: Item = { kind: "directory", xattrs: attributes };
-    const { image } = await roundTrip(items, { root });
+    const { image } = await expectRoundTrip(items, { root });
     expect((await image.stat("dir/fifo-2")).linkCount).toBe(2);
     expect((await image.stat("dir")).linkCount).toBe(3);
   });
@@ -81,7 +81,7 @@ describe("SquashfsWriter.finish()", () => {
     ["gzip", { kind: "gzip", level: "best" }, 0],
     ["none", { kind: "none" }, SuperblockFlag.uncompressedData | SuperblockFlag.uncompressedInodes],
   ])("says %s in the superblock and keeps to it", async (_name, compression, flags) => {
-    const { bytes } = await roundTrip({ a: { kind: "file", content: prose(30_000, 3) } }, { compression });
+    const { bytes } = await expectRoundTrip({ a: { kind: "file", content: prose(30_000, 3) } }, { compression });
     const superblock = SUPERBLOCK.read(bytes);
     expect(superblock.compressor).toBe(1);
     expect(superblock.flags & flags).toBe(flags);
@@ -90,7 +90,10 @@ describe("SquashfsWriter.finish()", () => {
 
   it.each([4096, 131072, 1048576])("takes blocks of %d bytes", async (blockSize) => {
     const content = Buffer.concat([prose(blockSize * 2 + 5, 1), noise(blockSize, 2)]);
-    await roundTrip({ a: { kind: "file", content }, b: { kind: "file", content: content.subarray(7) } }, { blockSize });
+    await expectRoundTrip(
+      { a: { kind: "file", content }, b: { kind: "file", content: content.subarray(7) } },
+      { blockSize },
+    );
   });
 
   it.each([2048, 4097, 12288, 2097152])("refuses blocks of %d bytes", async (blockSize) => {
@@ -142,7 +145,7 @@ describe("inodes", () => {
   });
 
   it("take a target of 4095 bytes", async () => {
-    await roundTrip({ x: { kind: "symlink", target: "x".repeat(4095) } });
+    await expectRoundTrip({ x: { kind: "symlink", target: "x".repeat(4095) } });
   });
 
   /** Files i with uid base + 2i and gid base + 2i + 1. */
