@@ -232,7 +232,8 @@ async function runOpened(
     makeHostPoints(tree.hostPoints);
     const running = await session.runAsChild(
       {
-        ...{ mounts: tree.mounts, namespaces, cwd: cwd.path },
+        // Without links: whoever enters a container looks them up on the host, to which an absolute one would lead.
+        ...{ mounts: tree.mounts, namespaces, cwd: (await tree.resolve(cwd.path)).path },
         ...(await keepFromHost(tree, prepared, cwd.path)),
         ...(options.hostname === undefined ? {} : { hostname: options.hostname }),
         ...(options.noUmask ? { umask: 0o022 } : {}),

@@ -104,7 +104,7 @@ export interface ProgramPlan {
   readonly hostname?: string;
   /** Absolute path of the program in the container, or a name to be looked up in the environment's PATH; its arguments. */
   readonly command: readonly [string, ...string[]];
-  /** Absolute, in the container. */
+  /** Absolute, in the container, and without symbolic links on the way. */
   readonly cwd: string;
   /** All of it: nothing of Sifon's own environment is added. */
   readonly environment: Readonly<Record<string, string>>;

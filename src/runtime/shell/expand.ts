@@ -18,6 +18,9 @@ interface Piece {
   readonly breaks?: boolean;
 }
 
+/** Of one word: what a program gets would be too much for the kernel by far. */
+const MAX_FIELDS = 50_000;
+
 /** `${NAME?word}` of a name without a value ends the script. */
 export class ParameterError extends Error {}
 
@@ -36,18 +39,21 @@ export async function expandPattern(word: Word, state: ShellState): Promise<Patt
 /** The fields of a command's word: split by IFS, then matched against file names. */
 export async function expandFields(word: Word, state: ShellState): Promise<string[]> {
   const fields: string[] = [];
-  for (const field of splitFields(await expand(word, state), state.get("IFS") ?? " \t\n")) {
+  const split = splitFields(await expand(word, state), state.get("IFS") ?? " \t\n");
+  if (split.length > MAX_FIELDS) throw new ShellUnsupported(`more than ${MAX_FIELDS} words`, 0);
+  for (const field of split) {
     const parts = field.map(({ text, quoted }) => ({ text, literal: quoted }));
     const text = parts.map((part) => part.text).join("");
     const found = hasPattern(parts) ? await matchPaths(parts, state) : [];
-    fields.push(...(found.length > 0 ? found : [text]));
+    if (found.length === 0) fields.push(text);
+    else for (const path of found) fields.push(path);
   }
   return fields;
 }
 
 async function expand(word: Word, state: ShellState): Promise<Piece[]> {
   const pieces: Piece[] = [];
-  for (const part of word) pieces.push(...(await expandPart(part, state)));
+  for (const part of word) for (const piece of await expandPart(part, state)) pieces.push(piece);
   return pieces;
 }
 
@@ -86,6 +92,8 @@ async function expandPart(part: WordPart, state: ShellState): Promise<Piece[]> {
   }
 }
 
+/** The length of the text by that of what is put in: what a replacement may come to. */
+const MAX_REPLACED = 16 * 1024 * 1024;
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
 /** The value of an expression, which may assign. */
@@ -127,6 +135,8 @@ async function alter(value: string, alteration: Alteration, state: ShellState): 
         throw new ShellUnsupported("& in a replacement", 0);
       const source = patternSource(pattern, { slashes: true });
       if (source === "") return value;
+      if (value.length * by.reduce((sum, { text }) => sum + text.length, 1) > MAX_REPLACED)
+        throw new ShellUnsupported("a replacement in so long a text", 0);
       const matcher = new RegExp(source, alteration.all ? "gsu" : "su");
       if (new RegExp(`^(?:${source})$`, "su").test("")) throw new ShellUnsupported("a pattern that matches nothing", 0);
       return value.replace(matcher, () => by.map(({ text }) => text).join(""));

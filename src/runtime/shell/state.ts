@@ -1,5 +1,5 @@
 import type { TextView } from "../text-view.ts";
-import type { Command } from "./syntax.ts";
+import { type Command, ShellUnsupported } from "./syntax.ts";
 
 /** A shell's variable. */
 export interface Variable {
@@ -12,6 +12,9 @@ export interface ShellOutput {
   readonly stream: "stdout" | "stderr";
   readonly text: string;
 }
+
+/** A variable's: the kernel passes on 128 KiB. */
+const MAX_TEXT = 4 * 1024 * 1024;
 
 /** Everything that commands of a script share and change. */
 export class ShellState {
@@ -68,6 +71,7 @@ export class ShellState {
   }
 
   set(name: string, value: string, exported = false): void {
+    if (value.length > MAX_TEXT) throw new ShellUnsupported(`more than ${MAX_TEXT} characters in ${name}`, 0);
     const known = this.variables.get(name);
     const isExported = exported || known?.exported === true || this.exportedNames.has(name);
     this.variables.set(name, { value, exported: isExported });
