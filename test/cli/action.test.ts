@@ -207,6 +207,34 @@ describe.skipIf(!ready)("sifon run, exec, shell, test", () => {
     );
   });
 
+  it("makes more mount points than fit one argument of a program, and says what lies in their way", async () => {
+    // 128 KiB are the most that the kernel takes in one piece.
+    const parent = `/points/${"d".repeat(230)}`;
+    const options = Array.from({ length: 300 }, (_, index) => ["--scratch", `${parent}/${"x".repeat(240)}${index}`]);
+    const words = ["sh", "-c", "cd /points/*/ && ls | wc -l"];
+    const many = await inFolder("exec", "-B", `${image}:${parent}/file`, ...options.flat(), image, ...words);
+    expect(many).toMatchObject({ code: 0, stdout: "301\n", stderr: "" });
+    const below = await inFolder("exec", "-B", `${folder}:/bin/busybox/x`, image, "true");
+    expect(below.stderr).toMatch(/^FATAL: .* while mounting \S+: \/bin\/busybox in the container is no directory\n$/);
+  });
+
+  it("takes as many overlays as the kernel does", async () => {
+    const overlays = Array.from({ length: 200 }, (_, index) => join(folder, "layers", String(index)));
+    for (const [index, path] of overlays.entries()) {
+      await mkdir(join(path, "upper"), { recursive: true });
+      await writeFile(join(path, "upper", `of-${index}`), "");
+    }
+    const options = overlays.flatMap((path) => ["--overlay", `${path}:ro`]);
+    const words = ["sh", "-c", "set -- /of-*; echo $#"];
+    expect(await inFolder("exec", ...options, image, ...words)).toMatchObject({ stdout: "200\n", stderr: "" });
+    const [first = ""] = overlays;
+    const more = Array.from({ length: 500 }, () => ["--overlay", `${first}:ro`]).flat();
+    expect(await inFolder("exec", ...more, image, ...words)).toMatchObject({
+      ...{ code: 255, stdout: "" },
+      stderr: expect.stringContaining("layers over each other: the kernel takes 500"),
+    });
+  });
+
   it("never covers the whole root with a bind", async () => {
     expect(await inFolder("exec", "-B", `${folder}:/`, image, "echo", "ran")).toMatchObject({
       ...{ code: 0, stdout: "ran\n" },

@@ -83,6 +83,12 @@ async function place(tree: MountedTree, wanted: WantedMount, options: PlacingOpt
       if (need === "expected") warn(`Skipping mount ${name} [${group}]: ${mount.target} doesn't exist in container`);
       return;
     }
+    const file = await fileAbove(tree, path);
+    if (file !== undefined) {
+      if (need === "required") refuse(wanted, `${file} in the container is no directory`);
+      if (need === "expected") warn(`Skipping mount ${name} [${group}]: ${file} is no directory in the container`);
+      return;
+    }
     tree.makePoint(path, kind, found.mount);
   } else if ((entry.kind === "directory") !== (kind === "directory")) {
     if (need === "required" || group === "home")
@@ -120,6 +126,15 @@ async function hideParent(tree: MountedTree, path: string): Promise<boolean> {
   if (real !== parent || parent === "/" || entry?.kind !== "directory" || mount !== undefined) return false;
   tree.mount({ kind: "tmpfs", target: parent, mode: 0o755 });
   return true;
+}
+
+/** What keeps a folder from being made: the nearest thing above it that is there, where that is none. */
+async function fileAbove(tree: MountedTree, path: string): Promise<string | undefined> {
+  for (let above = posix.dirname(path); above !== "/"; above = posix.dirname(above)) {
+    const { entry } = await tree.resolve(above);
+    if (entry !== undefined) return entry.kind === "directory" ? undefined : above;
+  }
+  return undefined;
 }
 
 async function kindOf({ mount, files }: WantedMount): Promise<ReturnType<typeof sourceKind>> {

@@ -9,6 +9,7 @@ export type EngineErrorCode =
   | "NAMESPACES_REFUSED"
   | "FUSE_UNAVAILABLE"
   | "OVERLAY_UNAVAILABLE"
+  | "TOO_MANY_LAYERS"
   | "MOUNT_FAILED"
   | "SETUP_FAILED"
   | "ARGUMENTS_TOO_LONG";
@@ -29,6 +30,8 @@ const MESSAGES: MessageTable<EngineErrorCode> = {
     `Cannot mount "${d.path}": /dev/fuse cannot be opened for reading and writing. Load the module fuse (modprobe fuse), and let users read and write /dev/fuse.`,
   OVERLAY_UNAVAILABLE: (d) =>
     `Cannot put a writable layer over "${d.path}"${said(d)}. This host's kernel has no overlay for user ${d.uid}; install fuse-overlayfs (Debian's package: fuse-overlayfs).`,
+  TOO_MANY_LAYERS: (d) =>
+    `Cannot put ${d.seen} layers over each other: the kernel takes ${d.limit}, the image's among them. Put what is in some of the overlays into one.`,
   MOUNT_FAILED: (d) => `Cannot mount "${d.path}"${said(d)}.`,
   SETUP_FAILED: (d) => `Cannot set up the container${said(d)}.`,
   ARGUMENTS_TOO_LONG: (d) => {

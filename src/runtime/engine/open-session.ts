@@ -14,7 +14,7 @@ import { type PreparedContainer, prepareContainer } from "./prepare-container.ts
 import { containerOptions, programOptions } from "./program-options.ts";
 import { startProgram } from "./run-program.ts";
 import type { EngineSession, ProgramStreams, RunningProgram } from "./session.ts";
-import { ROOT, requireTool, sessionScript, shellQuote } from "./session-script.ts";
+import { ROOT, requireTool, sessionScript } from "./session-script.ts";
 import { limitIn } from "./start-failure.ts";
 import { startTool } from "./start-tool.ts";
 
@@ -70,19 +70,12 @@ async function attempt(
   const hasRange = wantsRange && rangeProblem === undefined;
   const inner = [
     ...["--mount", "--pid", "--fork", "--kill-child", "--", bwrap, ...hostRootOptions(), ...script.binds],
-    ...["--cap-add", "ALL", "--", "/bin/sh", "-c", script.text],
+    ...["--cap-add", "ALL", "--", "/bin/sh", "-c", 'for piece; do eval "$piece"; done', "sh", ...script.pieces],
   ];
   let argv = [unshare, ...(privileged ? [] : ["--user", "--map-root-user"]), ...inner];
   if (hasRange) {
-    const words = [unshare, ...inner].map(shellQuote).join(" ");
-    argv = [
-      unshare,
-      "--user",
-      "--",
-      "/bin/sh",
-      "-c",
-      `read -r pid rest </proc/self/stat; echo "map $pid"; read -r ok && exec ${words}`,
-    ];
+    const mapped = 'read -r pid rest </proc/self/stat; echo "map $pid"; read -r ok && exec "$@"';
+    argv = [unshare, "--user", "--", "/bin/sh", "-c", mapped, "sh", unshare, ...inner];
   }
   // A process group of its own: the terminal's Ctrl-C is for the program.
   const holder = await startTool(argv, {

@@ -27,7 +27,8 @@ export interface ScriptSettings {
 
 /** The session's setup as a shell script, and what bubblewrap has to bind for it. */
 export interface SessionScript {
-  readonly text: string;
+  /** Pieces of the script, to be run one behind the other: the kernel takes 128 KiB in one piece. */
+  readonly pieces: readonly string[];
   readonly binds: readonly string[];
   readonly upperPath: string | undefined;
   readonly imagePaths: readonly string[];
@@ -42,7 +43,8 @@ export function sessionScript(plan: SessionPlan, given: ScriptSettings): Session
   const settings = { ...given, asCaller: !given.privileged && plan.ids === "self" };
   const { overlay, image } = plan;
   const mount = shellQuote(requireTool(settings.host, "mount", "it mounts the image's layers"));
-  const lines = ["umask 022", 'failed() { echo "failed $1"; exit 1; }'];
+  // From here on what the kernel is told of layers is short: it takes a page of options.
+  const lines = ["umask 022", `cd ${SESSION_FOLDER}`, 'failed() { echo "failed $1"; exit 1; }'];
   // Made by bubblewrap, which is there anyway: a process less.
   const binds: string[] = [LOWER, POINTS, ROOT].flatMap((folder) => ["--dir", folder]);
   const layers = plan.layers ?? [];
@@ -61,13 +63,15 @@ export function sessionScript(plan: SessionPlan, given: ScriptSettings): Session
     return path;
   };
   const imagePaths = (plan.otherImages ?? []).map(mountBeside(otherImagePath));
-  const layerPaths = layers.map(mountBeside((index) => `${SESSION_FOLDER}/layer${index}`));
+  const layerPaths = layers.map(mountBeside((index) => `${SESSION_FOLDER}/l${index}`));
   let upperPath: string | undefined;
   if (!isPlain) {
     const points = overlay.points ?? [];
-    lines.push(...points.map(makePoint));
+    lines.push(...makePoints(points));
     // Below the image: directories that it has keep their owner and mode.
-    const lowers = [...layerPaths, LOWER, ...(points.length > 0 ? [POINTS] : [])].join(":");
+    const lowers = [...layerPaths, LOWER, ...(points.length > 0 ? [POINTS] : [])];
+    if (lowers.length > MOST_LAYERS)
+      throw new EngineError("TOO_MANY_LAYERS", { seen: lowers.length, limit: MOST_LAYERS });
     let written = "";
     if (overlay.kind === "memory") {
       lines.push(
@@ -85,11 +89,11 @@ export function sessionScript(plan: SessionPlan, given: ScriptSettings): Session
       upperPath = `${UPPER_FOLDER}/${posix.basename(overlay.upper)}`;
       written = `,upperdir=${upperPath},workdir=${UPPER_FOLDER}/${posix.basename(overlay.work)}`;
     }
-    lines.push(mountOverlay(`lowerdir=${lowers}${written}`, plan, settings));
+    lines.push(mountOverlay(lowers, written, plan, settings));
   }
   // Under the number that the host knows, though the process has a PID namespace: /proc is the host's.
   lines.push("read -r pid rest </proc/self/stat", 'echo "ready $pid"', "read -r rest || :");
-  return { text: lines.join("\n"), binds, upperPath, imagePaths };
+  return { pieces: inPieces(lines), binds, upperPath, imagePaths };
 }
 
 function mountImage(image: RootImage & { kind: "squashfs" }, target: string, settings: ScriptSettings): string {
@@ -116,7 +120,12 @@ function mountImage(image: RootImage & { kind: "squashfs" }, target: string, set
   return `${ways.join(" || ")} || failed image`;
 }
 
-function mountOverlay(options: string, plan: SessionPlan, { host, privileged }: ScriptSettings): string {
+function mountOverlay(
+  lowers: readonly string[],
+  written: string,
+  plan: SessionPlan,
+  { host, privileged }: ScriptSettings,
+): string {
   const ways: string[] = [];
   const [major, minor] = host.kernel;
   // 5.11: overlays in user namespaces, with attributes of the name space user.
@@ -124,10 +133,12 @@ function mountOverlay(options: string, plan: SessionPlan, { host, privileged }: 
     const mount = shellQuote(requireTool(host, "mount", "it mounts the image's layers"));
     // What is written must stand for itself: no renamed folders and no files without content, whatever the kernel's default.
     const marks = privileged ? ",redirect_dir=off,metacopy=off,index=off" : ",userxattr";
-    ways.push(`${mount} -t overlay -o ${options}${marks} overlay ${ROOT} 2>${LOWER}.log`);
+    const names = lowers.map((path) => posix.relative(SESSION_FOLDER, path)).join(":");
+    ways.push(`${mount} -t overlay -o lowerdir=${names}${written}${marks} overlay ${ROOT} 2>${LOWER}.log`);
   }
   const fuse = host.tools["fuse-overlayfs"];
-  if (fuse !== undefined && host.fuseDevice) ways.push(`${shellQuote(fuse)} -o ${options} ${ROOT}`);
+  if (fuse !== undefined && host.fuseDevice)
+    ways.push(`${shellQuote(fuse)} -o lowerdir=${lowers.join(":")}${written} ${ROOT}`);
   if (ways.length === 0) {
     const path = plan.image.kind === "squashfs" ? plan.image.file : plan.image.path;
     throw new EngineError("OVERLAY_UNAVAILABLE", { path, uid: host.uid });
@@ -135,10 +146,41 @@ function mountOverlay(options: string, plan: SessionPlan, { host, privileged }: 
   return `${ways.join(" || ")} || { cat ${LOWER}.log >&2; failed overlay; }`;
 }
 
-function makePoint({ path, kind }: MountPoint): string {
-  const full = shellQuote(`${POINTS}${path}`);
-  if (kind === "directory") return `mkdir -p ${full}`;
-  return `mkdir -p ${shellQuote(posix.dirname(`${POINTS}${path}`))} && : >${full}`;
+/** How much of a script, or of a command's words, goes together. */
+const PIECE_SIZE = 60_000;
+/** linux/fs/overlayfs: OVL_MAX_STACK. */
+const MOST_LAYERS = 500;
+
+/** Commands that make mount points, with as few processes as can be. */
+function makePoints(points: readonly MountPoint[]): string[] {
+  const at = (path: string) => `${POINTS}${path}`;
+  const files = points.filter(({ kind }) => kind === "file").map(({ path }) => at(path));
+  const folders = points.filter(({ kind }) => kind === "directory").map(({ path }) => at(path));
+  const needed = [...new Set([...folders, ...files.map((path) => posix.dirname(path))])].map(shellQuote);
+  return [
+    ...grouped(needed).map((words) => `mkdir -p ${words.join(" ")}`),
+    ...files.map((path) => `: >${shellQuote(path)}`),
+  ];
+}
+
+function inPieces(lines: readonly string[]): string[] {
+  return grouped(lines).map((group) => group.join("\n"));
+}
+
+/** Texts in groups of at most {@link PIECE_SIZE} bytes; one that is longer has one to itself. */
+function grouped(texts: readonly string[]): string[][] {
+  const groups: string[][] = [];
+  let size = PIECE_SIZE;
+  for (const text of texts) {
+    const own = Buffer.byteLength(text) + 1;
+    if (size + own > PIECE_SIZE) {
+      groups.push([]);
+      size = 0;
+    }
+    groups.at(-1)?.push(text);
+    size += own;
+  }
+  return groups;
 }
 
 /** The path of a tool. @throws EngineError TOOL_MISSING */
