@@ -33,12 +33,13 @@ export async function verifyContent(
   await withOutput(context, (output) => output.raw(Buffer.from(text)));
 }
 
-function reportText(path: string, { size, objectCount, partitions, record }: CheckReport): string {
+function reportText(path: string, { size, objectCount, unusedSize, partitions, record }: CheckReport): string {
   const objects = objectCount === 0 ? "a squashfs image" : `${objectCount} object(s)`;
   const lines = [`${path}: whole, ${size} bytes, ${objects}`, ...partitions.map(partitionLine)];
   const origin = record?.manifest === undefined ? "" : ` from ${record.manifest}`;
   if (record !== undefined) lines.push(`as recorded by its build with sifon ${record.version}${origin}`);
   else if (objectCount > 0) lines.push("its build recorded no counts");
+  if (unusedSize > 0) lines.push(`the last ${unusedSize} bytes belong to no object; sifon sif add takes their place`);
   return `${lines.join("\n")}\n`;
 }
 

@@ -20,6 +20,8 @@ export interface CheckReport {
   /** Bytes of the file. */
   readonly size: number;
   readonly objectCount: number;
+  /** Bytes behind the last object, which none of them has: those of one that was deleted, or was never added whole. */
+  readonly unusedSize: number;
   readonly partitions: readonly CheckedPartition[];
   /** What the build recorded, which the primary partition agrees with; undefined where nothing is recorded. */
   readonly record: BuildRecord | undefined;
@@ -41,7 +43,7 @@ export async function checkImage(image: ImageFile, options: CheckOptions = {}): 
   const { size } = source;
   if (sif === undefined) {
     const partition = await checkSquashfs(await image.root(), undefined, options);
-    return { size, objectCount: 0, partitions: [partition], record: undefined };
+    return { size, objectCount: 0, unusedSize: 0, partitions: [partition], record: undefined };
   }
   refuseSharedIds(sif, path);
   refuseOverlaps(sif, path);
@@ -59,7 +61,8 @@ export async function checkImage(image: ImageFile, options: CheckOptions = {}): 
       for await (const _ of streamObject(source, object)) options.signal?.throwIfAborted();
     }
   }
-  return { size, objectCount: sif.objects.length, partitions, record };
+  const end = Math.max(sif.header.dataOffset, ...sif.objects.map(({ offset, size: length }) => offset + length));
+  return { size, objectCount: sif.objects.length, unusedSize: Math.max(0, size - end), partitions, record };
 }
 
 async function checkSquashfs(

@@ -78,8 +78,8 @@ export interface Addition {
 }
 
 /**
- * Adds an object behind the last one, in the first free slot, and returns its ID. Unlike builders it is in no group
- * unless one is given. What fails on the way, or is stopped by the signal, leaves the file as it was.
+ * Adds an object behind the last one, in the first free slot, and returns its ID. What an edit that was
+ * killed left there goes. Unlike builders it is in no group unless one is given. What fails on the way, or is stopped by the signal, leaves the file as it was.
  * @throws SifError DESCRIPTORS_FULL, PRIMARY_EXISTS, EXTRA_INVALID, OBJECT_OUTSIDE_FILE, EDIT_NOT_UNDONE and what
  *   `readSif` throws
  */
@@ -121,6 +121,9 @@ export async function addObjects(
     const dataSize = endOfData({ header, objects }) - header.dataOffset;
     const descriptors = added.map((object) => descriptorPatch(header, object));
     await file.patch([...descriptors, headerPatch({ ...header, dataSize }, objects, timeSec)]);
+    // A deleted object's bytes are counted by the header, and stay, as with Apptainer. Behind those only an edit that
+    // was killed leaves any.
+    await file.finish(header.dataOffset + Math.max(header.dataSize, dataSize));
     return added.map(({ id }) => id);
   });
 }

@@ -81,6 +81,16 @@ export class InPlaceFile {
     await this.write({ offset: start, bytes: span });
   }
 
+  /**
+   * The edit is done: it is on the disk, and what stands behind `size` goes, as a change that was killed leaves it.
+   * There is no way back from then on.
+   */
+  async finish(size: number): Promise<void> {
+    await this.#handle.sync();
+    const { size: present } = await this.#handle.stat();
+    if (size < present) await this.#handle.truncate(size);
+  }
+
   /** What was written so far is on the disk before anything that is written from now on. */
   async flush(): Promise<void> {
     await this.#handle.sync();

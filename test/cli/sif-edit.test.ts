@@ -73,10 +73,15 @@ describe.concurrent("sif add", () => {
     run.child.kill("SIGKILL");
     expect((await run.ended).signal).toBe("SIGKILL");
     expect((await readFile(path)).subarray(0, former.length).equals(former)).toBe(true);
-    // What is left behind the objects is in nobody's way.
+    // What is left behind the objects is told, and gives way to the next one.
+    const { size } = await stat(path);
+    const said = await place.run(["check", "x.sif"]);
+    expect(said.stdout.toString()).toContain(`the last ${size - former.length} bytes belong to no object`);
     expect((await place.run(["sif", "add", "--datatype", "7", "x.sif", "object"])).code).toBe(0);
     const { objects } = await withFileAccess(path, readSif);
     expect(objects.at(-1)).toMatchObject({ id: 4, offset: former.length, size: 8 });
+    expect((await stat(path)).size).toBe(former.length + 8);
+    expect((await place.run(["check", "x.sif"])).stdout.toString()).not.toContain("belong to no object");
   });
 
   it("beyond the limit of a file's size names the file and leaves it as it was", async (context) => {

@@ -57,8 +57,11 @@ describe("checkImage()", () => {
     }
   });
 
-  it("accepts a SIF without a record", async () => {
-    expect(await checkBytes(await minimalSif())).toMatchObject({ objectCount: 3, record: undefined });
+  it("accepts a SIF without a record, and tells of bytes that no object has", async () => {
+    const sif = await minimalSif();
+    expect(await checkBytes(sif)).toMatchObject({ objectCount: 3, unusedSize: 0, record: undefined });
+    const longer = Buffer.concat([sif, Buffer.alloc(7)]);
+    expect(await checkBytes(longer)).toMatchObject({ objectCount: 3, unusedSize: 7 });
   });
 
   it("tells each count that is not the recorded one", async () => {
