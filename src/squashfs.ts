@@ -5,6 +5,7 @@
  */
 export type { ByteString } from "./bytes/byte-string.ts";
 export type { BodyPart, Hole, Xattr } from "./bytes/file-body.ts";
+export type { Hash128 } from "./bytes/hash128.ts";
 export type { Lease } from "./bytes/lease.ts";
 export { bytesAccess, openFileAccess, type RandomAccess, windowAccess } from "./bytes/random-access.ts";
 export type { ContentId, ContentStore } from "./fstree/content.ts";

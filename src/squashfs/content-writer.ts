@@ -1,5 +1,6 @@
 import { copyBytes } from "../bytes/copy-bytes.ts";
 import type { BodyPart } from "../bytes/file-body.ts";
+import type { Hash128 } from "../bytes/hash128.ts";
 import { type Lease, leaseOf } from "../bytes/lease.ts";
 import type { ContentId, ContentStore } from "../fstree/content.ts";
 import type { BlockEncoder, LentBlock } from "../wasm/block-encoder.ts";
@@ -11,7 +12,6 @@ import { SquashfsError } from "./errors.ts";
 import { FileCommitter } from "./file-committer.ts";
 import { FRAGMENT_SLOTS, type FragmentWriter } from "./fragment-writer.ts";
 import { Gate } from "./gate.ts";
-import type { Hash128 } from "./hash-index.ts";
 import { isZero } from "./is-zero.ts";
 import { ShareLedger, type ShareMark, type ShareReport } from "./share-ledger.ts";
 import { TailPlacer } from "./tail-placer.ts";
@@ -96,14 +96,14 @@ export class ContentWriter implements ContentStore {
    * @throws RangeError where the parts do not add up to `size`; SquashfsError FILE_TOO_LARGE. After any
    * error the writer takes nothing more.
    */
-  add(size: number, parts: AsyncIterable<BodyPart> | Uint8Array): ContentId | Promise<ContentId> {
+  add(size: number, parts: AsyncIterable<BodyPart> | Uint8Array, hash?: Hash128): ContentId | Promise<ContentId> {
     if (this.#busy) return Promise.reject(new TypeError("one content at a time: the call before has not ended"));
     if (this.#failure !== undefined) return Promise.reject(this.#failure.error as Error);
     const isSmall = parts instanceof Uint8Array && size < this.#encoder.blockSize && parts.length === size;
     if (!isSmall) return this.#whileBusy(this.#add(size, parts));
     this.#count(size);
     if (size === 0) return 0;
-    const added = this.#addSmall(parts);
+    const added = this.#addSmall(parts, hash);
     return typeof added === "number" ? added : this.#whileBusy(added);
   }
 
@@ -218,10 +218,10 @@ export class ContentWriter implements ContentStore {
   }
 
   /** A file that fills no block. The bytes are borrowed. What can be done at once is. */
-  #addSmall(bytes: Uint8Array): ContentId | Promise<ContentId> {
+  #addSmall(bytes: Uint8Array, knownHash?: Hash128): ContentId | Promise<ContentId> {
     const size = bytes.length;
     if (isZero(bytes)) return this.#addHole(size);
-    const hash = this.#tails.hash(bytes);
+    const hash = knownHash ?? this.#tails.hash(bytes);
     const known = this.#tails.find(hash, size);
     // A file of no more than this tail, too.
     if (known !== undefined && this.#contents.size(known) === size) {

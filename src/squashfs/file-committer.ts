@@ -1,3 +1,4 @@
+import type { Hash128 } from "../bytes/hash128.ts";
 import type { ContentId } from "../fstree/content.ts";
 import type { EncodedBlock } from "../wasm/block-encoder.ts";
 import type { Core } from "../wasm/core.ts";
@@ -5,7 +6,7 @@ import type { Contents, RunId } from "./contents.ts";
 import type { DataArea } from "./data-area.ts";
 import type { FragmentWriter } from "./fragment-writer.ts";
 import type { Gate } from "./gate.ts";
-import { type Hash128, HashIndex } from "./hash-index.ts";
+import { HashIndex } from "./hash-index.ts";
 import { sizeWord } from "./size-word.ts";
 
 /** Stands for the hash of a hole's block; the fourth word is the number of them. */

@@ -1,9 +1,6 @@
 import { freeMemory } from "../bytes/free-memory.ts";
+import type { Hash128 } from "../bytes/hash128.ts";
 import { U32Column } from "../fstree/columns.ts";
-import type { EncodedBlock } from "../wasm/block-encoder.ts";
-
-/** Four 32-bit words. */
-export type Hash128 = EncodedBlock["hash"];
 
 const FIRST_CAPACITY = 1024;
 /** Share of slots in use at which the table doubles: fuller saves memory, emptier saves probes. */

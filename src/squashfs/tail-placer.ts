@@ -1,8 +1,9 @@
+import type { Hash128 } from "../bytes/hash128.ts";
 import type { ContentId } from "../fstree/content.ts";
 import type { Core } from "../wasm/core.ts";
 import type { Contents } from "./contents.ts";
 import type { FragmentWriter } from "./fragment-writer.ts";
-import { type Hash128, HashIndex } from "./hash-index.ts";
+import { HashIndex } from "./hash-index.ts";
 
 /** Finds places for tails and small files, equal ones once, in the order of the files. */
 export class TailPlacer {

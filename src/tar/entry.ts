@@ -1,5 +1,6 @@
 import type { ByteString } from "../bytes/byte-string.ts";
 import type { BodyPart, Xattr } from "../bytes/file-body.ts";
+import type { Hash128 } from "../bytes/hash128.ts";
 
 export const EntryKind = {
   file: "file",
@@ -31,6 +32,8 @@ export interface TarEntry {
   readonly xattrs: readonly Xattr[];
   /** Where the entry's first header block (extended headers included) begins in the tar stream. */
   readonly offset: number;
+  /** Of the whole content, where a layer's thread has computed it: of files up to a block of the usual size. */
+  readonly contentHash?: Hash128 | undefined;
   /**
    * The content, once. Parts add up to `size`. What is not read is skipped when the next entry is asked for.
    */

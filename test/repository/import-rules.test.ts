@@ -16,7 +16,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   fstree: [],
   wasm: [],
   sink: [],
-  layer: ["oci", "tar", "fstree"],
+  layer: ["oci", "tar", "fstree", "wasm"],
   squashfs: ["fstree", "wasm", "sink"],
   sif: ["sink"],
   "singularity-d": ["oci", "fstree"],

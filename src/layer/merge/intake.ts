@@ -26,7 +26,7 @@ export class Intake {
     if (whole === undefined) return this.#takeParts(inodes, inode, entry, { isExecutable, isKept });
     if (isKept) this.captured.set(inode, new Uint8Array(whole));
     const arch = isExecutable ? readElfArch(whole) : 0;
-    const content = this.#contents.add(entry.size, whole);
+    const content = this.#contents.add(entry.size, whole, entry.contentHash);
     if (typeof content !== "number") return content.then((later) => inodes.setContent(inode, later, arch));
     inodes.setContent(inode, content, arch);
     return undefined;

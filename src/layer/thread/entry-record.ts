@@ -1,11 +1,12 @@
 import type { ByteString } from "../../bytes/byte-string.ts";
 import type { Xattr } from "../../bytes/file-body.ts";
+import type { Hash128 } from "../../bytes/hash128.ts";
 import { EntryKind, type TarEntry } from "../../tar/entry.ts";
 
 // An entry on its way from a layer's thread: words in the machine's order, then path, link name and extended attributes.
 /** Bytes of the record, whole words. */
 const SIZE = 0;
-/** Kind, mode, and whether the content comes in parts. */
+/** Kind, mode, whether the content comes in parts, and whether its hash is there. */
 const TYPE = 1;
 const UID = 2;
 const GID = 3;
@@ -18,7 +19,9 @@ const LINK_NAME_SIZE = 10;
 /** Major and minor number, 12 and 20 bits. */
 const DEVICE = 11;
 const XATTR_COUNT = 12;
-const WORDS = 13;
+/** Four words. */
+const HASH = 13;
+const WORDS = 17;
 
 /** Bytes of a record before its strings; the first word is the size of the whole. */
 export const RECORD_HEADER_SIZE: number = 4 * WORDS;
@@ -27,6 +30,7 @@ const KINDS: readonly EntryKind[] = Object.values(EntryKind);
 const KIND_BITS = 3;
 const MODE_BITS = 12;
 const IN_PARTS: number = 1 << (KIND_BITS + MODE_BITS);
+const HASHED: number = IN_PARTS << 1;
 const MINOR_BITS = 20;
 const TWO_TO_32 = 2 ** 32;
 const NO_XATTRS: readonly Xattr[] = [];
@@ -97,6 +101,13 @@ export function setInParts({ words }: RecordMemory, start: number): void {
   words[start / 4 + TYPE] = (words[start / 4 + TYPE] as number) | IN_PARTS;
 }
 
+/** Adds the hash of its content to the record at `start`. */
+export function setHash({ words }: RecordMemory, start: number, hash: Hash128): void {
+  const at = start / 4;
+  words[at + TYPE] = (words[at + TYPE] as number) | HASHED;
+  words.set(hash, at + HASH);
+}
+
 /** Bytes of the record at `start`. */
 export function sizeOfRecord({ words }: RecordMemory, start: number): number {
   return words[start / 4] as number;
@@ -116,6 +127,7 @@ export class RecordedEntry implements EntryFields {
   readonly deviceMinor: number;
   readonly xattrs: readonly Xattr[];
   readonly offset: number;
+  readonly contentHash: Hash128 | undefined;
   /** Whether the content comes in parts. */
   readonly isInParts: boolean;
 
@@ -139,6 +151,7 @@ export class RecordedEntry implements EntryFields {
     this.deviceMinor = device & ((1 << MINOR_BITS) - 1);
     this.xattrs = xattrCount === 0 ? NO_XATTRS : readXattrs(bytes, linkEnd, xattrCount);
     this.offset = readNumber(words, at + OFFSET);
+    this.contentHash = (type & HASHED) === 0 ? undefined : readHash(words, at + HASH);
     this.isInParts = (type & IN_PARTS) !== 0;
   }
 }
@@ -157,6 +170,10 @@ export function sizeOfPart({ words }: RecordMemory, start: number): number {
 /** Whether the part that begins at `start` is a hole. */
 export function isHole({ words }: RecordMemory, start: number): boolean {
   return ((words[start / 4 + 1] as number) & HOLE) !== 0;
+}
+
+function readHash(words: Uint32Array, at: number): Hash128 {
+  return [words[at] as number, words[at + 1] as number, words[at + 2] as number, words[at + 3] as number];
 }
 
 function readXattrs(bytes: Buffer, start: number, count: number): readonly Xattr[] {

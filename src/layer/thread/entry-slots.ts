@@ -1,4 +1,5 @@
 import { copyBytes } from "../../bytes/copy-bytes.ts";
+import type { Hash128 } from "../../bytes/hash128.ts";
 import type { TarEntry } from "../../tar/entry.ts";
 import {
   PART_HEADER_SIZE,
@@ -6,6 +7,7 @@ import {
   type RecordMemory,
   recordMemory,
   recordSize,
+  setHash,
   setInParts,
   writePart,
   writeRecord,
@@ -25,6 +27,7 @@ export class EntrySlots {
   readonly #memory: RecordMemory;
   readonly #board: SlotBoard;
   readonly #wakeReader: () => void;
+  readonly #hash: (content: Uint8Array) => Hash128;
   #wake = (): void => {};
   #slot: number | undefined;
   /** Where the next byte goes, and where the slot ends. */
@@ -35,11 +38,19 @@ export class EntrySlots {
   /** A record whose content is not whole yet: the reader is to see both, or neither. */
   #isHeld = false;
 
-  /** @param wakeReader called for a filled slot while the reader waits for one */
-  constructor({ memory, board }: LayerThreadSetup, wakeReader: () => void) {
+  /**
+   * @param wakeReader called for a filled slot while the reader waits for one
+   * @param hash of small contents, which the reader looks for equal ones by
+   */
+  constructor(
+    { memory, board }: Pick<LayerThreadSetup, "memory" | "board">,
+    wakeReader: () => void,
+    hash: (content: Uint8Array) => Hash128,
+  ) {
     this.#memory = recordMemory(memory);
     this.#board = new SlotBoard(memory.byteLength / SLOT_SIZE, board);
     this.#wakeReader = wakeReader;
+    this.#hash = hash;
   }
 
   /** Puts an entry with its content into slots; a promise where that takes waiting. */
@@ -78,6 +89,7 @@ export class EntrySlots {
     writeRecord(this.#memory, start, entry, size);
     const content = entry.bodyIfBuffered();
     if (content === undefined) return this.#gather(entry, start, size);
+    if (content.length > 0) setHash(this.#memory, start, this.#hash(content));
     copyBytes(content, this.#memory.bytes, start + size);
     this.#at = start + size + padded(entry.size);
     return undefined;
@@ -98,6 +110,7 @@ export class EntrySlots {
           to += part.zeros;
         }
       }
+      if (to > start + size) setHash(this.#memory, start, this.#hash(bytes.subarray(start + size, to)));
       this.#at = padded(to);
     } catch (error) {
       // The entry is for the reader to see, and the error instead of its content.

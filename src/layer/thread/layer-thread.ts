@@ -1,6 +1,7 @@
 import { Worker } from "node:worker_threads";
 import { InternalError } from "../../errors.ts";
 import type { Layer } from "../../oci/image.ts";
+import { compileCore } from "../../wasm/core-module.ts";
 import { LayerError } from "../errors.ts";
 import type { OpenLayerOptions } from "../open-layer.ts";
 import { layerFailure } from "./failure.ts";
@@ -27,7 +28,7 @@ export class LayerThread {
     this.#program = program;
     this.#memory = memory;
     this.#board = new SlotBoard(memory.slotCount);
-    const setup: LayerThreadSetup = { memory: memory.memory, board: this.#board.memory };
+    const setup: LayerThreadSetup = { memory: memory.memory, board: this.#board.memory, core: compileCore() };
     this.#worker = new Worker(program.file, { workerData: setup, name: "sifon layer", execArgv: [] });
     this.#openings = new Openings((request) => this.#post(request), signal);
     this.#worker.on("message", (answer: LayerAnswer) => {

@@ -1,4 +1,5 @@
 import type { ProgressEvent } from "../../progress.ts";
+import type { CoreModule } from "../../wasm/core-module.ts";
 import type { LayerIdentity } from "../checked-tar.ts";
 import type { ExpansionLimits } from "../limits.ts";
 import type { Failure } from "./failure.ts";
@@ -51,6 +52,8 @@ export interface LayerThreadSetup {
   readonly memory: SharedArrayBuffer;
   /** A `SlotBoard`'s. */
   readonly board: SharedArrayBuffer;
+  /** For hashes of small files. */
+  readonly core: CoreModule;
 }
 
 /** Contents of no more than this lie in one piece, larger ones are cut at multiples of it: the usual size of a block. */

@@ -1,12 +1,14 @@
 import type { MessagePort } from "node:worker_threads";
 import type { ProgressEvent } from "../../progress.ts";
 import { readTar } from "../../tar/read-tar.ts";
+import { loadCore } from "../../wasm/core.ts";
+import { shareCore } from "../../wasm/core-module.ts";
 import { type CheckedTarOptions, checkedTar, type LayerIdentity } from "../checked-tar.ts";
 import { freedChunks, withStream } from "../stored-bytes.ts";
 import { type DetachedSource, DetachedStreams } from "./detached-streams.ts";
 import { EntrySlots } from "./entry-slots.ts";
 import { toFailure } from "./failure.ts";
-import type { LayerAnswer, LayerRequest, LayerThreadSetup, Opening } from "./messages.ts";
+import { type LayerAnswer, type LayerRequest, type LayerThreadSetup, type Opening, PIECE_SIZE } from "./messages.ts";
 import { tellStarvation } from "./starvation.ts";
 import { StoredQueue } from "./stored-queue.ts";
 
@@ -19,7 +21,13 @@ const PROGRESS_STEP_MS = 50;
  */
 export function serveLayers(port: MessagePort, setup: LayerThreadSetup, source: DetachedSource): void {
   const post = (answer: LayerAnswer) => port.postMessage(answer);
-  const slots = new EntrySlots(setup, () => post({ kind: "filled" }));
+  shareCore(setup.core);
+  const core = loadCore({ blockSize: PIECE_SIZE });
+  const slots = new EntrySlots(
+    setup,
+    () => post({ kind: "filled" }),
+    (content) => core.contentHash(content),
+  );
   // While the source is slow, what there is goes on as it comes.
   const flush = () => slots.flush();
   const openQueue = () => new StoredQueue(post, flush);
