@@ -41,7 +41,7 @@ export default defineConfig({
           name: "e2e",
           ...everywhere,
           include: ["test/e2e/**/*.test.ts"],
-          testTimeout: 300_000,
+          testTimeout: 600_000,
           hookTimeout: 600_000,
         },
       },
