@@ -22,9 +22,9 @@ export const gzipDecompressor: Decompressor = {
   },
 };
 
-/** One chunk of the most that may come: no joining of pieces, no growing. */
+/** One chunk, of which a byte stays free: no joining of pieces, and where one is full Node makes the next at once. */
 function oneChunk(limit: number): ZlibOptions {
-  return { maxOutputLength: limit, chunkSize: Math.max(limit, 64) };
+  return { maxOutputLength: limit, chunkSize: Math.max(limit, 64) + 1 };
 }
 
 function failure(cause: unknown): DecompressError {
