@@ -43,6 +43,8 @@ export default defineConfig({
           include: ["test/e2e/**/*.test.ts"],
           testTimeout: 600_000,
           hookTimeout: 600_000,
+          // Each conversion takes all processors, and some tests count what it leaves on the machine.
+          fileParallelism: false,
         },
       },
     ],
