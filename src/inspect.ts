@@ -70,11 +70,12 @@ async function readMetadata(path: string, selection: Selection, onProgress: OnPr
   const read = async (image: ImageFile): Promise<ContainerMetadata> => {
     const stored = await storedMetadata(image, onProgress);
     if (stored !== undefined) return select(stored, selection);
-    if (selection.all && image.sif !== undefined) {
+    const definition = selection.deffile ? await storedDefinition(image) : undefined;
+    // Of a SIF without metadata Apptainer takes the definition file's object, and misses only that.
+    if (selection.deffile && definition === undefined && image.sif !== undefined) {
       onProgress({ kind: "warning", message: "No SIF metadata partition, searching in container..." });
     }
     const metadata = await readFiles(squashfsView(await image.root()), selection, onProgress);
-    const definition = selection.deffile ? await storedDefinition(image) : undefined;
     return definition === undefined ? metadata : { ...metadata, deffile: definition };
   };
   // Damage elsewhere in the file does not keep what is asked for from being read.

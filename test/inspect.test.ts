@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type InspectOptions, inspectContainer } from "../src/inspect.ts";
+import { deleteObject } from "../src/sif/edit.ts";
 import { makeLayer } from "./support/registry-image.ts";
 import { makeSif } from "./support/small-sif.ts";
 
@@ -98,6 +99,18 @@ describe("inspectContainer() of a SIF", () => {
     expect((await inspect("x.sif", { deffile: true })).text).toMatch(/^bootstrap: oci\n/);
     expect((await inspect("x.sif", { app: "foo", sections: ["runscript"] })).text).toBe("app\n");
     expect((await inspect("x.sif", { all: true })).text).not.toContain("counts");
+  });
+
+  it.each([
+    { without: [2], warnings: [] },
+    { without: [1, 2], warnings: ["No SIF metadata partition, searching in container..."] },
+  ])("looks into the container without objects $without", async ({ without, warnings }) => {
+    await makeSif(join(folder, "z.sif"), { config: { Labels: { one: "1" } } });
+    for (const id of without) await deleteObject(join(folder, "z.sif"), id, { timeSec: 1 });
+    expect((await inspect("z.sif", { all: true })).warnings).toEqual(warnings);
+    const labels = await inspect("z.sif");
+    expect(labels.text).toMatch(/^one: 1\n/);
+    expect(labels.warnings).toEqual([]);
   });
 
   it("asks the files where that cannot be read, with a warning", async () => {

@@ -139,6 +139,8 @@ describe.skipIf(!ready)("inspect beside Apptainer", () => {
     must("build", "plain.sif", "root");
     execFileSync("cp", ["-a", join(folder, "theirs.sif"), join(folder, "bare.sif")]);
     must("sif", "del", "2", "bare.sif");
+    execFileSync("cp", ["-a", join(folder, "bare.sif"), join(folder, "barer.sif")]);
+    must("sif", "del", "1", "barer.sif");
     execFileSync("mksquashfs", [join(folder, "sandbox"), join(folder, "image.squashfs"), "-quiet", "-no-progress"], {
       stdio: "ignore",
     });
@@ -164,6 +166,7 @@ describe.skipIf(!ready)("inspect beside Apptainer", () => {
     "odd.sif",
     "plain.sif",
     "bare.sif",
+    "barer.sif",
     "image.squashfs",
     "sandbox",
     "ours.sif",
