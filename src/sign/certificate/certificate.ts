@@ -78,7 +78,8 @@ export interface CertificateTrust {
  * The key of a certificate that leads to a trusted root and may sign code (RFC 5280 §6, in the order and with the words
  * of Go's crypto/x509, which other verifiers of SIFs use). Revocation is not checked.
  * @throws KeyError CERTIFICATE_EXPIRED, CERTIFICATE_USAGE, CERTIFICATE_EXTENSION, CERTIFICATE_UNTRUSTED,
- *   CERTIFICATE_NOT_ISSUER, CERTIFICATE_PATH_LENGTH, CERTIFICATE_NAME, CERTIFICATE_INVALID, KEY_UNSUPPORTED
+ *   CERTIFICATE_NOT_ISSUER, CERTIFICATE_PATH_LENGTH, CERTIFICATE_NAME, CERTIFICATE_CHAINS, CERTIFICATE_INVALID,
+ *   KEY_UNSUPPORTED
  */
 export function trustedKey(certificate: X509Certificate, trust: CertificateTrust): KeyObject {
   checkOne(certificate, trust.now);
@@ -128,7 +129,11 @@ function findChains(
   let hint: { readonly hint: string; readonly issuer: string } | undefined;
   const consider = (issuer: X509Certificate, isRoot: boolean): void => {
     if (issuer.subject !== certificate.issuer || below.some(({ raw }) => raw.equals(issuer.raw))) return;
-    if (checks.left-- <= 0) throw new KeyError("CERTIFICATE_CHAINS");
+    if (checks.left-- <= 0) {
+      // As in Go: a chain that was found before is as good as ever.
+      problem = new KeyError("CERTIFICATE_CHAINS");
+      return;
+    }
     const refusal = signatureProblem(certificate, issuer);
     if (refusal !== undefined) {
       hint ??= { hint: refusal, issuer: commonName(issuer) };

@@ -38,7 +38,7 @@ export function readAlternativeNames(value: Uint8Array): readonly GeneralName[] 
   return elements(list?.content ?? new Uint8Array(0)).flatMap(nameOf);
 }
 
-/** RFC 5280 §4.2.1.10 */
+/** What an issuer's name-constraints extension says (RFC 5280 §4.2.1.10). */
 export function readNameConstraints(value: Uint8Array): NameConstraints {
   const [whole] = elements(value);
   const parts = elements(whole?.content ?? new Uint8Array(0));
@@ -52,6 +52,7 @@ export function readNameConstraints(value: Uint8Array): NameConstraints {
       return found;
     });
   };
+  // permittedSubtrees [0], excludedSubtrees [1].
   const [permitted, excluded] = [subtrees(0xa0), subtrees(0xa1)];
   return { permitted, excluded, hasUnknown };
 }
