@@ -18,7 +18,7 @@ const BEST_BLOCKS = 38;
 const LAYER_THREAD = 13 * MIB;
 /** Threads that read layers, where there are any: one layer is merged, the next is read ahead. */
 const LAYER_THREADS = 2;
-/** Bytes of tar that each may hold ready or lend, for each worker: as much as the worker has in hand, and once more. */
+/** Bytes of entries that each may hold ready or lend, for each worker: as much as the worker has in hand, and once more. */
 const LAYER_BUFFER_PER_WORKER = MIB;
 
 // Processor time of a block of 128 KiB of lolcow, in µs, on a quiet machine (as "Stages" in bench/RESULTS.md; 2100 in all).

@@ -32,7 +32,7 @@ export interface TarEntry {
   readonly xattrs: readonly Xattr[];
   /** Where the entry's first header block (extended headers included) begins in the tar stream. */
   readonly offset: number;
-  /** Of the whole content, where a layer's thread has computed it: of files up to a block of the usual size. */
+  /** XXH128 of the whole content, where a layer's thread has computed it: of files of 1 byte to 128 KiB. */
   readonly contentHash?: Hash128 | undefined;
   /**
    * The content, once. Parts add up to `size`. What is not read is skipped when the next entry is asked for.

@@ -4,6 +4,7 @@ import type { Hash128 } from "../../bytes/hash128.ts";
 import { EntryKind, type TarEntry } from "../../tar/entry.ts";
 
 // An entry on its way from a layer's thread: words in the machine's order, then path, link name and extended attributes.
+// Limits of the tar reader (src/tar/limits.ts) are what makes all of it fit.
 /** Bytes of the record, whole words. */
 const SIZE = 0;
 /** Kind, mode, whether the content comes in parts, and whether its hash is there. */
@@ -35,10 +36,10 @@ const MINOR_BITS = 20;
 const TWO_TO_32 = 2 ** 32;
 const NO_XATTRS: readonly Xattr[] = [];
 
-/** Sizes of name and value stand before both. */
+/** Sizes of name and value stand before both, 32 bits each, the low byte first: they need not begin a word. */
 const XATTR_HEADER_SIZE = 8;
 
-/** Before each part of a content that comes in parts stands its size, and whether it is a hole; else its bytes follow. */
+/** Before each part of a content that comes in parts stands its size, and whether it is a hole: if not, bytes follow. */
 export const PART_HEADER_SIZE = 8;
 /** In the high word. */
 const HOLE: number = 1 << 31;
@@ -156,10 +157,16 @@ export class RecordedEntry implements EntryFields {
   }
 }
 
-/** Writes what stands before a part of a content. */
-export function writePart({ words }: RecordMemory, start: number, size: number, isHole: boolean): void {
+/** Writes what stands before a part of a content: so many bytes, which follow. */
+export function writePart({ words }: RecordMemory, start: number, size: number): void {
   writeNumber(words, start / 4, size);
-  if (isHole) words[start / 4 + 1] = (words[start / 4 + 1] as number) | HOLE;
+}
+
+/** The same for a hole of so many zeros, behind which the next part stands. */
+export function writeHole(memory: RecordMemory, start: number, size: number): void {
+  writePart(memory, start, size);
+  const { words } = memory;
+  words[start / 4 + 1] = (words[start / 4 + 1] as number) | HOLE;
 }
 
 /** Bytes of the part that begins at `start`. */

@@ -9,13 +9,17 @@ import {
   recordSize,
   setHash,
   setInParts,
+  writeHole,
   writePart,
   writeRecord,
 } from "./entry-record.ts";
 import { type LayerThreadSetup, PIECE_SIZE, SLOT_SIZE } from "./messages.ts";
 import { SlotBoard } from "./slot-board.ts";
 
-/** Larger records, of very long names, go over the ends of slots. */
+/**
+ * Larger records, of very long names and many attributes, go over the ends of slots. Behind the largest that does not, a
+ * slot has room for the largest content that lies whole.
+ */
 const MAX_WHOLE_RECORD: number = SLOT_SIZE - PIECE_SIZE - 4096;
 
 /**
@@ -156,11 +160,14 @@ export class EntrySlots {
   async #putHole(size: number): Promise<void> {
     this.#part = undefined;
     if (this.#end - this.#at < PART_HEADER_SIZE) await this.#next();
-    writePart(this.#memory, this.#at, size, true);
+    writeHole(this.#memory, this.#at, size);
     this.#at += PART_HEADER_SIZE;
   }
 
-  /** Puts bytes into the last part, as far as there is room, and into further ones. `place` tells where in the content they stand. */
+  /**
+   * Puts bytes into the last part, as far as there is room, and into further ones.
+   * @param place where in the content they stand, and its size
+   */
   async #putBytes(bytes: Uint8Array, place: { readonly done: number; readonly size: number }): Promise<void> {
     let { done } = place;
     for (let from = 0; from < bytes.length; ) {
@@ -179,7 +186,7 @@ export class EntrySlots {
       copyBytes(bytes.subarray(from, from + count), this.#memory.bytes, dataStart + part.size);
       part.size += count;
       // Whole at any time: the slot may be passed on before the next bytes come.
-      writePart(this.#memory, part.start, part.size, false);
+      writePart(this.#memory, part.start, part.size);
       this.#at = dataStart + padded(part.size);
       from += count;
       done += count;

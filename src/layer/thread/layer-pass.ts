@@ -5,7 +5,7 @@ import { blobError, isGivenAway, storedChunks, withStream } from "../stored-byte
 import type { Failure } from "./failure.ts";
 import type { LayerAnswer, LayerRequest } from "./messages.ts";
 import type { SlotBoard } from "./slot-board.ts";
-import type { TarMemory } from "./tar-memory.ts";
+import type { SlotMemory } from "./slot-memory.ts";
 
 /** Stored bytes in a message: more spare messages and the waking of the thread, fewer keep less memory. */
 const BATCH_SIZE = 512 * 1024;
@@ -18,7 +18,7 @@ export interface PassLink {
   open(): Promise<boolean>;
   post(request: LayerRequest, transfer: readonly ArrayBuffer[]): void;
   /** What the thread's slots lie in. */
-  readonly memory: TarMemory;
+  readonly memory: SlotMemory;
   /** How they come and go. */
   readonly board: SlotBoard;
   /** An error of the thread, in this thread's classes. */
@@ -32,7 +32,10 @@ export interface PassOptions {
   readonly onProgress: OnProgress | undefined;
 }
 
-/** One reading of one layer by a thread, as this side sees it: begun, and the thread fed if it is to be, from the first moment on. */
+/**
+ * One reading of one layer by a thread, as this side sees it: begun, and the thread fed if it is to be, from the first
+ * moment on.
+ */
 export class LayerPass {
   readonly #layer: Layer;
   readonly #link: PassLink;

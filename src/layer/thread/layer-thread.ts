@@ -10,13 +10,13 @@ import type { LayerAnswer, LayerRequest, LayerThreadSetup } from "./messages.ts"
 import { Openings } from "./openings.ts";
 import type { LayerThreadProgram } from "./program.ts";
 import { SlotBoard } from "./slot-board.ts";
-import type { TarMemory } from "./tar-memory.ts";
+import type { SlotMemory } from "./slot-memory.ts";
 
 /** A thread that reads layers, one after the other. */
 export class LayerThread {
   readonly #program: LayerThreadProgram;
   readonly #worker: Worker;
-  readonly #memory: TarMemory;
+  readonly #memory: SlotMemory;
   readonly #board: SlotBoard;
   readonly #openings: Openings;
   #pass: LayerPass | undefined;
@@ -24,7 +24,7 @@ export class LayerThread {
   #ending: Promise<void> | undefined;
 
   /** @param memory idle; it is again some time after the thread's end */
-  constructor(program: LayerThreadProgram, memory: TarMemory, signal: AbortSignal) {
+  constructor(program: LayerThreadProgram, memory: SlotMemory, signal: AbortSignal) {
     this.#program = program;
     this.#memory = memory;
     this.#board = new SlotBoard(memory.slotCount);

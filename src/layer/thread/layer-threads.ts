@@ -8,7 +8,7 @@ import { LayerThread } from "./layer-thread.ts";
 import { LentEntries } from "./lent-entries.ts";
 import { SLOT_SIZE } from "./messages.ts";
 import type { LayerThreadProgram } from "./program.ts";
-import { TarMemory } from "./tar-memory.ts";
+import { SlotMemory } from "./slot-memory.ts";
 
 export interface LayerThreadsOptions extends OpenLayerOptions {
   readonly program: LayerThreadProgram;
@@ -26,7 +26,7 @@ export class LayerThreads {
   readonly #layers: readonly Layer[];
   readonly #options: LayerThreadsOptions;
   readonly #threads: LayerThread[] = [];
-  readonly #memories: TarMemory[] = [];
+  readonly #memories: SlotMemory[] = [];
   /** Layers that are being read, and not yet asked for. */
   readonly #ahead = new Map<number, LayerPass>();
   /** No layer below this one was begun. */
@@ -93,10 +93,10 @@ export class LayerThreads {
   }
 
   /** A thread that has ended leaves its memory to the next. */
-  #idleMemory(): TarMemory {
+  #idleMemory(): SlotMemory {
     const idle = this.#memories.find(({ isIdle }) => isIdle);
     if (idle !== undefined) return idle;
-    const memory = new TarMemory(Math.max(2, Math.ceil(this.#options.bufferSize / SLOT_SIZE)));
+    const memory = new SlotMemory(Math.max(2, Math.ceil(this.#options.bufferSize / SLOT_SIZE)));
     this.#memories.push(memory);
     return memory;
   }

@@ -12,7 +12,7 @@ import { type LayerAnswer, type LayerRequest, type LayerThreadSetup, type Openin
 import { tellStarvation } from "./starvation.ts";
 import { StoredQueue } from "./stored-queue.ts";
 
-/** Between two messages of a blob's progress: each costs the main thread a turn, and nobody sees more of them. */
+/** Least time between two messages of a blob's progress: each costs the main thread a turn; nobody sees more of them. */
 const PROGRESS_STEP_MS = 50;
 
 /**

@@ -26,6 +26,7 @@ export class SlotBoard {
   readonly memory: SharedArrayBuffer;
   readonly #words: Int32Array;
   readonly #slotCount: number;
+  /** Where the rings begin, in words: of filled slots with their sizes, two words each, and of those given back. */
   readonly #filled: number;
   readonly #freed: number;
   /** Slots that this side has taken off its ring. */
@@ -43,7 +44,11 @@ export class SlotBoard {
     this.#words[FREED] = slotCount;
   }
 
-  /** The thread: passes a slot to the reader. @returns whether the reader is to be woken */
+  /**
+   * The thread: passes a slot to the reader.
+   * @param size bytes that it has put into the slot
+   * @returns whether the reader is to be woken
+   */
   fill(slot: number, size: number): boolean {
     const words = this.#words;
     const place = this.#filled + 2 * ((words[FILLED] as number) % this.#slotCount);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { FsTree } from "../../../src/fstree/tree.ts";
 import { SLOT_SIZE as SLOT } from "../../../src/layer/thread/messages.ts";
-import { TarMemory } from "../../../src/layer/thread/tar-memory.ts";
+import { SlotMemory } from "../../../src/layer/thread/slot-memory.ts";
 import { MemorySink } from "../../../src/sink/memory-sink.ts";
 import { SquashfsWriter } from "../../../src/squashfs/writer.ts";
 import type { Compression } from "../../../src/wasm/compression.ts";
@@ -12,12 +12,12 @@ const compression: Compression = { kind: "gzip", level: "fast" };
 
 /** What a layer's thread does: fills slots that are free, and waits where there is none. */
 class LentBytes {
-  readonly #memory: TarMemory;
+  readonly #memory: SlotMemory;
   readonly #free: number[];
   #wake = (): void => {};
 
   constructor(slotCount: number) {
-    this.#memory = new TarMemory(slotCount);
+    this.#memory = new SlotMemory(slotCount);
     this.#free = Array.from({ length: slotCount }, (_, slot) => slot);
     this.#memory.attach((slot) => {
       new Uint8Array(this.#memory.memory, slot * SLOT, SLOT).fill(0xee);

@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { type Lease, leaseOf } from "../../src/bytes/lease.ts";
 import { SLOT_SIZE as SLOT } from "../../src/layer/thread/messages.ts";
-import { TarMemory } from "../../src/layer/thread/tar-memory.ts";
+import { SlotMemory } from "../../src/layer/thread/slot-memory.ts";
 
-describe("TarMemory", () => {
+describe("SlotMemory", () => {
   it("gives a slot back once neither its reader nor anyone who kept a piece of it needs it", () => {
-    const memory = new TarMemory(3);
+    const memory = new SlotMemory(3);
     const freed: number[] = [];
     memory.attach((slot) => freed.push(slot));
     const [first, second] = [memory.lend(2, SLOT), memory.lend(0, 5)];
@@ -22,7 +22,7 @@ describe("TarMemory", () => {
   });
 
   it("is idle once its thread is gone and nothing of it is kept", () => {
-    const memory = new TarMemory(2);
+    const memory = new SlotMemory(2);
     expect(memory.isIdle).toBe(true);
     const freed: number[] = [];
     memory.attach((slot) => freed.push(slot));

@@ -2,10 +2,10 @@ import { type Lease, lendMemory } from "../../bytes/lease.ts";
 import { SLOT_SIZE } from "./messages.ts";
 
 /**
- * The memory that a thread's tar comes in, as its reader sees it: slots, each of which goes back to the thread once
+ * The memory that a thread's entries come in, as its reader sees it: slots, each of which goes back to the thread once
  * neither the reader nor anyone who has kept a piece of it needs it any more.
  */
-export class TarMemory {
+export class SlotMemory {
   readonly memory: SharedArrayBuffer;
   readonly slotCount: number;
   /** By slot: those who need it. */
