@@ -3,7 +3,7 @@
  * records then costs a promise for each chunk of it, not for each record. Every async generator is one, too.
  */
 export interface PromptIterator<T> {
-  /** The next item; after an error, or the end, the end. */
+  /** The next item. Not to be asked again after the end, an error or `return`. */
   next(): IteratorResult<T, void> | Promise<IteratorResult<T, void>>;
   /** Leaves early; safe after the end. */
   return(): Promise<unknown>;
@@ -11,7 +11,7 @@ export interface PromptIterator<T> {
 
 /**
  * Calls `visit` for each item, and waits where that gives a promise; true from it leaves early. An error of `visit`
- * leaves, too.
+ * leaves, too, and is what this rejects with; one of the items needs no leaving.
  */
 export async function visitAll<T>(items: PromptIterator<T>, visit: (item: T) => unknown): Promise<void> {
   for (;;) {

@@ -1,4 +1,5 @@
 import { copyBytes } from "../bytes/copy-bytes.ts";
+import type { PositionedWriter } from "../bytes/file-range.ts";
 import { type WriteTarget, writerOf } from "../bytes/memory-writer.ts";
 import { toSinkError } from "./errors.ts";
 
@@ -15,10 +16,9 @@ const BUFFER_SIZE = 512 * 1024;
 const WRITEBACK_SIZE = 64 * 1024 * 1024;
 
 /** What a sink needs of an open file; `FileHandle` has it. */
-export interface WritableFile {
+export interface WritableFile extends PositionedWriter {
   /** For threads that write by themselves; none without it. */
   readonly fd?: number;
-  write(bytes: Uint8Array, from: number, length: number, position: number): Promise<{ readonly bytesWritten: number }>;
   truncate(size: number): Promise<void>;
 }
 
