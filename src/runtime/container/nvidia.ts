@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, realpathSync } from "node:fs";
 import { basename } from "node:path";
+import { LIBRARY_FOLDER } from "../environment/defaults.ts";
 import type { UserBind } from "./wanted-mounts.ts";
 
 /** The driver's libraries by the beginnings of their names (Apptainer's nvliblist.conf), without what follows `.so`. */
@@ -13,7 +14,6 @@ const PROGRAMS = [
   "nvidia-cuda-mps-control",
   "nvidia-cuda-mps-server",
 ];
-const LIBRARY_FOLDER = "/.singularity.d/libs";
 
 /** What `--nv` binds, of what this host has of NVIDIA's driver: libraries, programs, and devices where /dev is new. */
 export function nvidiaBinds({ newDev }: { readonly newDev: boolean }): UserBind[] {

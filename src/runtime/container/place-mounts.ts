@@ -5,7 +5,7 @@ import type { Mount } from "../engine/plan.ts";
 import type { RuntimeMessage } from "../message.ts";
 import { ContainerError } from "./errors.ts";
 import type { MountedTree, Resolved } from "./mounted-tree.ts";
-import { memory, sourceKind, type WantedMount } from "./wanted-mounts.ts";
+import { memoryMount, sourceKind, type WantedMount } from "./wanted-mounts.ts";
 
 /** What can be made on top of the root. */
 export interface PlacingOptions {
@@ -47,7 +47,7 @@ async function place(tree: MountedTree, wanted: WantedMount, options: PlacingOpt
     if (need === "optional") return;
     if (group === "home" && kind.isMissing) {
       warn(`the home directory ${source} doesn't exist: an empty one in memory takes its place`);
-      return place(tree, { ...wanted, mount: memory(mount.target, 0o755) }, options);
+      return place(tree, { ...wanted, mount: memoryMount(mount.target, 0o755) }, options);
     }
     // As Apptainer 1.4.5, which looks at what it makes a mount point for.
     if (need !== "required" || (options.canMakePoints && (await tree.resolve(mount.target)).entry === undefined))

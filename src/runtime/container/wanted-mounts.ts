@@ -82,7 +82,7 @@ export function wantedMounts(options: MountOptions): WantedMount[] {
   if (!without("sys")) own(bind("/sys", "/sys"), "kernel");
   if (options.home !== undefined && !without("home")) {
     const { source, target } = options.home;
-    own(source === undefined ? memory(target, 0o755) : bind(source, target), "home");
+    own(source === undefined ? memoryMount(target, 0o755) : bind(source, target), "home");
   }
   if (!without("tmp")) {
     for (const [target, name] of [
@@ -91,13 +91,13 @@ export function wantedMounts(options: MountOptions): WantedMount[] {
     ] as const) {
       // An image without the folder gets a warning, as Apptainer gives it.
       if (workdir !== undefined && contain) own(bind(workdirFolder(workdir, name), target), "tmp", false);
-      else own(contain ? memory(target, 0o1777) : bind(target, target), "tmp", false);
+      else own(contain ? memoryMount(target, 0o1777) : bind(target, target), "tmp", false);
     }
   }
   for (const target of options.scratch) {
     const source = workdir === undefined ? undefined : workdirFolder(workdir, "scratch", target);
     wanted.push({
-      ...{ mount: source === undefined ? memory(target, 0o755) : bind(source, target), group: "scratch" },
+      ...{ mount: source === undefined ? memoryMount(target, 0o755) : bind(source, target), group: "scratch" },
       ...{ makesPoint: true, need: "required" },
     });
   }
@@ -129,7 +129,7 @@ function bind(source: string, target: string, how: { readOnly?: boolean; devices
 }
 
 /** A directory in memory. */
-export function memory(target: string, mode: number): Mount {
+export function memoryMount(target: string, mode: number): Mount {
   return { kind: "tmpfs", target, mode, sizeMiB: SESSION_SIZE_MIB };
 }
 

@@ -70,8 +70,8 @@ export function sessionScript(plan: SessionPlan, given: ScriptSettings): Session
     lines.push(...makePoints(points));
     // Below the image: directories that it has keep their owner and mode.
     const lowers = [...layerPaths, LOWER, ...(points.length > 0 ? [POINTS] : [])];
-    if (lowers.length > MOST_LAYERS)
-      throw new EngineError("TOO_MANY_LAYERS", { seen: lowers.length, limit: MOST_LAYERS });
+    if (lowers.length > MAX_LAYERS)
+      throw new EngineError("TOO_MANY_LAYERS", { seen: lowers.length, limit: MAX_LAYERS });
     let written = "";
     if (overlay.kind === "memory") {
       lines.push(
@@ -146,10 +146,10 @@ function mountOverlay(
   return `${ways.join(" || ")} || { cat ${LOWER}.log >&2; failed overlay; }`;
 }
 
-/** How much of a script, or of a command's words, goes together. */
+/** Bytes of a script, or of a command's words, that go together: Linux takes 128 KiB in one word (MAX_ARG_STRLEN). */
 const PIECE_SIZE = 60_000;
-/** linux/fs/overlayfs: OVL_MAX_STACK. */
-const MOST_LAYERS = 500;
+/** Layers below an overlay: Linux's OVL_MAX_STACK (fs/overlayfs). */
+const MAX_LAYERS = 500;
 
 /** Commands that make mount points, with as few processes as can be. */
 function makePoints(points: readonly MountPoint[]): string[] {

@@ -1,5 +1,12 @@
 import type { Cursor } from "./cursor.ts";
-import { type Arithmetic, type ArithmeticScope, ShellSyntaxError, ShellUnsupported, type Word } from "./syntax.ts";
+import {
+  type Arithmetic,
+  type ArithmeticScope,
+  NAME,
+  ShellSyntaxError,
+  ShellUnsupported,
+  type Word,
+} from "./syntax.ts";
 
 /** Binary operators from the loosest to the tightest, all of them left to right; `**` is right to left, and above. */
 const LEVELS: readonly (readonly string[])[] = [
@@ -21,7 +28,7 @@ const OPERATORS = [
 ].sort((a, b) => b.length - a.length);
 /** A decimal number of 64 bits: others (octal, bases) are read differently by different shells. */
 const DECIMAL = /^\s*([+-]?)(0|[1-9]\d{0,18})\s*$/;
-const NAME = /^[A-Za-z_]\w*$/;
+/** Deeper than anybody writes; the parser calls itself for each level. */
 const MAX_DEPTH = 100;
 
 /**
@@ -71,12 +78,9 @@ class Parser {
 
   /** `NAME = …`, right to left; else what binds tighter. */
   #assignment(): Arithmetic {
-    this.#depth += 1;
-    if (this.#depth > MAX_DEPTH) throw new ShellUnsupported("arithmetic as deep as that", this.#cursor.line);
-    try {
+    return this.#nested(() => {
       this.#blanks();
-      const { text, at } = this.#cursor;
-      const target = /^([A-Za-z_]\w*)\s*(=(?!=)|(?:[-+*/%&|^]|<<|>>)=)/.exec(text.slice(at, at + 1000));
+      const target = this.#cursor.match(/^([A-Za-z_]\w*)\s*(=(?!=)|(?:[-+*/%&|^]|<<|>>)=)/);
       if (target === null) return this.#ternary();
       const [whole, name = "", operator = ""] = target;
       this.#cursor.take(whole);
@@ -87,9 +91,7 @@ class Parser {
         scope.assign(name, String(result));
         return result;
       };
-    } finally {
-      this.#depth -= 1;
-    }
+    });
   }
 
   #ternary(): Arithmetic {
@@ -148,8 +150,7 @@ class Parser {
       if (/[\w#$"'`]/.test(cursor.peek())) throw new ShellUnsupported("arithmetic of joined words", cursor.line);
       return async (scope) => number(await scope.expand(word), scope);
     }
-    const { text, at } = cursor;
-    const literal = /^\w+/.exec(text.slice(at, at + 1000))?.[0];
+    const literal = cursor.match(/^\w+/)?.[0];
     if (literal === undefined) throw this.#wrong();
     cursor.take(literal);
     if (/[\w#$"'`[]/.test(cursor.peek())) throw new ShellUnsupported("arithmetic of joined words", cursor.line);
@@ -160,8 +161,7 @@ class Parser {
 
   #name(): string {
     this.#blanks();
-    const { text, at } = this.#cursor;
-    const name = /^[A-Za-z_]\w*/.exec(text.slice(at, at + 1000))?.[0];
+    const name = this.#cursor.match(/^[A-Za-z_]\w*/)?.[0];
     if (name === undefined) throw this.#wrong();
     this.#cursor.take(name);
     return name;
@@ -277,6 +277,9 @@ function power(base: bigint, exponent: bigint): bigint {
   return result;
 }
 
+/** Names that lead to names: a variable may hold its own. */
+const MAX_NAMES = 10;
+
 const wrapped = (value: bigint): bigint => BigInt.asIntN(64, value);
 
 /** A variable's value is a number, or another variable's name. */
@@ -289,6 +292,6 @@ function number(text: string, scope: ArithmeticScope, depth = 0): bigint {
   const value = decimal === null ? undefined : BigInt(`${decimal[1] === "-" ? "-" : ""}${decimal[2]}`);
   if (value !== undefined && value === wrapped(value)) return value;
   if (text.trim() === "") return 0n;
-  if (NAME.test(text) && depth < 10) return number(scope.value(text) ?? "", scope, depth + 1);
+  if (NAME.test(text) && depth < MAX_NAMES) return number(scope.value(text) ?? "", scope, depth + 1);
   throw new ShellUnsupported(`the number ${JSON.stringify(text.slice(0, 50))}`, 0);
 }

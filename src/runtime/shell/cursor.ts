@@ -1,3 +1,6 @@
+/** What one look at a text sees of it: no name that anybody gives is longer. */
+const LOOK_SIZE = 1000;
+
 /** A place in a script. */
 export class Cursor {
   readonly text: string;
@@ -15,6 +18,11 @@ export class Cursor {
 
   peek(ahead = 0): string {
     return this.text[this.at + ahead] ?? "";
+  }
+
+  /** What comes next, by a pattern that begins with `^`; only the next thousand characters are looked at. */
+  match(pattern: RegExp): RegExpExecArray | null {
+    return pattern.exec(this.text.slice(this.at, this.at + LOOK_SIZE));
   }
 
   next(): string {

@@ -1,7 +1,5 @@
 import type { BuiltinCall } from "./builtins.ts";
-import { ShellUnsupported } from "./syntax.ts";
-
-const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
+import { NAME, ShellUnsupported } from "./syntax.ts";
 
 /** Commands whose arguments assign: these are not split (POSIX.1-2024, declaration utilities). */
 export const DECLARING: ReadonlySet<string> = new Set(["export", "readonly", "declare", "typeset", "local"]);

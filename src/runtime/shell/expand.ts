@@ -3,6 +3,7 @@ import type { ShellState } from "./state.ts";
 import {
   type Alteration,
   type Arithmetic,
+  NAME,
   type Operation,
   ShellUnsupported,
   type Word,
@@ -20,6 +21,8 @@ interface Piece {
 
 /** Of one word: what a program gets would be too much for the kernel by far. */
 const MAX_FIELDS = 50_000;
+/** Characters that a replacement may come to, were each of the text's replaced. */
+const MAX_REPLACED = 16 * 1024 * 1024;
 
 /** `${NAME?word}` of a name without a value ends the script. */
 export class ParameterError extends Error {}
@@ -91,10 +94,6 @@ async function expandPart(part: WordPart, state: ShellState): Promise<Piece[]> {
       return expandParameter(part, state);
   }
 }
-
-/** The length of the text by that of what is put in: what a replacement may come to. */
-const MAX_REPLACED = 16 * 1024 * 1024;
-const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
 /** The value of an expression, which may assign. */
 export function evaluateArithmetic(expression: Arithmetic, state: ShellState): Promise<bigint> {

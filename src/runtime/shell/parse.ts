@@ -1,9 +1,10 @@
 import { Cursor } from "./cursor.ts";
-import { parseDoubleTest } from "./parse-test.ts";
+import { parseDoubleTest } from "./parse-double-test.ts";
 import { plainText, scanArithmetic, scanWord, splitAssignment } from "./scan-word.ts";
 import {
   type Assignment,
   type Command,
+  NAME,
   type Redirection,
   ShellSyntaxError,
   ShellUnsupported,
@@ -12,7 +13,6 @@ import {
 
 /** Words that end a list of commands where they stand in a command's place. */
 const CLOSING: ReadonlySet<string> = new Set(["then", "elif", "else", "fi", "do", "done", "esac", "}"]);
-const FUNCTION_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 /** Deeper than anybody writes; the parser calls itself for each level. */
 const MAX_DEPTH = 200;
 
@@ -175,7 +175,7 @@ class Parser {
   #for(depth: number, line: number): Command {
     this.#blanks();
     const name = plainText(scanWord(this.#cursor));
-    if (name === undefined || !FUNCTION_NAME.test(name)) throw new ShellUnsupported("a for without a name", line);
+    if (name === undefined || !NAME.test(name)) throw new ShellUnsupported("a for without a name", line);
     this.#newlines();
     let words: Word[] | undefined;
     if (this.#word("in")) {
@@ -227,7 +227,7 @@ class Parser {
     const name = words.length === 1 && !assigned ? plainText(words[0] as Word) : undefined;
     this.#cursor.next();
     this.#blanks();
-    if (name === undefined || !FUNCTION_NAME.test(name) || !this.#cursor.take(")")) {
+    if (name === undefined || !NAME.test(name) || !this.#cursor.take(")")) {
       throw new ShellUnsupported("an array or a pattern of bash", line);
     }
     this.#newlines();

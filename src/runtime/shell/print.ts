@@ -12,9 +12,12 @@ const ESCAPES: Readonly<Record<string, string>> = {
   ...{ a: "\x07", b: "\b", f: "\f", n: "\n", r: "\r", t: "\t", v: "\v" },
   ...{ "\\": "\\", '"': '"', "'": "'" },
 };
+/** Characters that a conversion may be filled up to. */
+const MAX_WIDTH = 10_000;
+/** Decimal: numbers with a zero in front are octal to some shells. */
 const INTEGER = /^[+-]?(0|[1-9]\d{0,14})$/;
 
-/** What `printf` prints, of those conversions that mean the same everywhere: %s, %d, %i, %c of texts and numbers. */
+/** What `printf` prints, of those conversions that mean the same everywhere: %s of texts, %d and %i of numbers. */
 export function printfText([format, ...args]: readonly string[], line: number): string {
   if (format === undefined || format.startsWith("-")) throw new ShellUnsupported("printf without a format", line);
   const unsupported = (what: string) => new ShellUnsupported(`printf with ${what}`, line);
@@ -40,8 +43,6 @@ export function printfText([format, ...args]: readonly string[], line: number): 
   } while (rest.length > 0);
   return text;
 }
-
-const MAX_WIDTH = 10_000;
 
 function converted(
   kind: string,

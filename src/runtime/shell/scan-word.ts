@@ -179,7 +179,7 @@ function scanBraces(cursor: Cursor, parts: Parts, quoted: boolean, line: number)
     parts.push(length ? { kind: "length", name, quoted } : { kind: "parameter", name, quoted });
     return;
   }
-  if (name === "" && /^![A-Za-z_]\w*\}/.test(cursor.text.slice(cursor.at, cursor.at + 1000))) {
+  if (name === "" && cursor.match(/^![A-Za-z_]\w*\}/) !== null) {
     cursor.next();
     parts.push({ kind: "indirect", name: scanName(cursor), quoted });
     cursor.next();
@@ -218,10 +218,12 @@ function scanOperation(cursor: Cursor, quoted: boolean): Operation | undefined {
   return { operator, colon, word: list };
 }
 
-/** What bash adds to POSIX, of which Apptainer's interpreter has these: a part of the text, one by another, the case. */
+/**
+ * What bash adds to POSIX, of which Apptainer's interpreter has these: a part of the text, one by another, the case.
+ * Undefined for all else.
+ */
 function scanAlteration(cursor: Cursor): Alteration | undefined {
-  const line = cursor.text.slice(cursor.at, cursor.at + 3);
-  const letters = /^(\^\^?|,,?)\}/.exec(line)?.[1];
+  const letters = cursor.match(/^(\^\^?|,,?)\}/)?.[1];
   if (letters !== undefined) {
     cursor.take(letters);
     return { kind: "case", upper: letters.startsWith("^"), all: letters.length === 2 };

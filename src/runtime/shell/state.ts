@@ -13,7 +13,7 @@ export interface ShellOutput {
   readonly text: string;
 }
 
-/** A variable's: the kernel passes on 128 KiB. */
+/** Characters of a variable's value: the kernel passes on 128 KiB of one, and a loop could double it without end. */
 const MAX_TEXT = 4 * 1024 * 1024;
 
 /** Everything that commands of a script share and change. */

@@ -1,3 +1,6 @@
+/** A name of a variable or function (POSIX.1-2017, XBD 3.235), as the whole of a text. */
+export const NAME: RegExp = /^[A-Za-z_][A-Za-z0-9_]*$/;
+
 /** What an expression needs of the shell around it. */
 export interface ArithmeticScope {
   value(name: string): string | undefined;
@@ -16,7 +19,9 @@ export type WordPart =
   | { readonly kind: "length"; readonly name: string; readonly quoted: boolean }
   /** `${!NAME}` */
   | { readonly kind: "indirect"; readonly name: string; readonly quoted: boolean }
+  /** `${NAME:1:2}` and its like. */
   | { readonly kind: "altered"; readonly name: string; readonly quoted: boolean; readonly alteration: Alteration }
+  /** `$((…))` */
   | { readonly kind: "arithmetic"; readonly expression: Arithmetic; readonly quoted: boolean; readonly line: number }
   /** `$(…)`: read when it is evaluated. */
   | { readonly kind: "substitution"; readonly text: string; readonly quoted: boolean; readonly line: number }
@@ -99,6 +104,7 @@ export type Command =
       readonly body: Command;
       readonly line: number;
     }
+  /** `((…))` */
   | { readonly kind: "arithmetic"; readonly expression: Arithmetic; readonly line: number }
   /** `[[ … ]]` */
   | { readonly kind: "test"; readonly expression: TestExpression; readonly line: number }

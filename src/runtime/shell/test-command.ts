@@ -1,7 +1,7 @@
 import { expandPattern, expandText } from "./expand.ts";
 import { type PatternPart, patternRegExp } from "./pattern.ts";
 import type { ShellState } from "./state.ts";
-import { ShellUnsupported, type TestExpression } from "./syntax.ts";
+import { NAME, ShellUnsupported, type TestExpression } from "./syntax.ts";
 
 /** What `test` answers: 0 true, 1 false. Throws `ShellUnsupported` for operators that are not understood. */
 export async function evaluateTest(args: readonly string[], state: ShellState, line: number): Promise<number> {
@@ -141,7 +141,7 @@ class TestParser {
       case "-x":
         return (await look())?.executable === true;
       case "-v":
-        if (!/^[A-Za-z_]\w*$/.test(operand)) throw this.#unsupported("-v of what is no name");
+        if (!NAME.test(operand)) throw this.#unsupported("-v of what is no name");
         return this.#state.get(operand) !== undefined;
       case "-s":
         return operand.startsWith("/") && view.isFilled(operand);

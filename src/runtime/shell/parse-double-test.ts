@@ -4,6 +4,7 @@ import { ShellSyntaxError, ShellUnsupported, type TestExpression, type Word } fr
 
 const UNARY = /^-[a-zA-Z]$/;
 const BINARY = ["==", "=~", "=", "!=", "<", ">", "-eq", "-ne", "-lt", "-le", "-gt", "-ge", "-nt", "-ot", "-ef"];
+/** Deeper than anybody writes; the parser calls itself for each level. */
 const MAX_DEPTH = 100;
 
 /** Reads what stands behind `[[`, with the `]]` that ends it. */
@@ -73,7 +74,7 @@ class TestParser {
 
   /** Where an expression ends, or is joined to another one. */
   #atOperator(): boolean {
-    return this.#atEnd() || /^(&&|\|\||\))/.test(this.#cursor.text.slice(this.#cursor.at, this.#cursor.at + 2));
+    return this.#atEnd() || this.#cursor.match(/^(&&|\|\||\))/) !== null;
   }
 
   #atEnd(): boolean {
