@@ -9,9 +9,9 @@ import {
   openOptions,
   TREE_OPTIONS,
 } from "./conversion-options.ts";
-import { FatalError, UsageError } from "./exit.ts";
+import { UsageError } from "./exit.ts";
 import { declareOptions, type OptionSpec } from "./options.ts";
-import { refusedVariables } from "./refused-variables.ts";
+import { refuseVariables } from "./refused-variables.ts";
 import { runConversion } from "./run-conversion.ts";
 import { SOURCE_OPTIONS } from "./source-options.ts";
 import { checkOutputName, checkPullTarget, STDOUT_TARGET } from "./target.ts";
@@ -44,8 +44,7 @@ export function pullCommand(context: Context, openLog: LogOpener): Command {
       if (words.length === 2 && !hasTransport(uri) && hasTransport(words[0] as string)) {
         throw new UsageError("pull", "the output file stands in front of the URI", { brief: true });
       }
-      const [refused] = refusedVariables("pull", context.environment);
-      if (refused !== undefined) throw new FatalError(`${refused.text} (or unset ${refused.name})`);
+      refuseVariables("pull", context.environment);
       const log = openLog();
       const values = openOptions(self, PULL_OPTIONS, context, log);
       const tuning = conversionTuning(values, "pull");

@@ -1,3 +1,4 @@
+import { FatalError } from "./exit.ts";
 import { PREFIXES, parseBool } from "./options.ts";
 import { REFUSED_OPTIONS, refusalOf } from "./refused-options.ts";
 
@@ -39,6 +40,13 @@ export function refusedVariables(command: string, environment: NodeJS.ProcessEnv
   });
 }
 
+/** Ends a command for which such a variable is set. @throws FatalError */
+export function refuseVariables(command: string, environment: NodeJS.ProcessEnv): void {
+  const [refused] = refusedVariables(command, environment);
+  if (refused !== undefined) throw new FatalError(`${refused.text} (or unset ${refused.name})`);
+}
+
+/** Whether a variable's value asks for anything. */
 function asks(option: string, value: string): boolean {
   if (value === "") return false;
   if (SWITCHES.has(option)) return parseBool(value) !== false;

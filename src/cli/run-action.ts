@@ -6,7 +6,7 @@ import { FatalError } from "./exit.ts";
 import { forwardSignals } from "./forward-signals.ts";
 import type { Logger } from "./logger.ts";
 import type { OptionValues } from "./options.ts";
-import { refusedVariables } from "./refused-variables.ts";
+import { refuseVariables } from "./refused-variables.ts";
 
 /** An action as it was typed. */
 export interface TypedAction {
@@ -29,8 +29,7 @@ export async function runAction(typed: TypedAction, tools: ActionTools): Promise
   if (engine !== "host" && engine !== "apptainer")
     throw new FatalError(`there is no engine "${engine}"; there are host and apptainer`);
   // Apptainer itself heeds them, when it is what runs the container.
-  const [refused] = engine === "host" ? refusedVariables(typed.action, context.environment) : [];
-  if (refused !== undefined) throw new FatalError(`${refused.text} (or unset ${refused.name})`);
+  if (engine === "host") refuseVariables(typed.action, context.environment);
   const { image, release } = await findImage(typed.image, tools);
   try {
     if (engine === "apptainer") {
