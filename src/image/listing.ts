@@ -59,19 +59,19 @@ const KIND_LETTERS: Readonly<Record<Inode["kind"], string>> = {
   socket: "s",
 };
 
-/** Most files of an image have one of a few modes. */
-const MODES = new Map<string, Map<number, string>>(Object.keys(KIND_LETTERS).map((kind) => [kind, new Map()]));
+/** Texts by kind and mode: most files of an image have one of a few. */
+const MODE_COLUMNS = new Map<string, Map<number, string>>(Object.keys(KIND_LETTERS).map((kind) => [kind, new Map()]));
 
 /** `drwxr-sr-t`, as `ls -l` has it. */
 export function formatMode({ kind, mode }: Pick<Inode, "kind" | "mode">): string {
-  const known = MODES.get(kind)?.get(mode);
+  const known = MODE_COLUMNS.get(kind)?.get(mode);
   if (known !== undefined) return known;
-  const text = modeText(kind, mode);
-  MODES.get(kind)?.set(mode, text);
+  const text = modeColumn(kind, mode);
+  MODE_COLUMNS.get(kind)?.set(mode, text);
   return text;
 }
 
-function modeText(kind: Inode["kind"], mode: number): string {
+function modeColumn(kind: Inode["kind"], mode: number): string {
   const bits = [8, 7, 6, 5, 4, 3, 2, 1, 0].map((bit, i) => ((mode >> bit) & 1 ? "rwx"[i % 3] : "-"));
   const special = (bit: number, at: number, letter: string): void => {
     if ((mode & bit) !== 0) bits[at] = bits[at] === "x" ? letter : letter.toUpperCase();

@@ -78,8 +78,9 @@ export interface Addition {
 }
 
 /**
- * Adds an object behind the last one, in the first free slot, and returns its ID. What an edit that was
- * killed left there goes. Unlike builders it is in no group unless one is given. What fails on the way, or is stopped by the signal, leaves the file as it was.
+ * Adds an object behind the last one, in the first free slot, and returns its ID. What an edit that was killed left
+ * there goes. Unlike those of builders it is in no group unless one is given. What fails on the way, or is stopped by
+ * the signal, leaves the file as it was.
  * @throws SifError DESCRIPTORS_FULL, PRIMARY_EXISTS, EXTRA_INVALID, OBJECT_OUTSIDE_FILE, EDIT_NOT_UNDONE and what
  *   `readSif` throws
  */

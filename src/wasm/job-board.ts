@@ -83,6 +83,7 @@ export class JobBoard {
   readonly memory: SharedArrayBuffer;
   readonly #words: Int32Array;
   readonly #mask: number;
+  /** Where the rings begin, and the records behind them, in words. */
   readonly #jobs: number;
   readonly #writes: number;
   readonly #answers: number;

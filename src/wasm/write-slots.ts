@@ -1,6 +1,9 @@
 import { writevSync } from "node:fs";
 import type { BoardWrite, WriteResult } from "./job-board.ts";
 
+/** For an error that did not come from the system: libuv's UV_UNKNOWN. */
+const UNKNOWN = -4094;
+
 /**
  * Writes slots to files, those that follow each other in a file by one call to the system. Blocks the thread.
  * @param bytesOf what a write is to write
@@ -57,6 +60,3 @@ function writeWhole(
     return { written, errno: (error as NodeJS.ErrnoException).errno ?? UNKNOWN };
   }
 }
-
-/** UV_UNKNOWN. */
-const UNKNOWN = -4094;

@@ -6,7 +6,10 @@ export interface Decompressor {
    * where that has 16 KiB or more.
    */
   decompress(input: Uint8Array, limit: number): Uint8Array;
-  /** As `decompress`, in a thread of Node's pool; missing where the decoder runs in this one only. `input` must stay as it is. */
+  /**
+   * As `decompress`, in a thread of Node's pool; missing where the decoder runs in this one only. `input` must stay as
+   * it is until then.
+   */
   decompressAside?(input: Uint8Array, limit: number): Promise<Uint8Array>;
 }
 

@@ -4,8 +4,8 @@ import type { ImageContext } from "./image-context.ts";
 import { DATA_READ_SIZE } from "./limits.ts";
 
 /**
- * Blocks that are decompressed at a time: Node's pool has four threads. Each takes its content's memory, and as many
- * reads stay in memory, so that a block of 1 MiB takes 8.
+ * Blocks that are decompressed at a time: as many as Node's pool has threads. More would wait there, each with its
+ * content's memory; fewer leave threads idle. As many reads stay in memory, so that blocks of 1 MiB take 8 MiB.
  */
 const AT_A_TIME = 4;
 
@@ -69,7 +69,10 @@ export class DecodeQueue {
     }
   }
 
-  /** Each read's bytes have the same room as those of the read so many before: a buffer for each would wait for the collector. */
+  /**
+   * Each read's bytes have the same room as those of the read `AT_A_TIME` before: a buffer for each would wait for the
+   * collector.
+   */
   #room(read: number, size: number): Uint8Array {
     const index = read % AT_A_TIME;
     let room = this.#rooms[index];

@@ -35,6 +35,7 @@ const REF_FACTOR = 0x1_0000;
  */
 type InodeHead = Omit<InodeBase, "linkCount" | "xattrIndex">;
 
+/** A directory's record of either kind; the basic one has none of these. */
 type Directory = DirectoryRecord & { indexCount?: number; xattrIndex?: number };
 
 /** Reads inodes by their refs. */

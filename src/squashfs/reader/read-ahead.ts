@@ -1,7 +1,10 @@
 import type { RandomAccess } from "../../bytes/random-access.ts";
 import { READ_AHEAD } from "./limits.ts";
 
-/** Windows kept: listings, inodes and what these refer to are read in turn, each in its own order. */
+/**
+ * Windows kept: listings, inodes and what these refer to are read in turn, each in its own order. With fewer, each read
+ * would push the next one's window out; more only take memory, `READ_AHEAD` each.
+ */
 const WINDOWS = 4;
 
 interface Window {
