@@ -56,10 +56,11 @@ export class BufferedFile {
   /** What had been written when the last synchronisation in the background began. */
   #syncedSize = 0;
   #error: Error | undefined;
-  /** What threads write, and how many pieces of it they have in hand. */
+  /** What threads write. */
   readonly #target: WriteTarget | undefined;
+  /** Pieces that they, or calls of this file's own, are writing. */
   #inHand = 0;
-  /** Told once they have none. */
+  /** Told once there are none. */
   #onSettled = (): void => {};
 
   constructor(file: WritableFile, options: BufferedFileOptions) {
@@ -187,7 +188,7 @@ export class BufferedFile {
     this.#throwIfFailed();
   }
 
-  /** Waits until threads have nothing in hand; whoever else waits was told before. */
+  /** Waits until nobody has anything in hand; whoever else waits was told before. */
   async #threads(): Promise<void> {
     while (this.#inHand > 0) {
       const before = this.#onSettled;
@@ -201,9 +202,13 @@ export class BufferedFile {
   }
 
   #written(end: number, cause: Error | undefined): void {
-    this.#inHand--;
     if (cause !== undefined) this.#error ??= this.#failure(end, cause);
     else this.#advance(end);
+    this.#handBack();
+  }
+
+  #handBack(): void {
+    this.#inHand--;
     if (this.#inHand > 0) return;
     const onSettled = this.#onSettled;
     this.#onSettled = () => {};
@@ -212,12 +217,19 @@ export class BufferedFile {
 
   async #writeAt(offset: number, bytes: Uint8Array): Promise<void> {
     let done = 0;
-    while (done < bytes.length) {
-      const write = this.#file.write(bytes, done, bytes.length - done, this.#base + offset + done);
-      const { bytesWritten } = await this.#guard(offset + done, write);
-      done += bytesWritten;
+    this.#inHand++;
+    try {
+      while (done < bytes.length) {
+        // After an abort nothing more may come: the file is cut, or its number another's.
+        this.#throwIfFailed();
+        const write = this.#file.write(bytes, done, bytes.length - done, this.#base + offset + done);
+        const { bytesWritten } = await this.#guard(offset + done, write);
+        done += bytesWritten;
+      }
+      this.#advance(offset + done);
+    } finally {
+      this.#handBack();
     }
-    this.#advance(offset + done);
   }
 
   /** Bytes up to an offset were written. */

@@ -198,6 +198,11 @@ export class JobBoard {
     return slot;
   }
 
+  /** Whether there are answers that were not seen, or will be at once: a thread takes its place among them before it fills it. */
+  get hasAnswers(): boolean {
+    return Atomics.load(this.#words, ANSWERS) !== this.#seen;
+  }
+
   /** What the answer says, until the slot gets another job. */
   answerOf(slot: number): BlockResult {
     const words = this.#words;
@@ -222,7 +227,8 @@ export class JobBoard {
   }
 
   /**
-   * From now on an answer wakes, or one to a block only. What came before must be looked for once more.
+   * From now on an answer wakes, or one to a block only. What came before has woken nobody: where there are answers
+   * (`hasAnswers`, as the next may be one that is not there yet), nobody may sleep.
    * @param any to be false only while threads have a block in hand, whose answer comes
    */
   sleep({ any }: { readonly any: boolean }): void {
@@ -270,9 +276,13 @@ export class JobBoard {
       this.writeOf(words[this.#writes + ((begun + i) & this.#mask)] as number),
     );
     Atomics.store(words, BEGUN, (begun + count) | 0);
-    if (count > 0) return { kind: "writes", writes };
-    Atomics.store(words, WRITING, 0);
-    return undefined;
+    if (count === 0) {
+      Atomics.store(words, WRITING, 0);
+      return undefined;
+    }
+    // Whoever was woken for a block may be this thread: it is not to wait for the disk.
+    if (Atomics.load(words, TAKEN) !== Atomics.load(words, JOBS)) this.wake();
+    return { kind: "writes", writes };
   }
 
   #answer(slot: number): void {

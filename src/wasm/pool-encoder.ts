@@ -195,16 +195,18 @@ export class PoolEncoder implements BlockEncoder {
 
   readonly #turnEnds = (): void => {
     this.#looksAgain = false;
+    // A thread that was ended may have left an answer that never comes; `#end` takes the others.
+    if (this.#error !== undefined) return;
     if (this.#collect()) {
       this.#lookAgain();
       return;
     }
     // A write's end matters to those alone who wait for a slot, or for the file; as long as blocks are in hand, soon enough.
     this.#board.sleep({ any: this.#jobCount === 0 || this.#slots.isWaitedFor });
-    // What came in between has woken nobody.
-    this.#collect();
+    // What came in between has woken nobody; were it the last block's, no write's end would wake this thread any more.
+    if (this.#board.hasAnswers) this.#lookAgain();
     // Who works comes by; if none does, one is to come.
-    if (this.#board.hasWaitingWrites) this.#board.wake();
+    else if (this.#board.hasWaitingWrites) this.#board.wake();
   };
 
   /** Whether there were answers. */

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { expect, it } from "vitest";
 import { BufferedFile } from "../../src/sink/buffered-file.ts";
 import { temporaryDirectory } from "./temporary-directory.ts";
@@ -75,4 +76,25 @@ it("BufferedFile fails where synchronising on the way did: the kernel reports a 
   await expect(writing()).rejects.toMatchObject({ code: "WRITE_FAILED" });
   await expect(file.append(piece)).rejects.toMatchObject({ code: "WRITE_FAILED" });
   await handle.close();
+});
+
+it("BufferedFile.quiesce() waits for a large piece's write, and no other is begun", async () => {
+  const begun: (() => void)[] = [];
+  const write = (_bytes: Uint8Array, _from: number, length: number) =>
+    new Promise<{ bytesWritten: number }>((resolve) => begun.push(() => resolve({ bytesWritten: length })));
+  const file = new BufferedFile({ write, truncate: async () => {} }, { path: "x" });
+  await file.append(pattern(100 * KIB, 1));
+  // What the buffer holds goes first.
+  const appended = expect(file.append(pattern(600 * KIB, 2))).rejects.toThrow("aborted");
+  await nextTurn();
+  let isOver = false;
+  const over = file.quiesce().then(() => {
+    isOver = true;
+  });
+  await nextTurn();
+  expect(isOver).toBe(false);
+  begun[0]?.();
+  await Promise.all([over, appended]);
+  await nextTurn();
+  expect(begun).toHaveLength(1);
 });
