@@ -14,8 +14,11 @@ const WORKER_BLOCKS = 8;
 /** What the near-optimal parse adds to a core, in block sizes. */
 const BEST_BLOCKS = 38;
 
-/** What a thread costs that reads layers: its heap, zlib, the stored bytes in its hands; its buffer comes to that. */
-const LAYER_THREAD = 13 * MIB;
+/**
+ * What a thread costs that reads layers: its heap, zlib, the core that hashes small files, and the stored bytes in its
+ * hands. Two take 34 to 36 MiB with buffers of 4 MiB each. Its buffer comes to that.
+ */
+const LAYER_THREAD = 14 * MIB;
 /** Threads that read layers, where there are any: one layer is merged, the next is read ahead. */
 const LAYER_THREADS = 2;
 /** Bytes of entries that each may hold ready or lend, for each worker: as much as the worker has in hand, and once more. */
