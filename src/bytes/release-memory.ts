@@ -1,10 +1,7 @@
-import { MessageChannel, type MessagePort } from "node:worker_threads";
+import { freeMemory } from "./free-memory.ts";
 
 /** Smaller arrays may be parts of Node's pool, and are not worth the call. */
 const SMALLEST: number = 16 * 1024;
-
-/** A port that nobody reads from. */
-let nowhere: MessagePort | undefined;
 
 /**
  * Gives the memory of a large array back at once: it is empty afterwards. V8 frees buffers only when it collects, and
@@ -13,11 +10,5 @@ let nowhere: MessagePort | undefined;
  * shared ones, are left as they are.
  */
 export function releaseMemory({ buffer }: Uint8Array): void {
-  if (!(buffer instanceof ArrayBuffer) || buffer.byteLength < SMALLEST) return;
-  if (nowhere === undefined) {
-    nowhere = new MessageChannel().port1;
-    nowhere.close();
-  }
-  // HTML's "message port post message steps": what is transferred leaves, also where the port is closed.
-  nowhere.postMessage(undefined, [buffer]);
+  if (buffer instanceof ArrayBuffer && buffer.byteLength >= SMALLEST) freeMemory(buffer);
 }

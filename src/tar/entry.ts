@@ -41,3 +41,6 @@ export interface TarEntry {
   /** The whole content if it is at hand without waiting (a small file inside the current chunk), else undefined; counts as reading it. */
   bodyIfBuffered(): Uint8Array | undefined;
 }
+
+/** What an entry's headers come to: all but the content. */
+export type EntryFields = Omit<TarEntry, "body" | "bodyIfBuffered">;

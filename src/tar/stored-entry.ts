@@ -2,12 +2,9 @@ import type { ByteReader } from "../bytes/byte-reader.ts";
 import type { ByteString } from "../bytes/byte-string.ts";
 import { BytesError } from "../bytes/errors.ts";
 import type { BodyPart, Xattr } from "../bytes/file-body.ts";
-import type { EntryKind, TarEntry } from "./entry.ts";
+import type { EntryFields, EntryKind, TarEntry } from "./entry.ts";
 import { TarError } from "./errors.ts";
 import type { SparseMap } from "./sparse.ts";
-
-/** What an entry's headers come to; {@link TarEntry} without its content. */
-export type EntryFields = Omit<TarEntry, "body" | "bodyIfBuffered">;
 
 const NO_BYTES = new Uint8Array(0);
 

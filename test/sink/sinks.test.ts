@@ -10,6 +10,7 @@ import { MemorySink } from "../../src/sink/memory-sink.ts";
 import { PipeSink } from "../../src/sink/pipe-sink.ts";
 import type { Sink } from "../../src/sink/sink.ts";
 import { WindowSink } from "../../src/sink/window-sink.ts";
+import { edit } from "./model.ts";
 import { temporaryDirectory } from "./temporary-directory.ts";
 
 interface Opened {
@@ -98,15 +99,8 @@ describe.each(Object.keys(OPENERS))("%s", (name) => {
           model = Buffer.concat([model, bytes]);
           // The caller may reuse what it passed.
           bytes.fill(0);
-        } else if (op.kind === "rewind") {
-          const offset = Math.floor(op.at * model.length);
-          await sink.rewind(offset);
-          model = model.subarray(0, offset);
         } else {
-          const length = Math.min(op.size, model.length);
-          const offset = Math.floor(op.at * (model.length - length));
-          await sink.patch(offset, Buffer.alloc(length, 0xee));
-          model.fill(0xee, offset, offset + length);
+          model = await edit(sink, model, op);
         }
         expect(sink.position).toBe(model.length);
       }

@@ -19,6 +19,7 @@ import { createBlockEncoder } from "../../src/wasm/create-block-encoder.ts";
 import { PoolEncoder } from "../../src/wasm/pool-encoder.ts";
 import type { BoardSetup } from "../../src/wasm/worker-messages.ts";
 import { reportMissing } from "../support/tools.ts";
+import { edit } from "./model.ts";
 import { smallFileSystem, temporaryDirectory } from "./temporary-directory.ts";
 
 const BLOCK = 16384;
@@ -121,15 +122,8 @@ describe.each(Object.keys(OPENERS))("%s", (name) => {
             const bytes = Buffer.alloc(op.size, seed++);
             await sink.write(bytes);
             model = Buffer.concat([model, bytes]);
-          } else if (op.kind === "rewind") {
-            const offset = Math.floor(op.at * model.length);
-            await sink.rewind(offset);
-            model = model.subarray(0, offset);
           } else {
-            const length = Math.min(op.size, model.length);
-            const offset = Math.floor(op.at * (model.length - length));
-            await sink.patch(offset, Buffer.alloc(length, 0xee));
-            model.fill(0xee, offset, offset + length);
+            model = await edit(sink, model, op);
           }
           expect(sink.position).toBe(model.length);
         }

@@ -1,7 +1,7 @@
 import type { ByteString } from "../../bytes/byte-string.ts";
 import type { Xattr } from "../../bytes/file-body.ts";
 import type { Hash128 } from "../../bytes/hash128.ts";
-import { EntryKind, type TarEntry } from "../../tar/entry.ts";
+import { type EntryFields, EntryKind } from "../../tar/entry.ts";
 
 // An entry on its way from a layer's thread: words in the machine's order, then path, link name and extended attributes.
 // Limits of the tar reader (src/tar/limits.ts) are what makes all of it fit.
@@ -54,9 +54,6 @@ export interface RecordMemory {
 export function recordMemory(memory: ArrayBufferLike): RecordMemory {
   return { bytes: Buffer.from(memory), words: new Uint32Array(memory) };
 }
-
-/** What of an entry a record says: all but the content. */
-export type EntryFields = Omit<TarEntry, "body" | "bodyIfBuffered">;
 
 /** Bytes, rounded up to whole words. */
 export function padded(size: number): number {

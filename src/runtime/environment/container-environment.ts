@@ -9,7 +9,7 @@ import { setOwnVariables } from "../shell/own-variables.ts";
 import { scanQuoted } from "../shell/scan-word.ts";
 import { decodeScript } from "../shell/script-text.ts";
 import { type ShellOutput, ShellState } from "../shell/state.ts";
-import { ShellSyntaxError, ShellUnsupported } from "../shell/syntax.ts";
+import { NAME, ShellSyntaxError, ShellUnsupported } from "../shell/syntax.ts";
 import { type TextView, textView } from "../text-view.ts";
 import { DEFAULT_PATH, LIBRARY_FOLDER } from "./defaults.ts";
 import type { HostEnvironment } from "./host-environment.ts";
@@ -21,7 +21,6 @@ const GIVEN_VALUE = "the value that is given for ";
 /** Of images that were built before Singularity 2.3. */
 export const OLD_ENVIRONMENT = "/environment";
 
-const IDENTIFIER = /^[A-Za-z_][A-Za-z0-9_]*$/;
 /** What scripts of the image see of the environment that is there before them, PWD beside it. */
 export const VISIBLE: ReadonlySet<string> = new Set(["PWD", "HOME", "OPTIND", "UID", "GID"]);
 const VISIBLE_FIXED: ReadonlySet<string> = new Set([
@@ -127,7 +126,7 @@ class Evaluation {
       readOnly: ["SINGULARITY_APPNAME", "APPTAINER_NAME", "APPTAINER_CONTAINER"].filter((name) => host.start.has(name)),
     });
     for (const [name, value] of host.start) {
-      if (!IDENTIFIER.test(name)) this.#foreign.set(name, value);
+      if (!NAME.test(name)) this.#foreign.set(name, value);
       else if (isVisible(name)) this.#state.set(name, value, true);
     }
     this.#state.set("PWD", cwd, true);
@@ -200,7 +199,7 @@ class Evaluation {
         state.output.push({ stream: "stderr", text: `${name}: readonly variable\n` });
         continue;
       }
-      if (!IDENTIFIER.test(name)) {
+      if (!NAME.test(name)) {
         this.#warn(`Cannot set ${JSON.stringify(name)} in the container: it is no name of a shell's variable`);
         continue;
       }
@@ -233,7 +232,7 @@ class Evaluation {
   #restore(): void {
     const state = this.#state;
     for (const [name, value] of this.#host.start) {
-      if (!IDENTIFIER.test(name)) continue;
+      if (!NAME.test(name)) continue;
       const now = state.get(name);
       if (now === undefined || state.readOnly.has(name)) state.set(name, value, true);
       else if (now === "") state.unset(name);

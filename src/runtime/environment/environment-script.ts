@@ -2,7 +2,7 @@ import type { ContainerView } from "../../singularity-d/container-view.ts";
 import { ENV_SCRIPTS } from "../../singularity-d/env-scripts.ts";
 import { escapeSingleQuoted } from "../../singularity-d/shell-quote.ts";
 import { scanQuoted } from "../shell/scan-word.ts";
-import { ShellSyntaxError, ShellUnsupported } from "../shell/syntax.ts";
+import { NAME, ShellSyntaxError, ShellUnsupported } from "../shell/syntax.ts";
 import { type TextView, textView } from "../text-view.ts";
 import { ENV_FOLDER, environmentScripts, isVisible, OLD_ENVIRONMENT } from "./container-environment.ts";
 import { DEFAULT_PATH, LIBRARY_FOLDER } from "./defaults.ts";
@@ -16,7 +16,6 @@ export interface EnvironmentScript {
   readonly environment: ReadonlyMap<string, string>;
 }
 
-const IDENTIFIER = /^[A-Za-z_][A-Za-z0-9_]*$/;
 /** Those of bash that cannot be set. */
 const READ_ONLY: ReadonlySet<string> = new Set(["UID", "EUID", "PPID", "BASHOPTS", "SHELLOPTS", "BASH_VERSINFO"]);
 /** bash first: it knows `source`, arrays and all that Apptainer's interpreter knows; images are tested with that. */
@@ -52,7 +51,7 @@ export async function environmentScript(
   lines.push(START);
   const environment = new Map<string, string>([["PWD", cwd]]);
   for (const [name, value] of host.start) {
-    if (isVisible(name) || !IDENTIFIER.test(name)) environment.set(name, value);
+    if (isVisible(name) || !NAME.test(name)) environment.set(name, value);
   }
   // Without -p, bash would take functions out of the caller's environment, where image scripts would find them.
   const options = isBash(shell) ? ["-p", "-c"] : ["-c"];
@@ -111,7 +110,7 @@ async function sourceLines(view: TextView, host: HostEnvironment, shell: string)
 function forceLines(host: HostEnvironment): string[] {
   const lines = [`[ -n "\${PATH+x}" ] || export PATH=${DEFAULT_PATH}`];
   for (const [name, value] of host.forced) {
-    if (!IDENTIFIER.test(name) || READ_ONLY.has(name) || name === "GID") continue;
+    if (!NAME.test(name) || READ_ONLY.has(name) || name === "GID") continue;
     const libraries = name === "LD_LIBRARY_PATH";
     if (libraries && value === "") continue;
     const text = host.noEval || !isEvaluable(value) ? quote(value) : `"${value.replaceAll('"', '\\"')}"`;
@@ -136,7 +135,7 @@ function isEvaluable(value: string): boolean {
 function restoreLines(host: HostEnvironment): string[] {
   const lines: string[] = [];
   for (const [name, value] of host.start) {
-    if (!IDENTIFIER.test(name) || READ_ONLY.has(name)) continue;
+    if (!NAME.test(name) || READ_ONLY.has(name)) continue;
     lines.push(
       `if [ -z "\${${name}+x}" ]; then export ${name}=${quote(value)}; elif [ -z "$${name}" ]; then unset ${name}; fi`,
     );
